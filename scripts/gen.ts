@@ -1,0 +1,10 @@
+import { spawnSync } from 'node:child_process'
+
+// `npm run gen` writes every generated file from its source; `npm run gen -- --check` writes nothing and ends with 1 when one is stale.
+
+const GENERATORS = ['gen-errors.ts', 'gen-schemas.ts', 'gen-sandbox-schemas.ts'] as const
+
+for (const script of GENERATORS) {
+  const { status } = spawnSync(process.execPath, [new URL(script, import.meta.url).pathname, ...process.argv.slice(2)], { stdio: 'inherit' })
+  if (status !== 0) process.exitCode = 1
+}

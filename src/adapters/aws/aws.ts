@@ -1,0 +1,138 @@
+import { PatchwaveError } from '../../kit/error.ts'
+import { cellKey, type Cell } from '../../kit/ids.ts'
+import { instant, plus, SECOND } from '../../kit/instant.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Commands, Documents } from '../../ports/commands.ts'
+import type { Fleet } from '../../ports/fleet.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Parameters } from '../../ports/parameters.ts'
+import type { Queue } from '../../ports/queue.ts'
+import type { CallCounter, Identity, Random } from '../../ports/world.ts'
+import { baseKeys } from './base-keys.ts'
+import { Calls } from './calls.ts'
+import { commandsOver } from './commands.ts'
+import { documentsOver } from './documents.ts'
+import { fleetOver } from './fleet.ts'
+import { identityOver } from './identity.ts'
+import { openLanes } from './lanes.ts'
+import { parametersOver } from './parameters.ts'
+import { queueOver } from './queue.ts'
+import { Quota } from './quota.ts'
+import { Sessions, type AccountAccess, type Keys, type Session } from './sessions.ts'
+
+/** All that the engine asks of AWS, over the SDK. */
+export type Aws = Readonly<{
+  fleet: Fleet
+  commands: Commands
+  documents: Documents
+  parameters: Parameters
+  queue: Queue
+  identity: Identity
+  counter: CallCounter
+  /** Closes the sockets. */
+  close(): void
+}>
+
+/** `regionHome` and `control` say where STS is called and which account is entered without a role. */
+export type AwsOptions = Readonly<{
+  clock: Clock
+  random: Random
+  regionHome: string
+  control: Cell
+  accounts: readonly AccountAccess[]
+  /** The sandbox in process, instead of the network. */
+  requestHandler?: object
+  /** Instead of the SDK's own variables (`AWS_ENDPOINT_URL`, …). */
+  endpoint?: string
+  /** Instead of the SDK's own chain; for rehearsals. */
+  credentials?: Keys
+  /** Ends up in CloudTrail behind `patchwave-`: the run, or the command. */
+  sessionName: string
+  log: Log
+}>
+
+/** A chained session lasts an hour at most, whatever the role allows. */
+const SESSION_SECONDS = 3_600
+
+/** Opens nothing yet: modules are loaded and clients made by the first call of each service and cell. */
+export function createAws(options: AwsOptions): Aws {
+  const { clock, random, control } = options
+  const quota = new Quota(clock, options.log)
+  const lanes = openLanes(options, (work) => clock.hold(work))
+  const home: Cell = { account: control.account, region: options.regionHome }
+  const base = baseKeys(options.credentials, (work) => clock.hold(work))
+  const sessions: Sessions = new Sessions({
+    clock,
+    accounts: options.accounts,
+    control: control.account,
+    own: remembered(async () => (await identity.caller(NEVER)).account),
+    assume: (access) => assume(calls, clock, home, access, sessionNameOf(options.sessionName)),
+  })
+  const credentials = {
+    keys: (account: string) => sessions.keys(account),
+    newest: (account: string) => sessions.newest(account),
+    base: () => base.keys(),
+    expired: (account: string) => {
+      base.expired()
+      sessions.expired(account)
+    },
+  }
+  const calls: Calls = new Calls({ lanes, quota, clock, random, credentials })
+  const identity = identityOver(calls, home)
+  return {
+    fleet: fleetOver(calls),
+    commands: commandsOver(calls, clock),
+    documents: documentsOver(calls, clock),
+    parameters: parametersOver(calls),
+    queue: queueOver(calls),
+    identity,
+    counter: quota,
+    close() {
+      for (const lane of Object.values(lanes)) lane.close()
+    },
+  }
+}
+
+async function assume(calls: Calls, clock: Clock, home: Cell, access: AccountAccess, sessionName: string): Promise<Session> {
+  const call = { cell: home, operation: 'AssumeRole', kind: 'read', signal: NEVER } as const
+  const answer = await calls.sts(call, ({ sdk, client, options }) =>
+    client.send(
+      new sdk.AssumeRoleCommand({
+        RoleArn: access.role ?? '',
+        RoleSessionName: sessionName,
+        DurationSeconds: SESSION_SECONDS,
+        ...(access.externalId !== null && { ExternalId: access.externalId }),
+      }),
+      options,
+    ),
+  )
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer.Credentials ?? {}
+  if (AccessKeyId === undefined || SecretAccessKey === undefined || SessionToken === undefined) {
+    throw new PatchwaveError('aws.denied', `sts.AssumeRole of ${access.role ?? ''} gave no credentials`, {
+      hint: 'check the role and its trust policy',
+      detail: { cell: cellKey(home), call: 'sts.AssumeRole' },
+    })
+  }
+  const until = Expiration ? instant(Expiration.getTime()) : plus(clock.now(), SESSION_SECONDS * SECOND)
+  return { keys: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken }, until }
+}
+
+/** 2-64 characters of those that STS takes. */
+const sessionNameOf = (name: string): string => `patchwave-${name}`.replaceAll(/[^\w+=,.@-]/g, '-').slice(0, 64)
+
+/** Several calls wait for these, so that none of their signals may end them. */
+const NEVER = new AbortController().signal
+
+/** Asks once; asks again after a failure. */
+function remembered<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  return async () => {
+    answer ??= ask()
+    try {
+      return await answer
+    } catch (error) {
+      answer = undefined
+      throw error
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import type { EC2Client } from '@aws-sdk/client-ec2'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import type { SSMClient } from '@aws-sdk/client-ssm'
+import type { STSClient } from '@aws-sdk/client-sts'
+import { known } from '../../kit/assert.ts'
+import type { Cell } from '../../kit/ids.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Random } from '../../ports/world.ts'
+import { failedAs, translate, type Kind } from './errors.ts'
+import type { Ec2Sdk, Lane, Lanes, SqsSdk, SsmSdk, StsSdk } from './lanes.ts'
+import type { Quota } from './quota.ts'
+import type { CallOptions } from './requests.ts'
+import { retry } from './retry.ts'
+import type { Keys } from './sessions.ts'
+
+/** One call: its operation's name, and what may be known of it on the way. */
+export type Call = Readonly<{
+  cell: Cell
+  operation: string
+  kind: Kind
+  signal: AbortSignal
+  /** Called when the request is signed and about to leave; throws to keep it back. */
+  leaving?: () => void
+  /** The answer's `Date` header, where it has one. */
+  date?: (header: string) => void
+}>
+
+type Tools<Sdk, Client> = Readonly<{ sdk: Sdk; client: Client; options: CallOptions }>
+type Work<Sdk, Client, T> = (tools: Tools<Sdk, Client>) => Promise<T>
+
+/** Where credentials come from: a session's keys, or `null` for the process's own. */
+export type Credentials = Readonly<{
+  keys(account: string): Promise<Keys | null>
+  newest(account: string): Keys | undefined
+  /** The process's own. */
+  base(): Promise<Keys>
+  /** AWS calls them expired. */
+  expired(account: string): void
+}>
+
+/** The one way to AWS: quota, credentials, one attempt, typed failure, and again as far as the call's kind allows. */
+export class Calls {
+  readonly #lanes: Lanes
+  readonly #quota: Quota
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #credentials: Credentials
+
+  constructor(parts: Readonly<{ lanes: Lanes; quota: Quota; clock: Clock; random: Random; credentials: Credentials }>) {
+    this.#lanes = parts.lanes
+    this.#quota = parts.quota
+    this.#clock = parts.clock
+    this.#random = parts.random
+    this.#credentials = parts.credentials
+  }
+
+  ssm<T>(call: Call, work: Work<SsmSdk, SSMClient, T>): Promise<T> {
+    return this.#do('ssm', this.#lanes.ssm, call, work)
+  }
+
+  ec2<T>(call: Call, work: Work<Ec2Sdk, EC2Client, T>): Promise<T> {
+    return this.#do('ec2', this.#lanes.ec2, call, work)
+  }
+
+  sqs<T>(call: Call, work: Work<SqsSdk, SQSClient, T>): Promise<T> {
+    return this.#do('sqs', this.#lanes.sqs, call, work)
+  }
+
+  /** STS is always called with the process's own credentials: it is where the others come from. */
+  sts<T>(call: Call, work: Work<StsSdk, STSClient, T>): Promise<T> {
+    return this.#do('sts', this.#lanes.sts, call, work)
+  }
+
+  #do<Sdk, Client, T>(service: string, lane: Lane<Sdk, Client>, call: Call, work: Work<Sdk, Client, T>): Promise<T> {
+    const name = `${service}.${call.operation}`
+    const attempt = (): Promise<T> => this.#attempt(name, lane, call, work)
+    return retry({ clock: this.#clock, random: this.#random }, call.kind, call.signal, async () => {
+      try {
+        return await attempt()
+      } catch (error) {
+        // Expired credentials are refused before anything is done, so that one more try with new ones is safe for every kind.
+        if (!failedAs(error, 'aws.expired')) throw error
+        this.#credentials.expired(call.cell.account)
+        return await attempt()
+      }
+    })
+  }
+
+  async #attempt<Sdk, Client, T>(name: string, lane: Lane<Sdk, Client>, call: Call, work: Work<Sdk, Client, T>): Promise<T> {
+    const { cell, signal } = call
+    await this.#quota.take(cell, name, signal)
+    const pause = new Hold(this.#clock)
+    try {
+      const { sdk, client } = await this.#open(name, lane, cell)
+      pause.start()
+      return await work({ sdk, client, options: this.#options(name, call, pause) })
+    } catch (error) {
+      const known = translate(error, { cell, call: name, kind: call.kind })
+      if (known.code === 'aws.throttled') this.#quota.throttled(cell, name)
+      throw known
+    } finally {
+      pause.end()
+    }
+  }
+
+  async #open<Sdk, Client>(name: string, lane: Lane<Sdk, Client>, cell: Cell): Promise<Readonly<{ sdk: Sdk; client: Client }>> {
+    const { account } = cell
+    const own = name.startsWith('sts.') || (await this.#credentials.keys(account)) === null
+    return lane.open(cell, async () => {
+      const keys = own ? await this.#credentials.base() : known(this.#credentials.newest(account), `the session of ${account}`)
+      return { ...keys, expiration: new Date(0) }
+    })
+  }
+
+  #options(name: string, call: Call, pause: Hold): CallOptions {
+    return {
+      abortSignal: call.signal,
+      passage: {
+        leaving: () => {
+          call.leaving?.()
+          this.#quota.sent(call.cell, name)
+          pause.end()
+        },
+        back: (date) => {
+          pause.start()
+          if (date !== undefined) call.date?.(date)
+        },
+      },
+    }
+  }
+}
+
+/**
+ * Keeps virtual time still while the SDK works (it may read files or load modules), but not while the request is out: there the sandbox sleeps
+ * on the same clock.
+ */
+class Hold {
+  readonly #clock: Clock
+  #release: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  start(): void {
+    if (this.#release) return
+    void this.#clock.hold(
+      () =>
+        new Promise<void>((resolve) => {
+          this.#release = resolve
+        }),
+    )
+  }
+
+  end(): void {
+    this.#release?.()
+    this.#release = undefined
+  }
+}

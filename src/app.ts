@@ -1,0 +1,179 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { createAws } from './adapters/aws/aws.ts'
+import { openSqliteStore } from './adapters/sqlite/store.ts'
+import { httpProbe } from './adapters/system/probe.ts'
+import { stderrLog } from './adapters/system/log.ts'
+import { systemRandom } from './adapters/system/random.ts'
+import { sandboxClock } from './adapters/system/sandbox-clock.ts'
+import { nap, systemClock } from './adapters/system/system-clock.ts'
+import type { App, Common, Io, LoadedRunbook, Session, StoreSession } from './cli/app.ts'
+import { CONFIG_FILE, loadConfig } from './config/load.ts'
+import type { Config } from './config/config.ts'
+import { parseSchedule } from './core/plan/schedule.ts'
+import type { Actor } from './core/run/event.ts'
+import { extendsOf, parseRunbook, type Known } from './core/runbook/parse.ts'
+import type { ScriptDocument, World } from './engine/world.ts'
+import { sha256 } from './kit/digest.ts'
+import { parseYamlDocument } from './kit/document.ts'
+import { PatchwaveError } from './kit/error.ts'
+import { openRehearsal } from './rehearsal.ts'
+import { serveSandboxFiles } from './served-sandbox.ts'
+
+/** The folder that holds `documents/` and `config/`: the checkout, or the installed package. */
+export const HOME = resolve(import.meta.dirname, '..')
+
+/** Builds what commands may do, over the real world. */
+export function createApp(io: Io, environment: NodeJS.ProcessEnv): App {
+  const configOf = (common: Common): Promise<Config> => readConfig(common, environment)
+  return {
+    io,
+    readFile: readBytes,
+    writeFile: writeText,
+    loadRunbook: async (path, common) => loadRunbook(path, await configOf(common)),
+    openStore: async (common) => openStore(await configOf(common), environment),
+    openSession: async (common) => openSession(await configOf(common), environment, io),
+    rehearsal: async (options) => openRehearsal(await configOf({ json: false, config: options.config }), options, readBytes),
+    serveSandbox: (options) => serveSandboxFiles(options, readBytes, join(HOME, 'config/fleets/demo.yaml')),
+    pause: (ms) => nap(ms, io.signal),
+  }
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    throw new PatchwaveError('file.unreadable', `${path} cannot be read: ${cause instanceof Error ? cause.message : ''}`, { hint: 'check the path and its permissions', cause })
+  }
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text)
+  } catch (cause) {
+    throw new PatchwaveError('file.unreadable', `${path} cannot be written: ${cause instanceof Error ? cause.message : ''}`, { hint: 'check the folder and the space on its disk', cause })
+  }
+}
+
+async function readConfig(common: Pick<Common, 'config' | 'store'>, environment: NodeJS.ProcessEnv): Promise<Config> {
+  const path = common.config ?? CONFIG_FILE
+  const shipped = join(HOME, CONFIG_FILE)
+  const bytes = await readBytes(path).catch((error: unknown) => {
+    if (common.config !== undefined || resolve(path) === shipped) throw error
+    return readBytes(shipped)
+  })
+  return loadConfig({ file: { path, bytes }, environment, flags: { store: common.store } })
+}
+
+/** Reads a runbook and its base, and checks both against the config. */
+async function loadRunbook(path: string, config: Config): Promise<LoadedRunbook> {
+  const own = parseYamlDocument(await readBytes(path), path)
+  const base = extendsOf(own)
+  const basePath = base === null ? null : join(dirname(path), base.path)
+  const parsedBase = basePath === null ? null : parseYamlDocument(await readBytes(basePath), basePath)
+  return { file: path, runbook: parseRunbook(own, parsedBase, knownOf(config)).runbook }
+}
+
+function knownOf(config: Config): Known {
+  return {
+    accounts: Object.keys(config.accounts),
+    groups: Object.keys(config.groups),
+    groupSizes: Object.fromEntries(Object.entries(config.groups).map(([name, group]) => [name, group.members.length])),
+    regions: config.regions,
+    scheduleMistake,
+  }
+}
+
+function scheduleMistake(expression: string): string | undefined {
+  try {
+    parseSchedule(expression)
+    return undefined
+  } catch (error) {
+    return error instanceof PatchwaveError ? error.message : undefined
+  }
+}
+
+async function openStore(config: Config, environment: NodeJS.ProcessEnv): Promise<StoreSession> {
+  const clock = (await sandboxClock(environment)) ?? systemClock
+  const store = await openSqliteStore(storePath(config))
+  return { store, now: () => clock.now(), close: () => store.close() }
+}
+
+function storePath(config: Config): string {
+  if (!config.store.startsWith('postgres://')) return config.store
+  throw new PatchwaveError('store.unusable', 'this version keeps its store in a SQLite file', { hint: 'name a file with --store' })
+}
+
+async function openSession(config: Config, environment: NodeJS.ProcessEnv, io: Io): Promise<Session> {
+  const clock = (await sandboxClock(environment)) ?? systemClock
+  const log = stderrLog(clock, (text) => {
+    io.err(text.trimEnd())
+  })
+  const aws = createAws({ clock, random: systemRandom, regionHome: config.control.region, control: config.control, accounts: Object.values(config.accounts), sessionName: `run-${String(process.pid)}`, log })
+  const store = await openSqliteStore(storePath(config))
+  const world: World = {
+    clock,
+    random: systemRandom,
+    store,
+    ...aws,
+    probe: httpProbe(clock),
+    log,
+    ...surroundings(config),
+    rehearsing: isLoopback(environment),
+    driver: `${hostname()}:${String(process.pid)}:${systemRandom.uuid(clock.now()).slice(-8)}`,
+    mayLive: mayLive,
+  }
+  return {
+    world,
+    actor: async () => ({ kind: 'cli', id: (await aws.identity.caller(io.signal)).arn }) satisfies Actor,
+    close: async () => {
+      aws.close()
+      await store.close()
+    },
+  }
+}
+
+/** What a config and this folder say of the world, whatever AWS is behind it. */
+export function surroundings(config: Config): Pick<World, 'home' | 'accounts' | 'groups' | 'imageLineageTag' | 'eventsQueue' | 'scripts'> {
+  return {
+    home: config.control,
+    accounts: Object.fromEntries(Object.entries(config.accounts).map(([name, account]) => [name, account.id])),
+    groups: new Map(Object.entries(config.groups).map(([name, group]) => [name, group.members])),
+    imageLineageTag: config.imageLineageTag,
+    eventsQueue: config.events?.queue ?? null,
+    scripts: scripts(),
+  }
+}
+
+function scripts(): ReadonlyMap<string, ScriptDocument> {
+  const folder = join(HOME, 'documents')
+  const names = readdirSync(folder).filter((file) => file.endsWith('.yaml')).sort()
+  return new Map(
+    names.map((file) => {
+      const content = readFileSync(join(folder, file), 'utf8')
+      const name = file.slice(0, -'.yaml'.length)
+      return [name, { name, content, hash: sha256(content) }]
+    }),
+  )
+}
+
+/** Whether every AWS call goes to this machine: then it is a sandbox. */
+function isLoopback(environment: NodeJS.ProcessEnv): boolean {
+  const endpoint = environment['AWS_ENDPOINT_URL']
+  if (endpoint === undefined || !URL.canParse(endpoint)) return false
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(endpoint).hostname)
+}
+
+/** A driver of this host whose process is gone is certainly dead; of any other nothing is known. */
+function mayLive(driver: string): boolean {
+  const [host, pid] = driver.split(':')
+  if (host !== hostname() || pid === undefined || !/^\d+$/.test(pid)) return true
+  try {
+    process.kill(Number(pid), 0)
+    return Number(pid) !== process.pid
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
+}

@@ -1,0 +1,94 @@
+import { iso } from '../../kit/instant.ts'
+import { runActs, type ActsRequest } from '../../engine/acts.ts'
+import { baselinesFresh, checkDrift, planRollout, planTrial } from '../../engine/planning.ts'
+import { requestRun } from '../../engine/request.ts'
+import type { World } from '../../engine/world.ts'
+import type { Session } from '../app.ts'
+import { argOf, flagOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
+import { EXIT } from '../exit.ts'
+import { followerOf } from '../follow/follower.ts'
+import { mayLeave } from '../leave.ts'
+import { conclude, type Went } from '../outcome.ts'
+import { painter } from '../render/paint.ts'
+import { ageRemark, planPage } from '../render/plan-page.ts'
+import { readTarget, type Target } from '../target.ts'
+
+/** The trial, if no fresh baseline stands, and the rollout: driven and followed to their end, or as far as the window reaches. */
+export const run: CommandSpec = {
+  path: 'run',
+  arguments: '<runbook|plan>',
+  summary: 'test and roll out, following it to the end; an unfinished run of the runbook is continued',
+  options: [
+    { flags: '--now', means: 'open a window of its own instead of waiting for the next one; freezes hold' },
+    { flags: '--reason <text>', means: 'why, for the record' },
+    { flags: '--wait', means: 'stay, also when it waits past the window’s close or for an approval' },
+    { flags: '--detach', means: 'put the request on record and go; whoever drives this store takes it' },
+  ],
+  example: "run runbooks/monthly-linux-security.yaml --now --reason 'CHG-4711'",
+  output: 'stream',
+  async run(call) {
+    const { app, common } = call
+    const file = argOf(call, 0, 'the runbook or plan')
+    const target = await readTarget(app, file, common)
+    return using(app.openSession(common), async (session) => {
+      const { world } = session
+      if (target.plan) {
+        const remark = ageRemark(target.plan, world.clock.now())
+        if (remark !== undefined) app.io.err(remark)
+        await checkDrift(world, target.plan, app.io.signal)
+      }
+      const request = await requestOf(call, target, session)
+      if (flagOf(call, 'detach')) return detach(call, world, request)
+      return conclude(world, await follow(call, world, request), againOf(file, call), app.io, common.json)
+    })
+  },
+}
+
+async function requestOf(call: Call, target: Target, session: Session): Promise<ActsRequest> {
+  return { runbook: target.runbook, inputs: {}, now: flagOf(call, 'now'), reason: textOf(call, 'reason') ?? '', actor: await session.actor(), plan: target.plan }
+}
+
+async function follow(call: Call, world: World, request: ActsRequest): Promise<Went> {
+  const { app, common } = call
+  const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), virtual: false })
+  const paint = painter(app.io.colour)
+  const leave = flagOf(call, 'wait') ? {} : { leaveWhen: (state: Parameters<typeof mayLeave>[0], wakeAt: Parameters<typeof mayLeave>[1]) => mayLeave(state, wakeAt, world.clock.now()) }
+  try {
+    return await runActs(world, request, {
+      listen: follower.listen,
+      begins: (started, plan, continued) => {
+        if (plan && !common.json) for (const line of planPage(plan, paint)) app.io.out(line)
+        follower.begins(started, plan, continued)
+      },
+      signal: app.io.signal,
+      ...leave,
+    })
+  } finally {
+    await follower.close()
+  }
+}
+
+const againOf = (file: string, call: Call): string => `patchwave run ${file}${flagOf(call, 'now') ? ' --now' : ''}`
+
+/** Puts the act that is due on record, and nothing more. */
+async function detach(call: Call, world: World, request: ActsRequest): Promise<number> {
+  const { io } = call.app
+  const [unfinished] = await world.store.runs({ unfinished: true, runbook: request.runbook.name })
+  const tell = (run: string, act: string, digest: string | null, continued: boolean): number => {
+    if (call.common.json) io.out(JSON.stringify({ type: continued ? 'run.continued' : 'run.requested', at: iso(world.clock.now()), run, act, digest }))
+    else io.out(continued ? `run ${run} of this runbook has not ended: it is the one to go on with` : `recorded: ${act} ${run}`)
+    io.err(`whoever drives this store takes it; \`patchwave run\` of the same runbook drives it from here`)
+    return EXIT.done
+  }
+  if (unfinished) return tell(unfinished.run, unfinished.act, null, true)
+  const plan = await planDue(world, request, io.signal)
+  const run = await requestRun(world, { plan, actor: request.actor, reason: request.reason, now: request.now, trial: null })
+  return tell(run, plan.content.act, plan.digest, false)
+}
+
+async function planDue(world: World, request: ActsRequest, signal: AbortSignal) {
+  const { test, patches, baseline } = request.runbook
+  if (request.plan) return request.plan
+  const tested = test === null || patches === null || baseline === 'none' || (await baselinesFresh(world, request, signal))
+  return tested ? planRollout(world, request, signal) : planTrial(world, request, signal)
+}

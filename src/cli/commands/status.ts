@@ -1,0 +1,77 @@
+import type { Ms } from '../../kit/instant.ts'
+import { viewOf, type RunView } from '../../core/run/view.ts'
+import { openRun } from '../../engine/open.ts'
+import type { StoreSession } from '../app.ts'
+import { flagOf, using, type Call, type CommandSpec } from '../call.ts'
+import { EXIT } from '../exit.ts'
+import { findRun } from '../find-run.ts'
+import { Redraw } from '../follow/redraw.ts'
+import { painter } from '../render/paint.ts'
+import { runLines, statusRow } from '../render/run-lines.ts'
+import { table } from '../render/text.ts'
+import { statusShape } from '../shapes.ts'
+
+/** How often `--watch` reads the journal. Status events are slower than this. */
+const WATCH_MS: Ms = 2_000
+
+/** One run, or all that have not ended. Reads the store only. */
+export const status: CommandSpec = {
+  path: 'status',
+  arguments: '[run]',
+  summary: 'one run, or all that have not ended',
+  options: [
+    { flags: '--watch', means: 'show it again whenever it changes, until it has ended' },
+    { flags: '--all', means: 'runs that have ended too' },
+  ],
+  example: 'status --watch',
+  output: 'document',
+  run: (call) => using(call.app.openStore(call.common), (session) => (flagOf(call, 'watch') ? watch(call, session) : once(call, session))),
+}
+
+async function once(call: Call, session: StoreSession): Promise<number> {
+  const { io } = call.app
+  const views = await viewsOf(call, session)
+  if (call.common.json) io.out(shapeOf(call, views))
+  else for (const line of linesOf(call, views, session)) io.out(line)
+  return EXIT.done
+}
+
+async function watch(call: Call, session: StoreSession): Promise<number> {
+  const { io, pause } = call.app
+  const screen = new Redraw(io)
+  let last = ''
+  while (!io.signal.aborted) {
+    const views = await viewsOf(call, session)
+    const shape = shapeOf(call, views)
+    if (call.common.json && shape !== last) io.out(shape)
+    else if (!call.common.json && io.live) screen.show(linesOf(call, views, session))
+    else if (!call.common.json && shape !== last) for (const line of linesOf(call, views, session)) io.out(line)
+    last = shape
+    const rows = await session.store.runs()
+    if (views.every(({ run }) => rows.find((row) => row.run === run)?.outcome !== null)) break
+    await pause(WATCH_MS)
+  }
+  return EXIT.done
+}
+
+async function viewsOf({ args, options }: Call, { store }: StoreSession): Promise<RunView[]> {
+  const [wanted] = args
+  const rows = wanted === undefined ? await store.runs(options['all'] === true ? {} : { unfinished: true }) : [await findRun(store, wanted)]
+  const views: RunView[] = []
+  for (const { run } of rows) views.push(viewOf((await openRun(store, run)).state))
+  return views
+}
+
+/** One run is a document of its own; a list stands under `runs`. */
+function shapeOf({ args }: Call, views: readonly RunView[]): string {
+  const [one] = views
+  return JSON.stringify(args[0] !== undefined && one ? statusShape(one, true) : { runs: views.map((view) => statusShape(view, false)) })
+}
+
+function linesOf({ app, args }: Call, views: readonly RunView[], session: StoreSession): string[] {
+  const screen = { now: session.now(), virtual: false, columns: app.io.columns, paint: painter(app.io.colour) }
+  const [one, ...others] = views
+  if (one === undefined) return ['no run is unfinished; `patchwave status --all` shows the others']
+  if (args[0] !== undefined || others.length === 0) return runLines(one, screen)
+  return table([['run', 'runbook', 'act', 'state', 'wave', 'nodes', 'window (UTC)'], ...views.map(statusRow)])
+}

@@ -1,0 +1,19 @@
+import type { Plan } from '../../core/plan/plan.ts'
+import type { Instant } from '../../kit/instant.ts'
+import type { Watcher } from '../app.ts'
+
+/** Shows a run to somebody while it happens. */
+export type Follower = Readonly<{
+  begins: (run: string, plan: Plan | null, continued: boolean) => void
+  listen: Watcher
+  /** No more facts come. Resolves when everything is shown. */
+  close: () => Promise<void>
+}>
+
+/** What a follower needs to know of the world that it shows. */
+export type Scene = Readonly<{
+  now: () => Instant
+  /** Calls so far, by `ssm.SendCommand`. */
+  calls: () => Readonly<Record<string, number>>
+  virtual: boolean
+}>

@@ -1,0 +1,36 @@
+import { viewOf } from '../core/run/view.ts'
+import { openRun } from '../engine/open.ts'
+import type { Ended } from '../engine/driver.ts'
+import type { World } from '../engine/world.ts'
+import type { Io } from './app.ts'
+import { EXIT } from './exit.ts'
+import { tallied } from './render/text.ts'
+
+/** How the acts of a call went on, as far as this process saw. */
+export type Went = Readonly<{ ended: readonly Ended[]; left: string | null }>
+
+/** The exit code, and for people what came of it and how to go on. `again` is the command that continues. */
+export async function conclude(world: World, went: Went, again: string, io: Io, json: boolean): Promise<number> {
+  if (!json) for (const { run, outcome, state } of went.ended) io.out(`${state.plan.act} ${run} ${outcome}${reasonOf(state)}: ${tallied(viewOf(state).nodes)}`)
+  if (went.left !== null) return leaving(world, went.left, again, io)
+  return went.ended.every((one) => one.outcome === 'succeeded' || undone(one)) ? EXIT.done : EXIT.otherwise
+}
+
+/** A run that was asked to undo another one, and did. */
+const undone = ({ outcome, state }: Ended): boolean => state.plan.work === 'rollback' && outcome === 'rolled-back'
+
+const reasonOf = ({ phase }: Ended['state']): string => (phase.name === 'finished' && phase.reason !== '' ? ` (${phase.reason})` : '')
+
+async function leaving(world: World, run: string, again: string, io: Io): Promise<number> {
+  const { clock, store } = world
+  const row = await clock.hold(() => store.run(run))
+  if (row?.driver && row.driver !== world.driver && row.leaseUntil !== null && row.leaseUntil > clock.now()) {
+    io.err(`run ${run} is driven by ${row.driver} now; follow it with \`patchwave status ${run} --watch\``)
+    return EXIT.held
+  }
+  const { waitsFor } = viewOf((await clock.hold(() => openRun(store, run))).state)
+  if (io.signal.aborted) io.err(`left: run ${run} goes on where it stands, nothing of it was stopped. Commands in flight run to their end on their nodes.`)
+  else io.err(`run ${run} has not ended${waitsFor === null ? '' : `: it waits for ${waitsFor}`}`)
+  io.err(`go on with \`${again}\`, or stop it with \`patchwave abort ${run} --reason …\``)
+  return EXIT.notEnded
+}

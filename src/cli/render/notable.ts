@@ -1,0 +1,106 @@
+import { isoSeconds } from '../../kit/instant.ts'
+import type { Fact, Subject } from '../../core/run/event.ts'
+import type { RunState } from '../../core/run/state.ts'
+import { counted, plain, tallied } from './text.ts'
+
+/** What a fact means to somebody who watches, in a line; `undefined` for the many that only matter to the record. Pure. */
+export function notable(state: RunState, { event, actor }: Fact): string | undefined {
+  const by = `by ${plain(actor.id)}`
+  const wave = (index: number): string => state.waves[index]?.name ?? ''
+  switch (event.type) {
+    case 'WindowChosen':
+      return `window: opens ${isoSeconds(event.opens)}, cutoff ${isoSeconds(event.cutoff)}, closes ${isoSeconds(event.closes)}`
+    case 'WindowOpened':
+      return 'window opened'
+    case 'WindowEnded':
+      return 'window ended; the rest waits for the next one'
+    case 'FleetRead':
+      return event.drift === null && event.gone.length + event.appeared + event.down.length === 0 ? undefined : `fleet: ${tallied({ gone: event.gone.length, down: event.down.length, 'appeared since the plan': event.appeared })}${event.drift === null ? '' : `; ${plain(event.drift)}`}`
+    case 'CellRefused':
+      return `cell ${event.cell} refused: ${plain(`${event.code}: ${event.message}`)}`
+    case 'ListsPinned':
+      return `classified: ${counted(event.count, 'list')} of ${event.patches.map(String).join(', ')} patches`
+    case 'ApprovalAsked':
+      return `approval of ${subject(event.subject)} wanted: ${String(event.count)}${event.group === '' ? '' : ` from ${event.group}`} until ${isoSeconds(event.expires)}`
+    case 'ApprovalGiven':
+      return `approval of ${subject(event.subject)} given by ${plain(event.by)}${because(event.reason)}`
+    case 'ApprovalRefused':
+      return `approval of ${subject(event.subject)} refused by ${plain(event.by)}${because(event.reason)}`
+    case 'ApprovalExpired':
+      return `approval of ${subject(event.subject)} expired`
+    case 'Paused':
+      return `paused ${by}${because(event.reason)}`
+    case 'Resumed':
+      return `resumed ${by}${because(event.reason)}`
+    case 'AbortAsked':
+      return `abort asked ${by}${because(event.reason)}`
+    case 'RollbackAsked':
+      return `rollback asked ${by}${because(event.reason)}`
+    case 'SteeringRefused':
+      return `${event.what} refused: ${plain(event.reason)}`
+    case 'BaselineStored':
+      return `baseline stored: ${event.path}:${String(event.version)}`
+    case 'BaselineRefused':
+      return `baseline of ${event.account}/${plain(event.image)} refused: ${plain(event.message)}`
+    case 'BaselinesApproved':
+      return `${counted(event.count, 'baseline')} approved`
+    case 'RunFinished':
+      return `${state.plan.act} ${event.outcome}: ${plain(event.reason)} (${tallied(event.nodes)})`
+    default:
+      return inWaves(state, event, wave)
+  }
+}
+
+function inWaves(state: RunState, event: Fact['event'], wave: (index: number) => string): string | undefined {
+  switch (event.type) {
+    case 'WaveStarted':
+      return `wave ${event.name} started: ${counted(state.plan.waves[event.wave]?.nodes.length ?? 0, 'node')}`
+    case 'WaveDrained':
+      return `wave ${wave(event.wave)} drained; its gate is measured`
+    case 'CheckMeasured':
+      return `${event.purpose === 'gate' ? `gate ${wave(event.wave)}` : event.purpose}: ${event.check} ${event.verdict}${event.evidence === '' ? '' : ` (${plain(event.evidence).slice(0, 160)})`}`
+    case 'GateHeld':
+      return `gate ${wave(event.wave)} holds: ${event.why.map(plain).join(', ')}`
+    case 'GateExpired':
+      return `gate ${wave(event.wave)} was not decided in time`
+    case 'GateDecided':
+      return `gate ${wave(event.wave)} ${event.verdict === 'pass' ? 'passed' : 'failed'}: ${event.why.map(plain).join(', ')}`
+    case 'NodesReported':
+      return failures(state, event.nodes, event.outcomes, event.reasons)
+    case 'NodesGone':
+      return `gone: ${names(state, event.nodes)}`
+    case 'CommandRefused':
+      return `SSM refused a command: ${plain(`${event.code}: ${event.message}`)}`
+    case 'RollbackStarted':
+      return `rollback started: ${counted(event.nodes, 'node')} of ${event.waves.map(wave).join(', ')}${event.outside ? ', outside the window' : ''}; ${plain(event.why)}`
+    case 'RollbackFinished':
+      return `rollback ${event.stopped ? 'stopped' : 'finished'}: ${String(event.restored)} restored, ${String(event.failed)} failed`
+    default:
+      return undefined
+  }
+}
+
+const because = (reason: string): string => (reason === '' ? '' : `: ${plain(reason)}`)
+
+const subject = (one: Subject): string => (one.kind === 'gate' ? `gate ${one.wave}` : `the ${one.kind}`)
+
+/** Nodes named in one line; the rest is counted. */
+const NAMED = 5
+
+const nameOf = (state: RunState, position: number): string => state.plan.nodes[position]?.node ?? ''
+
+function names(state: RunState, positions: readonly number[]): string {
+  const shown = positions.slice(0, NAMED).map((position) => nameOf(state, position))
+  return `${shown.join(', ')}${positions.length > NAMED ? `, and ${String(positions.length - NAMED)} more` : ''}`
+}
+
+function failures(state: RunState, nodes: readonly number[], outcomes: readonly string[], reasons: readonly string[]): string | undefined {
+  const bad = nodes.flatMap((position, index) => {
+    const outcome = outcomes[index] ?? ''
+    return BAD.has(outcome) ? [`${nameOf(state, position)} ${outcome} (${plain(reasons[index] ?? '')})`] : []
+  })
+  if (bad.length === 0) return undefined
+  return `${bad.slice(0, NAMED).join(', ')}${bad.length > NAMED ? `, and ${String(bad.length - NAMED)} more` : ''}`
+}
+
+const BAD: ReadonlySet<string> = new Set(['failed', 'unknown', 'rollback-failed'])

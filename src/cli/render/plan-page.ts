@@ -1,0 +1,96 @@
+import { DAY, iso, type Ms } from '../../kit/instant.ts'
+import type { PinnedList, Plan, PlannedWave } from '../../core/plan/plan.ts'
+import { touchedIn } from '../shapes.ts'
+import type { Paint } from './paint.ts'
+import { counted, plain, span, table, tallied, when } from './text.ts'
+
+/** Patches of a list that are named before the rest is only counted. */
+const PATCHES_SHOWN = 8
+
+/** What a person reads before approving: the headline first, then what happens where, how bad it may get, and what cannot be undone. */
+export function planPage(plan: Plan, paint: Paint): string[] {
+  const { content } = plan
+  const title = `${content.act} of ${content.runbook.name}${content.work === 'apply' ? '' : ` (${content.work})`}`
+  return [
+    `${paint.strong(title)}: ${headline(plan, paint)}`,
+    ...plan.warnings.map((warning) => paint.wait(`! ${plain(warning)}`)),
+    ...section('waves', content.waves.flatMap((wave) => waveLines(plan, wave, paint))),
+    ...section('budgets', worstLines(plan)),
+    ...section('limits', limitLines(plan)),
+    ...section('patches', content.lists.flatMap((list) => listLines(list, paint))),
+    ...section('trial', trialLines(plan)),
+    ...section('windows', plan.windows.map((one) => `opens ${when(one.opens)}, nothing starts after ${when(one.cutoff)}, closes ${when(one.closes)}`)),
+    ...section('cannot be undone', plan.irreversible.map(plain)),
+    ...section('forecast', [`${span(plan.forecast.lowMs)} to ${span(plan.forecast.highMs)} (${plain(plan.forecast.basis)})`, ...callLines(plan)]),
+    ...section('digest', [plan.digest]),
+  ]
+}
+
+function headline(plan: Plan, paint: Paint): string {
+  const { total, waves, planned, skipped } = plan.headline
+  const out = total - planned
+  const why = tallied(skipped, ['untested'])
+  const text = `${counted(total, 'node')}, ${counted(waves, 'wave')}, ${String(planned)} planned`
+  return out === 0 ? text : `${text}, ${paint.bad(`${String(out)} skipped: ${why}`)}`
+}
+
+const section = (name: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', name, ...lines.map((line) => `  ${line}`)])
+
+function waveLines(plan: Plan, wave: PlannedWave, paint: Paint): string[] {
+  const touched = touchedIn(plan, wave)
+  const { gate, concurrency } = wave
+  const rows = Map.groupBy(touched, (node) => `${node.account}\0${node.region}\0${node.ami}`)
+  const lines = table([...rows].map(([key, nodes]) => [String(nodes.length), ...key.split('\0')]), new Set([0]))
+  const approval = gate.approval ? [`approval of ${String(gate.approval.count)} from ${gate.approval.group}`] : []
+  const parts = [`failures ${String(gate.failuresMax)}${gate.hard ? ' (hard)' : ''}`, `bake ${span(gate.bakeMs)}`, ...(gate.checks.length > 0 ? [`checks ${gate.checks.join(', ')}`] : []), ...approval]
+  return [
+    `${paint.strong(wave.name)}: ${counted(touched.length, 'node')}, ${String(concurrency)} at once, gate: ${parts.join('; ')}`,
+    ...lines.map((line) => `  ${line}`),
+    ...(wave.unrepresented.length > 0 ? [paint.wait(`  not represented: ${wave.unrepresented.map(plain).join(', ')}`)] : []),
+  ]
+}
+
+function worstLines(plan: Plan): string[] {
+  const rows = plan.worstCase.map((one) => [
+    one.wave,
+    `passes with ${counted(one.failuresMax, 'failure')}`,
+    `worst case ${String(one.worstFailures)} failed`,
+    `${String(one.worstOutOfService)} out of service at once`,
+  ])
+  const { budgetMax } = plan.content
+  return [...table(rows), ...(budgetMax === null ? [] : [`the whole run: ${counted(budgetMax, 'failure')}`])]
+}
+
+/** Limits by what they are per: a fleet has hundreds of clusters and one rule for them. */
+function limitLines({ content }: Plan): string[] {
+  const kinds = Map.groupBy(content.groups, (group) => `${group.key.slice(0, group.key.indexOf('='))}\0${String(group.atMost === group.size ? 'all' : group.atMost)}\0${group.set === null ? '' : 'one value at a time'}`)
+  const rows = [...kinds].map(([kind, groups]) => {
+    const [per = '', atMost = '', turns = ''] = kind.split('\0')
+    const limit = [...(atMost === 'all' ? [] : [`at most ${atMost} at once`]), ...(turns === '' ? [] : [turns])].join(', ')
+    return [per, limit === '' ? 'no number' : limit, counted(groups.length, 'value')]
+  })
+  return table(rows)
+}
+
+function listLines(list: PinnedList, paint: Paint): string[] {
+  const { baseline, patches } = list
+  const tested = baseline === null ? paint.bad('UNTESTED') : `baseline ${plain(baseline.path)}:${String(baseline.version)} of ${when(baseline.storedAt)}`
+  const names = patches.slice(0, PATCHES_SHOWN).map((one) => `  ${plain(`${one.name} ${one.version} (${one.severity || one.classification || 'unclassified'}${one.cves.length > 0 ? `, ${one.cves.slice(0, 2).join(', ')}${one.cves.length > 2 ? ', …' : ''}` : ''})`)}`)
+  const more = patches.length - names.length
+  return [`${list.account} ${plain(list.image)}: ${counted(patches.length, 'patch').replace('patchs', 'patches')}, ${tested}`, ...names, ...(more > 0 ? [`  and ${String(more)} more`] : [])]
+}
+
+function trialLines({ content }: Plan): string[] {
+  return (content.trial?.lineages ?? []).map(({ image, nodes, accounts }) => `${plain(image)}: tested on ${counted(nodes.length, 'node')} for ${counted(accounts.length, 'account')}`)
+}
+
+function callLines(plan: Plan): string[] {
+  const calls = Object.entries(plan.calls).filter(([, count]) => count > 0)
+  return calls.length === 0 ? [] : [`API calls: ${calls.map(([call, count]) => `${call} ${String(count)}`).join(', ')}`]
+}
+
+/** How old a plan is, said when it is more than a day. */
+export function ageRemark(plan: Plan, nowMs: Ms): string | undefined {
+  const age = nowMs - plan.madeAt
+  return age > DAY ? `this plan was made at ${iso(plan.madeAt)}, ${span(age)} ago` : undefined
+}

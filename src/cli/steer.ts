@@ -1,0 +1,107 @@
+import { PatchwaveError } from '../kit/error.ts'
+import { plus, SECOND, type Ms } from '../kit/instant.ts'
+import { readEntry } from '../core/audit/open.ts'
+import { fromData } from '../core/run/codec.ts'
+import type { Fact, RunEvent } from '../core/run/event.ts'
+import { conduct } from '../engine/conduct.ts'
+import { leaveNote, type Steering } from '../engine/inbox.ts'
+import type { World } from '../engine/world.ts'
+import type { RunRow } from '../ports/store.ts'
+import type { App, Session } from './app.ts'
+import type { CommandSpec } from './call.ts'
+
+/** How long the answer of another process's driver is waited for: it reads its inbox every five seconds. */
+const ANSWER_MS: Ms = 20 * SECOND
+const LOOK_MS: Ms = 500
+
+/** What became of a wish: the fact that answers it, or null while it lies in the inbox of a driver elsewhere. */
+export type Answered = Readonly<{ run: string; fact: Fact | null; finished: string | null }>
+
+/**
+ * Leaves a wish in a run's inbox and sees to it that it is answered: by its driver, or, when nobody drives it, by driving it for just that long.
+ * @throws `run.finished` for a run that has ended; `approval.refused` and the like when the run refuses the wish
+ */
+export async function steer(app: App, session: Session, row: RunRow, wish: Omit<Steering, 'actor'>): Promise<Answered> {
+  const { world } = session
+  const { run } = row
+  if (row.outcome !== null) throw new PatchwaveError('run.finished', `run ${run} has ended: ${row.outcome}`, { hint: 'undo what it did with `patchwave rollback`, or look with `patchwave status`' })
+  const steering: Steering = { ...wish, actor: await session.actor() }
+  const before = row.entries
+  await leaveNote(world, run, steering)
+  const answered = isDriven(world, row) ? await awaitAnswer(app, world, row, steering, before) : await answerHere(app, world, run, steering)
+  if (answered.fact?.event.type === 'SteeringRefused') throw refusal(steering, answered.fact.event.reason)
+  return answered
+}
+
+const isDriven = (world: World, { driver, leaseUntil }: RunRow): boolean =>
+  driver !== null && driver !== world.driver && leaseUntil !== null && leaseUntil > world.clock.now() && world.mayLive(driver)
+
+/** Whether a fact is the answer to this wish. */
+export function answers(steering: Steering, fact: Fact): boolean {
+  const { event, actor } = fact
+  if (actor.id !== steering.actor.id) return false
+  if (event.type === 'SteeringRefused') return event.what === steering.what
+  return event.type === ANSWERS[steering.what] && 'reason' in event && event.reason === steering.reason
+}
+
+const ANSWERS: Readonly<Record<Steering['what'], RunEvent['type']>> = {
+  pause: 'Paused',
+  resume: 'Resumed',
+  abort: 'AbortAsked',
+  'abort-and-rollback': 'AbortAsked',
+  rollback: 'RollbackAsked',
+  approve: 'ApprovalGiven',
+  reject: 'ApprovalRefused',
+}
+
+/** A pause or resume is answered and left at once; the others go on until nothing is in flight, so that an abort can cancel and an approval can count. */
+async function answerHere(app: App, world: World, run: string, steering: Steering): Promise<Answered> {
+  const enough = new AbortController()
+  const seen: { fact: Fact | null } = { fact: null }
+  const ended = await conduct(world, run, {
+    listen: (_, fact) => {
+      if (seen.fact !== null || !answers(steering, fact)) return
+      seen.fact = fact
+      if (fact.event.type === 'SteeringRefused' || steering.what === 'pause' || steering.what === 'resume') enough.abort()
+    },
+    leaveWhen: () => seen.fact !== null,
+    signal: AbortSignal.any([app.io.signal, enough.signal]),
+  })
+  return { run, fact: seen.fact, finished: ended?.outcome ?? null }
+}
+
+async function awaitAnswer(app: App, world: World, { run }: RunRow, steering: Steering, read: number): Promise<Answered> {
+  let from = read + 1
+  for (const until = plus(world.clock.now(), ANSWER_MS); world.clock.now() < until && !app.io.signal.aborted; ) {
+    for await (const sealed of world.store.read(run, from)) {
+      from = sealed.seq + 1
+      const { at, actor, type, data } = readEntry(sealed)
+      const fact: Fact = { at, actor, event: fromData(type, data) }
+      if (answers(steering, fact)) return { run, fact, finished: (await world.store.run(run))?.outcome ?? null }
+    }
+    await world.clock.sleep(plus(world.clock.now(), LOOK_MS), app.io.signal)
+  }
+  return { run, fact: null, finished: null }
+}
+
+function refusal(steering: Steering, reason: string): PatchwaveError {
+  if (steering.what === 'approve' || steering.what === 'reject') return new PatchwaveError('approval.refused', reason, { hint: 'see what is wanted, and of whom, with `patchwave status`' })
+  if (reason === 'the run has ended') return new PatchwaveError('run.finished', reason, { hint: 'undo what it did with `patchwave rollback`' })
+  return new PatchwaveError('store.busy', `${steering.what} was refused: ${reason}`, { hint: 'see `patchwave status`' })
+}
+
+/** Tells what was recorded. */
+export function tell(app: App, json: boolean, done: readonly Answered[], what: string): void {
+  if (json) {
+    const rows = done.map(({ run, fact, finished }) => ({ run, recorded: fact !== null, what, outcome: finished }))
+    app.io.out(JSON.stringify(rows.length === 1 ? rows[0] : { runs: rows }))
+    return
+  }
+  for (const { run, fact, finished } of done) {
+    if (fact === null) app.io.out(`${run}: ${what} lies in its inbox; its driver takes it within seconds`)
+    else app.io.out(`${run}: ${what} recorded${finished === null ? '' : `; the run has ended: ${finished}`}`)
+  }
+}
+
+/** What the steering commands have in common. */
+export type SteeringSpec = Pick<CommandSpec, 'path' | 'summary' | 'example'> & Readonly<{ what: Steering['what'] }>

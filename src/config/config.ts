@@ -1,0 +1,31 @@
+/** What the engine knows of its surroundings: merged, validated, complete. Made by `loadConfig` only. */
+export type Config = Readonly<{
+  /** Where baselines, the feedback queue and the event queues live. */
+  control: Readonly<{ /** 12 digits. */ account: string; /** Its home region. */ region: string }>
+  /** The accounts that hold nodes, by the names that runbooks use. */
+  accounts: Readonly<Record<string, Account>>
+  /** Who may approve, by the names that runbooks use. */
+  groups: Readonly<Record<string, Group>>
+  /** Tag of a node that names its image lineage where the AMI itself does not lead to a tested one; null: none does. */
+  imageLineageTag: string | null
+  /** Name of the queue of SSM status events, the same in each region of the control account; null: the engine only polls. */
+  events: Readonly<{ queue: string }> | null
+  /** Path of the SQLite file, or `postgres://…`. A relative path is meant from the working folder. */
+  store: string
+  /** Regions that runbooks may name. */
+  regions: readonly string[]
+}>
+
+export type Account = Readonly<{
+  /** 12 digits. */
+  id: string
+  /** ARN of the role that is assumed there; null: the process's own credentials. */
+  role: string | null
+  /** External id that the role's trust policy asks for. */
+  externalId: string | null
+}>
+
+export type Group = Readonly<{
+  /** GetCallerIdentity ARNs or OIDC subjects. */
+  members: readonly string[]
+}>

@@ -1,0 +1,99 @@
+import {
+  compileSchema,
+  inOrder,
+  mergeDocuments,
+  parseYamlDocument,
+  plainDocument,
+  validateDocument,
+  type ParsedDocument,
+} from '../kit/document.ts'
+import { InvalidDocument, type Diagnostic } from '../kit/error.ts'
+import { fillDefaults } from '../kit/schema.ts'
+import type { Config } from './config.ts'
+import type { ConfigDocument } from './generated.ts'
+import { CONFIG_SCHEMA } from './schema.ts'
+
+/** Where the config is read from unless `--config` names another file. */
+export const CONFIG_FILE = 'config/patchwave.yaml'
+
+/** The three layers above the schema's defaults; a later one wins, key by key. */
+export type ConfigSources = Readonly<{
+  /** The file as it was read; the caller reads it. */
+  file: Readonly<{ path: string; bytes: Uint8Array | string }>
+  /** `PATCHWAVE_…` variables; others are ignored. */
+  environment?: Readonly<Record<string, string | undefined>>
+  /** Options of the command line. */
+  flags?: Readonly<{ store?: string | undefined }>
+}>
+
+/**
+ * Fragments are merged, the whole is validated, and only then is there a `Config`.
+ *
+ * @throws InvalidDocument `document.*` or `config.invalid`, with every mistake and its place (a variable's name is its file)
+ */
+export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources): Config {
+  const merged = [...fragmentsOf(environment, flags)].reduce(mergeDocuments, parseYamlDocument(file.bytes, file.path))
+  const { value, diagnostics } = validateDocument(merged, SCHEMA, { code: 'config.invalid' })
+  const filled = fillDefaults(CONFIG_SCHEMA, value)
+  if (diagnostics.length > 0) throw new InvalidDocument('config.invalid', diagnostics)
+  const document = filled as ConfigDocument // The schema, from which the type is made, has just passed it.
+  const contradictions = inOrder([...roleMistakes(document, merged), ...sameAccounts(document, merged)])
+  if (contradictions.length > 0) throw new InvalidDocument('config.invalid', contradictions)
+  return configOf(document)
+}
+
+/** The second word of a contradiction's code (`config.duplicate-name`) and what it says. */
+export const CONFIG_MISTAKES = {
+  contradiction: 'two keys that exclude or need each other',
+  'duplicate-name': 'two names stand for the same account',
+} as const satisfies Record<string, string>
+
+const SCHEMA = compileSchema(CONFIG_SCHEMA)
+
+function* fragmentsOf(
+  environment: NonNullable<ConfigSources['environment']>,
+  flags: NonNullable<ConfigSources['flags']>,
+): Generator<ParsedDocument> {
+  const { PATCHWAVE_STORE: store } = environment
+  if (store !== undefined && store !== '') yield plainDocument('PATCHWAVE_STORE', { store })
+  if (flags.store !== undefined) yield plainDocument('--store', { store: flags.store })
+}
+
+function configOf({ control, accounts, groups, imageLineageTag, events, store, regions }: ConfigDocument): Config {
+  const complete = Object.entries(accounts).map(([name, { id, role, externalId }]) => {
+    return [name, { id, role: role ?? null, externalId: externalId ?? null }] as const
+  })
+  const lineage = imageLineageTag ?? null
+  return { control, accounts: Object.fromEntries(complete), groups, imageLineageTag: lineage, events: events ?? null, store, regions }
+}
+
+const mistake = (kind: keyof typeof CONFIG_MISTAKES): string => `config.${kind}`
+
+/** A role of another account would patch that account's nodes under this one's name. */
+function roleMistakes({ accounts }: ConfigDocument, document: ParsedDocument): readonly Diagnostic[] {
+  return Object.entries(accounts).flatMap(([name, { id, role, externalId }]) => {
+    const at = (key: string) => document.placeOf(`/accounts/${name}/${key}`)
+    const owner = role?.split(':')[4]
+    if (role !== undefined && owner !== id) {
+      const message = `the role belongs to account ${String(owner)}, but ${name} is ${id}`
+      return [{ ...at('role'), code: mistake('contradiction'), message, hint: `name a role of ${id}` }]
+    }
+    if (role === undefined && externalId !== undefined) {
+      const message = `${name} has an external id but no role that would ask for it`
+      return [{ ...at('externalId'), code: mistake('contradiction'), message, hint: 'add `role`, or remove `externalId`' }]
+    }
+    return []
+  })
+}
+
+/** Two names for one account would count its nodes, limits and quotas twice. */
+function sameAccounts({ accounts }: ConfigDocument, document: ParsedDocument): readonly Diagnostic[] {
+  const names = new Map<string, string>()
+  return Object.entries(accounts).flatMap(([name, { id }]) => {
+    const earlier = names.get(id)
+    names.set(id, earlier ?? name)
+    if (earlier === undefined) return []
+    const message = `${earlier} and ${name} are both account ${id}`
+    return [{ ...document.placeOf(`/accounts/${name}/id`), code: mistake('duplicate-name'), message, hint: 'keep one of the two' }]
+  })
+}

@@ -1,0 +1,30 @@
+import { assert } from '../../kit/assert.ts'
+import { instant, iso, parseInstant, type Instant } from '../../kit/instant.ts'
+import type { RunEvent } from './event.ts'
+
+/** Keys of events that hold instants: numbers inside, ISO 8601 UTC in the journal. */
+const INSTANTS: ReadonlySet<string> = new Set(['opens', 'cutoff', 'closes', 'expires', 'startBefore', 'notBefore', 'requestedAt', 'expiresAfter', 'until', 'ended'])
+
+/** An event as the journal's `type` and `data`. */
+export function toData(event: RunEvent): { type: string; data: Record<string, unknown> } {
+  const data: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(event)) if (key !== 'type') data[key] = INSTANTS.has(key) ? outward(value) : value
+  return { type: event.type, data }
+}
+
+/** The event that `toData` wrote. The journal verified its hash before. */
+export function fromData(type: string, data: Readonly<Record<string, unknown>>): RunEvent {
+  const event: Record<string, unknown> = { type }
+  for (const [key, value] of Object.entries(data)) event[key] = INSTANTS.has(key) ? inward(value) : value
+  return event as RunEvent
+}
+
+const outward = (value: unknown): unknown => (Array.isArray(value) ? value.map(outward) : typeof value === 'number' ? (value === 0 ? '' : iso(value as Instant)) : value)
+
+function inward(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inward)
+  if (value === '') return instant(0)
+  const at = typeof value === 'string' ? parseInstant(value) : undefined
+  assert(at !== undefined, 'an instant in the journal is not readable')
+  return at
+}

@@ -1,0 +1,158 @@
+import { known } from '../../kit/assert.ts'
+import { earliest, instant, plus, SECOND, MINUTE, type Instant, type Ms } from '../../kit/instant.ts'
+import type { RunEvent, Work } from './event.ts'
+import { events, nothing, wake, type Decision } from './decision.ts'
+import { at, spent, spentInRun, STAGE, type Batch, type RunState } from './state.ts'
+import { allWaiting, busyUntil, chooseRounds, COMMAND_NODES_MAX } from './waiting.ts'
+
+/** Free places are gathered this long before they are filled, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
+export const ROUND_MS: Ms = 5 * SECOND
+
+/** How long a node has to pick a command up. Agents that are online take seconds; ten minutes covers one that restarts. */
+export const DELIVERY_MS: Ms = 10 * MINUTE
+
+/** SSM's execution timeout of a changing command; the transaction outlives it, the script's report does not. */
+export const EXECUTION_MS: Ms = 60 * MINUTE
+
+/** SSM takes no delivery timeout under 30 s; the send itself needs the rest. */
+export const START_MARGIN_MS: Ms = 45 * SECOND
+
+/** What a re-read is worth. After this the nodes are looked at again before an intent. */
+export const READ_FRESH_MS: Ms = 60 * SECOND
+
+/** A running wave: give up what may not start any more, intend what was re-read, fill free places, or drain. */
+export function nextDispatch(state: RunState, index: number, now: Instant): Decision {
+  const stop = stopReason(state, index, now)
+  if (stop !== null) return placesDue(state, stop) ?? drain(state, index)
+  if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain(state, index) : nothing)
+  const refused = refusedCells(state, index)
+  if (refused) return refused
+  const intent = nextIntent(state, state.plan.work, startLimit(state), now)
+  if (intent) return intent
+  const chosen = choose(state, index, now)
+  if (chosen.events.length > 0) return chosen
+  if (idle(state)) return drain(state, index)
+  return withCutoff(chosen, state)
+}
+
+const withCutoff = (decision: Decision, state: RunState): Decision => wake(soonest(decision.wakeAt, startLimit(state)))
+
+export const soonest = (a: Instant | null, b: Instant | null): Instant | null => (a === null ? b : b === null ? a : earliest(a, b))
+
+const idle = (state: RunState): boolean => state.waitingCount === 0 && state.inFlight === 0
+
+/** Changes of a wave start before this instant. */
+const startLimit = (state: RunState): Instant => plus(known(state.window, 'the window').cutoff, -START_MARGIN_MS)
+
+/** Why nothing more of this wave may start; null while it may. */
+function stopReason(state: RunState, index: number, now: Instant): string | null {
+  const wave = known(state.waves[index], 'the wave')
+  if (spent(wave) > known(state.plan.waves[index], 'the wave').gate.failuresMax) return 'budget-spent'
+  if (state.plan.budgetMax !== null && spentInRun(state) > state.plan.budgetMax) return 'budget-spent'
+  if (now >= startLimit(state)) return 'cutoff'
+  return null
+}
+
+/** Gives up batches and waiting nodes with this reason; `undefined` once there are none and nothing is in flight. */
+export function placesDue(state: RunState, reason: string): Decision | undefined {
+  const dropped = dropBatches(state, reason)
+  if (dropped) return dropped
+  if (state.waitingCount > 0) {
+    if (reason === 'cutoff' && nextWindow(state)) return state.inFlight > 0 ? nothing : events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
+    return giveUp(state, reason)
+  }
+  return state.inFlight > 0 ? nothing : undefined
+}
+
+const nextWindow = (state: RunState): boolean => state.plan.runbook.window?.unfinished === 'next-window' && state.plan.act === 'rollout' && state.aborting === null
+
+function giveUp(state: RunState, reason: string): Decision {
+  const held = new Set(state.waiting.busy.map((one) => one.node))
+  const waiting: number[] = []
+  const retrying: number[] = []
+  for (let position = 0; position < state.nodes.count; position++) {
+    if (at(state.nodes.stage, position) === STAGE.waiting) waiting.push(position)
+    if (at(state.nodes.stage, position) === STAGE.retrying) retrying.push(position)
+  }
+  const groups: [number[], string][] = [
+    [waiting.filter((position) => !held.has(position)), reason],
+    [waiting.filter((position) => held.has(position)), reason === 'cutoff' ? 'held' : reason],
+    [retrying, reason],
+  ]
+  return events(...groups.filter(([nodes]) => nodes.length > 0).map(([nodes, why]): RunEvent => ({ type: 'NodesSkipped', nodes, reason: why })))
+}
+
+function dropBatches(state: RunState, reason: string): Decision | undefined {
+  const drops = [...state.batches.keys()].map((batch): RunEvent => ({ type: 'BatchDropped', batch, reason }))
+  return drops.length > 0 ? events(...drops) : undefined
+}
+
+function drain(state: RunState, index: number): Decision {
+  return idle(state) ? events({ type: 'WaveDrained', wave: index }) : nothing
+}
+
+/** Nodes of a cell that cannot be used are skipped; their wave goes on without them. */
+function refusedCells(state: RunState, index: number): Decision | undefined {
+  const refused = new Set(state.cells.filter((cell) => typeof state.prepared.get(cell) === 'string'))
+  const lanes = [...state.waiting.lanes.keys()].filter((key) => refused.has(key.slice(0, key.indexOf('|'))))
+  if (lanes.length === 0) return undefined
+  const nodes = allWaiting(state, known(state.plan.waves[index], 'the wave').nodes).filter((position) => refused.has(known(state.cells[at(state.nodes.cell, position)], 'the cell')))
+  for (const lane of lanes) state.waiting.lanes.delete(lane)
+  return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'cell-refused' }) : undefined
+}
+
+/** The oldest re-read batch becomes an intent; one that was read too long ago steps back. */
+export function nextIntent(state: RunState, work: Work, limit: Instant | null, now: Instant): Decision | undefined {
+  for (const batch of state.batches.values()) {
+    if (batch.readAt === null) continue
+    if (now - batch.readAt > READ_FRESH_MS) return events({ type: 'BatchDropped', batch: batch.batch, reason: 'stale' })
+    return events(intent(state, batch, work, limit, now))
+  }
+  return undefined
+}
+
+function intent(state: RunState, batch: Batch, work: Work, limit: Instant | null, now: Instant): RunEvent {
+  const delivery = plus(now, DELIVERY_MS)
+  const startBefore = limit === null ? delivery : earliest(delivery, plus(limit, START_MARGIN_MS))
+  return {
+    type: 'CommandIntended',
+    n: state.tokenCount + 1,
+    batch: batch.batch,
+    work,
+    nodes: batch.nodes,
+    startBefore: wholeSecond(startBefore),
+    notBefore: plus(startBefore, EXECUTION_MS),
+  }
+}
+
+/** SSM and the script count in whole seconds. */
+const wholeSecond = (at: Instant): Instant => instant(Math.floor(at / SECOND) * SECOND)
+
+function choose(state: RunState, index: number, now: Instant): Decision {
+  const rule = known(state.plan.waves[index], 'the wave')
+  const wave = known(state.waves[index], 'the wave')
+  const budget = rule.gate.hard ? rule.gate.failuresMax + 1 - spent(wave) : Number.POSITIVE_INFINITY
+  const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
+  return fillPlaces(state, Math.min(rule.concurrency, budget), tighter, state.plan.work, now)
+}
+
+/** Fills free places in rounds. With nothing in flight and nothing that can be chosen, what waits is held for good. */
+export function fillPlaces(state: RunState, concurrency: number, tighter: ReadonlyMap<number, number>, work: Work, now: Instant): Decision {
+  const places = concurrency - state.inFlight
+  if (places <= 0 || state.waitingCount === 0) return nothing
+  const due = plus(state.freedAt, ROUND_MS)
+  if (places < COMMAND_NODES_MAX && state.inFlight > 0 && now < due) return wake(due)
+  const rounds = chooseRounds(state, places, work === 'scan' ? null : tighter, (cell) => state.prepared.get(cell) === true, now)
+  if (rounds.length > 0)
+    return events(...rounds.map((round, index): RunEvent => ({ type: 'BatchChosen', batch: state.batchCount + 1 + index, cell: round.cell, list: round.list, work, nodes: round.nodes })))
+  return heldForGood(state)
+}
+
+function heldForGood(state: RunState): Decision {
+  const busy = busyUntil(state)
+  if (busy !== undefined) return wake(busy)
+  const preparing = [...state.waiting.lanes.keys()].length > 0
+  if (state.inFlight > 0 || state.retrying > 0 || preparing) return nothing
+  const nodes = [...state.waiting.parked.values()].flat().filter((position) => at(state.nodes.stage, position) === STAGE.waiting)
+  return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes: [...new Set(nodes)], reason: 'disruption-held' }) : nothing
+}

@@ -1,0 +1,245 @@
+import { assert, known } from '../../kit/assert.ts'
+import type { Instant } from '../../kit/instant.ts'
+import { end } from './evolve-commands.ts'
+import type { RunEvent, Verdict } from './event.ts'
+import { addOutside, setOut } from './limits.ts'
+import { approvalOf, at, codeOf, STAGE, unwant, want, type Measure, type Phase, type RunState, type WaveState } from './state.ts'
+import { clearWaiting, enqueue, unpark } from './waiting.ts'
+
+type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
+
+export const waveOf = (state: RunState, index: number): WaveState => known(state.waves[index], `wave ${String(index)}`)
+
+/** Nodes that the plan leaves out have their outcome from the start. */
+export function planPinned(state: RunState): void {
+  state.plan.nodes.forEach((node, position) => {
+    if (node.skip !== null) end(state, position, 'skipped', node.skip)
+  })
+  want(state, { kind: 'window', key: 'window', after: state.at })
+}
+
+export function windowOpened(state: RunState): void {
+  if (state.window) state.window = { ...state.window, opened: true }
+  state.phase = { name: 'surveying' }
+  want(state, { kind: 'survey', key: 'survey' })
+  for (const cell of state.cells) if (state.prepared.get(cell) !== true) want(state, { kind: 'prepare', key: `prepare:${cell}`, cell })
+}
+
+/** Who is down counts as out before anything begins. */
+export function fleetRead(state: RunState, event: Of<'FleetRead'>): void {
+  unwant(state, 'survey')
+  const down = new Set(event.down)
+  for (let position = 0; position < state.nodes.count; position++) {
+    const stage = at(state.nodes.stage, position)
+    if (stage === STAGE.ended && at(state.nodes.touched, position) === 1) continue
+    if (down.has(position)) setOut(state, position, true)
+    else unpark(state, setOut(state, position, false))
+  }
+  resetOutside(state)
+  for (const group of event.outside) addOutside(state, group)
+  state.appeared = event.appeared
+  state.lastDriftReason = event.drift
+  state.phase = afterSurvey(state)
+}
+
+function resetOutside(state: RunState): void {
+  state.groupOutside.fill(0)
+  state.setMembers.forEach((members, set) => {
+    state.setActive[set] = members.filter((group) => at(state.groupOut, group) > 0).length
+  })
+}
+
+function afterSurvey(state: RunState): Phase {
+  const firstOpen = state.waves.findIndex((wave) => wave.phase !== 'passed')
+  const began = state.waves.some((wave) => wave.phase !== 'queued')
+  if (began) return { name: 'waves', wave: firstOpen }
+  if (state.plan.before.length > 0) return { name: 'before' }
+  return afterBefore(state)
+}
+
+/** Where a run goes when nothing stands before its work any more. */
+export const afterBefore = (state: RunState): Phase => (state.plan.trial !== null && state.plan.work === 'apply' ? { name: 'scanning' } : { name: 'waves', wave: 0 })
+
+export function scanAsked(state: RunState, n: number, tokens: number): void {
+  assert(n === state.tokenCount + 1, 'tokens are numbered without holes')
+  state.tokenCount += tokens
+  state.scanAsked = n
+  state.phase = { name: 'scanning' }
+  for (let position = 0; position < state.nodes.count; position++) if (at(state.nodes.stage, position) !== STAGE.ended) state.scanLeft.add(position)
+  want(state, { kind: 'scan', key: 'scan', n })
+}
+
+export function nodesScanned(state: RunState, event: Of<'NodesScanned'>): void {
+  event.nodes.forEach((position, index) => {
+    state.scanLeft.delete(position)
+    state.nodes.scanned.set(position, known(event.lists[index], 'the list'))
+    state.nodes.missing[position] = known(event.missing[index], 'missing')
+  })
+}
+
+export function nodesUnscanned(state: RunState, event: Of<'NodesUnscanned'>): void {
+  for (const position of event.nodes) {
+    state.scanLeft.delete(position)
+    end(state, position, 'skipped', event.reason)
+  }
+}
+
+/** Classified: each node of the trial gets the list of its image. */
+export function listsPinned(state: RunState, event: Of<'ListsPinned'>): void {
+  unwant(state, 'classify')
+  state.lists = { digest: event.lists, count: event.count }
+  event.nodes.forEach((position, index) => {
+    state.nodes.list[position] = known(event.of[index], 'the list')
+  })
+  state.phase = { name: 'waves', wave: 0 }
+}
+
+export function measureAsked(state: RunState, event: Of<'MeasureAsked'>, now: Instant): void {
+  assert(event.tokens === 0 || event.n === state.tokenCount + 1, 'tokens are numbered without holes')
+  state.tokenCount += event.tokens
+  const before = measureOf(state, event.purpose, event.wave)
+  const measure: Measure = {
+    purpose: event.purpose,
+    wave: event.wave,
+    round: event.round,
+    askedAt: now,
+    last: event.last,
+    n: event.n,
+    checks: new Map(event.checks.map((check) => [check, null])),
+    failures: new Map(before?.failures),
+    endedAt: null,
+  }
+  if (event.purpose === 'gate') waveOf(state, event.wave).measure = measure
+  else state.measure = measure
+  let n = event.n
+  for (const check of event.checks) {
+    want(state, { kind: 'measure', key: measureKey(event, check), purpose: event.purpose, wave: event.wave, round: event.round, check, n })
+    n += 1
+  }
+}
+
+const measureKey = (event: Readonly<{ purpose: string; wave: number; round: number }>, check: string): string =>
+  `measure:${event.purpose}:${String(event.wave)}:${String(event.round)}:${check}`
+
+export function checkMeasured(state: RunState, event: Of<'CheckMeasured'>, now: Instant): void {
+  unwant(state, measureKey(event, event.check))
+  const measure = measureOf(state, event.purpose, event.wave)
+  if (measure?.round !== event.round) return
+  measure.checks.set(event.check, event.verdict)
+  measure.failures.set(event.check, event.verdict === 'fail' ? (measure.failures.get(event.check) ?? 0) + 1 : 0)
+  if ([...measure.checks.values()].every((verdict: Verdict | null) => verdict !== null)) measure.endedAt = now
+}
+
+/** The newest measurement of a purpose. */
+export const measureOf = (state: RunState, purpose: Measure['purpose'], wave: number): Measure | null =>
+  purpose === 'gate' ? waveOf(state, wave).measure : state.measure?.purpose === purpose ? state.measure : null
+
+export function waveStarted(state: RunState, index: number, now: Instant): void {
+  const wave = waveOf(state, index)
+  wave.phase = 'running'
+  wave.startedAt = now
+  state.phase = { name: 'waves', wave: index }
+  clearWaiting(state)
+  state.waitingCount = 0
+  for (const position of known(state.plan.waves[index], 'the wave').nodes) {
+    if (at(state.nodes.stage, position) !== STAGE.idle) continue
+    state.nodes.stage[position] = STAGE.waiting
+    state.waitingCount += 1
+    enqueue(state, position)
+  }
+  state.freedAt = now
+}
+
+export function waveDrained(state: RunState, index: number, now: Instant): void {
+  const wave = waveOf(state, index)
+  assert(state.waitingCount === 0 && state.inFlight === 0, 'a wave drains when none of its nodes waits or flies')
+  wave.phase = 'drained'
+  wave.drainedAt = now
+}
+
+export function gateHeld(state: RunState, index: number, why: readonly string[], now: Instant): void {
+  const wave = waveOf(state, index)
+  wave.held = why
+  wave.heldSince = now
+}
+
+export function gateDecided(state: RunState, event: Of<'GateDecided'>, now: Instant): void {
+  const wave = waveOf(state, event.wave)
+  wave.phase = event.verdict === 'pass' ? 'passed' : 'failed'
+  wave.decidedAt = now
+  wave.why = event.why
+  wave.held = null
+  for (const check of wave.measure?.checks.keys() ?? []) if (wave.measure) unwant(state, measureKey({ ...wave.measure, purpose: 'gate' }, check))
+  if (event.verdict === 'pass' && state.phase.name === 'waves') state.phase = afterWave(state, event.wave)
+}
+
+function afterWave(state: RunState, index: number): Phase {
+  if (index + 1 < state.waves.length) return { name: 'waves', wave: index + 1 }
+  return startStoring(state)
+}
+
+/** A trial's baselines are stored now; a rollout has nothing more to do. */
+function startStoring(state: RunState): Phase {
+  const { trial } = state.plan
+  if (trial === null || state.plan.work !== 'apply') return { name: 'after' }
+  trial.lineages.forEach((lineage, index) => {
+    for (const account of lineage.accounts) want(state, { kind: 'store', key: `store:${lineage.image}@${account}`, lineage: index, account })
+  })
+  return { name: 'storing' }
+}
+
+/** Stored and, where a rule asks for it, approved by people: the baselines get their label. */
+export function approveBaselines(state: RunState): void {
+  const { trial } = state.plan
+  if (trial === null || state.phase.name !== 'storing') return
+  const wanted = trial.lineages.reduce((sum, lineage) => sum + lineage.accounts.length, 0)
+  const complete = state.stored.size === wanted && [...state.stored.values()].every((one) => !('refused' in one))
+  const given = trial.approval === null || approvalOf(state, { kind: 'baselines' })?.state === 'given'
+  if (complete && given) want(state, { kind: 'approve-baselines', key: 'approve-baselines' })
+}
+
+/** Newest wave first; inside a wave those that are out of service first, then in reverse order. */
+export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): void {
+  state.phase = { name: 'rolling-back', waves: event.waves, at: 0, after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back' }
+  loadRollback(state)
+}
+
+export function rollbackAdvanced(state: RunState): void {
+  assert(state.phase.name === 'rolling-back', 'only a rollback advances')
+  state.phase = { ...state.phase, at: state.phase.at + 1 }
+  loadRollback(state)
+}
+
+function loadRollback(state: RunState): void {
+  if (state.phase.name !== 'rolling-back') return
+  clearWaiting(state)
+  state.waitingCount = 0
+  const index = state.phase.waves[state.phase.at]
+  if (index === undefined) return
+  const nodes = known(state.plan.waves[index], 'the wave').nodes.filter((position) => needsRollback(state, position)).toReversed()
+  for (const position of nodes) {
+    const open = state.openCommands.has(at(state.nodes.command, position))
+    state.nodes.stage[position] = open ? STAGE.retrying : STAGE.waiting
+    state.waitingCount += 1
+    if (open) state.retrying += 1
+    else enqueue(state, position, at(state.nodes.out, position) === 1)
+  }
+  state.freedAt = state.at
+}
+
+/** Touched, and ended in a way that may have changed it. */
+export function needsRollback(state: RunState, position: number): boolean {
+  const outcome = at(state.nodes.outcome, position)
+  const ended = outcome === codeOf('patched') || outcome === codeOf('failed') || outcome === codeOf('unknown')
+  return at(state.nodes.touched, position) === 1 && ended && state.nodes.reason[position] !== 'gone'
+}
+
+/** Every planned node has an outcome now: those that were never reached are skipped. */
+export function runFinished(state: RunState, event: Of<'RunFinished'>): void {
+  for (let position = 0; position < state.nodes.count; position++) {
+    if (at(state.nodes.outcome, position) !== 0) continue
+    end(state, position, 'skipped', 'not-reached')
+  }
+  state.phase = { name: 'finished', outcome: event.outcome, reason: event.reason }
+  for (const key of [...state.activities.keys()]) unwant(state, key)
+}

@@ -1,0 +1,194 @@
+import { assert, known, never } from '../../kit/assert.ts'
+import { latest } from '../../kit/instant.ts'
+import * as commands from './evolve-commands.ts'
+import * as waves from './evolve-waves.ts'
+import type { Fact } from './event.ts'
+import { approvalOf, unwant, want, type RunState } from './state.ts'
+
+/**
+ * Folds one fact into the state, in place, and returns it. O(nodes that the fact names). A fact that does not fit the state is a bug and
+ * asserts; what the outside says never is: it arrives as an event that always fits.
+ */
+export function evolve(state: RunState, fact: Fact): RunState {
+  assert(fact.at >= state.at, `time goes back at ${fact.event.type}`)
+  state.at = latest(state.at, fact.at)
+  apply(state, fact)
+  return state
+}
+
+/** Folds a journal from its beginning. */
+export const fold = (state: RunState, facts: Iterable<Fact>): RunState => {
+  for (const fact of facts) evolve(state, fact)
+  return state
+}
+
+function apply(state: RunState, fact: Fact): void {
+  const { event, at: now } = fact
+  switch (event.type) {
+    case 'RunRequested':
+      state.requestedBy = fact.actor
+      state.undoes = event.undoes
+      state.atOnce = event.now
+      return
+    case 'PlanPinned':
+      state.planDigest = event.plan
+      return waves.planPinned(state)
+    case 'ApprovalAsked':
+      state.approvals.push({ subject: event.subject, group: event.group, count: event.count, expires: event.expires, by: [], state: 'asked' })
+      return
+    case 'ApprovalGiven': {
+      const asked = known(approvalOf(state, event.subject), 'the approval')
+      asked.by.push(event.by)
+      if (asked.by.length >= asked.count) asked.state = 'given'
+      waves.approveBaselines(state)
+      return
+    }
+    case 'ApprovalRefused':
+      known(approvalOf(state, event.subject), 'the approval').state = 'refused'
+      return
+    case 'ApprovalExpired':
+      known(approvalOf(state, event.subject), 'the approval').state = 'expired'
+      return
+    case 'DriverTook':
+      return driverTook(state, event.driver, event.epoch)
+    case 'WindowChosen':
+      unwant(state, 'window')
+      state.window = { opens: event.opens, cutoff: event.cutoff, closes: event.closes, opened: false }
+      state.phase = { name: 'awaiting-window' }
+      return
+    case 'WindowOpened':
+      return waves.windowOpened(state)
+    case 'WindowEnded':
+      state.phase = { name: 'awaiting-window' }
+      state.window = null
+      want(state, { kind: 'window', key: 'window', after: now })
+      return
+    case 'FleetRead':
+      return waves.fleetRead(state, event)
+    case 'CellPrepared':
+      state.prepared.set(event.cell, true)
+      unwant(state, `prepare:${event.cell}`)
+      return
+    case 'CellRefused':
+      state.prepared.set(event.cell, event.code)
+      unwant(state, `prepare:${event.cell}`)
+      return
+    case 'ScanAsked':
+      return waves.scanAsked(state, event.n, event.tokens)
+    case 'NodesScanned':
+      return waves.nodesScanned(state, event)
+    case 'NodesUnscanned':
+      return waves.nodesUnscanned(state, event)
+    case 'ScanFinished':
+      unwant(state, 'scan')
+      state.phase = { name: 'classifying' }
+      want(state, { kind: 'classify', key: 'classify' })
+      return
+    case 'ListsPinned':
+      return waves.listsPinned(state, event)
+    case 'MeasureAsked':
+      return waves.measureAsked(state, event, now)
+    case 'CheckMeasured':
+      return waves.checkMeasured(state, event, now)
+    case 'WaveStarted':
+      return waves.waveStarted(state, event.wave, now)
+    case 'BatchChosen':
+      return commands.batchChosen(state, event)
+    case 'BatchRead':
+      return commands.batchRead(state, event, now)
+    case 'BatchDropped':
+      return commands.batchDropped(state, event.batch, now)
+    case 'NodesBusy':
+      return commands.nodesBusy(state, event, now)
+    case 'CommandIntended':
+      return commands.intended(state, event, now)
+    case 'CommandSent':
+      return commands.sent(state, event)
+    case 'CommandRefused':
+      return commands.refused(state, event, now)
+    case 'CommandUnclear':
+      return commands.unclear(state, event.n)
+    case 'CommandMissed':
+      return commands.missed(state, event.n)
+    case 'NodesReported':
+      return commands.reported(state, event, now)
+    case 'NodesGone':
+      return commands.gone(state, event.nodes)
+    case 'CommandClosed':
+      return commands.closed(state, event.n, now)
+    case 'NodesSkipped':
+      return commands.skipped(state, event)
+    case 'CancelAsked':
+      commands.cancelAsked(state, event.n)
+      return
+    case 'CancelDone':
+      unwant(state, `cancel:${String(event.n)}`)
+      return
+    case 'WaveDrained':
+      return waves.waveDrained(state, event.wave, now)
+    case 'GateHeld':
+      return waves.gateHeld(state, event.wave, event.why, now)
+    case 'GateExpired':
+      waves.waveOf(state, event.wave).expired = true
+      return
+    case 'GateDecided':
+      return waves.gateDecided(state, event, now)
+    case 'RollbackStarted':
+      return waves.rollbackStarted(state, event)
+    case 'RollbackAdvanced':
+      return waves.rollbackAdvanced(state)
+    case 'RollbackFinished':
+      state.rollback = { restored: event.restored, failed: event.failed, stopped: event.stopped }
+      return
+    case 'BaselineStored':
+      unwant(state, `store:${event.image}@${event.account}`)
+      state.stored.set(`${event.image}@${event.account}`, { path: event.path, version: event.version, digest: event.digest })
+      waves.approveBaselines(state)
+      return
+    case 'BaselineRefused':
+      unwant(state, `store:${event.image}@${event.account}`)
+      state.stored.set(`${event.image}@${event.account}`, { refused: event.code })
+      return
+    case 'BaselinesApproved':
+      unwant(state, 'approve-baselines')
+      state.baselinesApproved = true
+      return
+    case 'Paused':
+      state.paused = true
+      return
+    case 'Resumed':
+      state.paused = false
+      return
+    case 'AbortAsked':
+      return abortAsked(state, { rollback: event.rollback, reason: event.reason })
+    case 'RollbackAsked':
+      state.rollbackAsked = event.reason
+      return abortAsked(state, { rollback: true, reason: event.reason })
+    case 'SteeringRefused':
+    case 'MessageUnread':
+      return
+    case 'RunFinished':
+      return waves.runFinished(state, event)
+    default:
+      return never(event)
+  }
+}
+
+/** A new driver knows nothing of its predecessor's calls: every intent without an outcome is looked up, every effect starts anew. */
+function driverTook(state: RunState, driver: string, epoch: number): void {
+  state.driver = driver
+  state.epoch = epoch
+  for (const n of state.openCommands) {
+    const command = known(state.commands.get(n), 'the command')
+    if (command.phase === 'intended') commands.unclear(state, n)
+  }
+  state.dirty = [...state.activities.keys()]
+}
+
+function abortAsked(state: RunState, aborting: NonNullable<RunState['aborting']>): void {
+  state.aborting = aborting
+  for (const n of state.openCommands) {
+    const command = known(state.commands.get(n), 'the command')
+    if (command.phase === 'sent' && command.work === 'apply') commands.cancelAsked(state, n)
+  }
+}

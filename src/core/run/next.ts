@@ -1,0 +1,215 @@
+import { known } from '../../kit/assert.ts'
+import { latest, MINUTE, plus, type Instant } from '../../kit/instant.ts'
+import { events, nothing, wake, type Decision } from './decision.ts'
+import { nextDispatch, placesDue, soonest } from './dispatch.ts'
+import type { Effect } from './effect.ts'
+import { afterBefore } from './evolve-waves.ts'
+import type { RunEvent, RunOutcome } from './event.ts'
+import { finished } from './finish.ts'
+import { checksVerdict, nextGate, nextMeasure } from './gate.ts'
+import { nextRollback } from './rollback.ts'
+import { approvalOf, type RunState, type WaveState } from './state.ts'
+
+/** What follows from a state: facts to append (all at `now`), effects newly wanted, keys no longer wanted, and when to look again without news. */
+export type Turn = Readonly<{ events: readonly RunEvent[]; effects: readonly Effect[]; dropped: readonly string[]; wakeAt: Instant | null }>
+
+/**
+ * The next decisions. Pure but for two caches inside the state (which nodes wait where; which effects were already named), neither of which
+ * changes what any journal folds to. Call it again after its events are folded, until it decides nothing more.
+ */
+export function next(state: RunState, now: Instant): Turn {
+  const decided = decide(state, now)
+  if (decided.events.length > 0) return { events: decided.events, effects: [], dropped: [], wakeAt: null }
+  return { events: [], ...changedEffects(state), wakeAt: decided.wakeAt }
+}
+
+function changedEffects(state: RunState): { effects: Effect[]; dropped: string[] } {
+  const { dirty } = state
+  state.dirty = []
+  const effects: Effect[] = []
+  const dropped: string[] = []
+  for (const key of new Set(dirty)) {
+    const effect = state.activities.get(key)
+    if (effect === undefined) dropped.push(key)
+    else effects.push(effect)
+  }
+  return { effects, dropped }
+}
+
+function decide(state: RunState, now: Instant): Decision {
+  if (state.phase.name === 'finished' || state.driver === null) return nothing
+  const expired = state.approvals.find((one) => one.state === 'asked' && now >= one.expires)
+  if (expired) return events({ type: 'ApprovalExpired', subject: expired.subject })
+  if (state.aborting && state.phase.name !== 'rolling-back') return nextAbort(state, now)
+  const drifted = state.lastDriftReason !== null && state.waves.every((wave) => wave.phase === 'queued')
+  return drifted ? finish(state, 'stopped', `drift: ${state.lastDriftReason ?? ''}`) : inPhase(state, now)
+}
+
+function inPhase(state: RunState, now: Instant): Decision {
+  switch (state.phase.name) {
+    case 'requested':
+    case 'awaiting-window':
+      return nextOpening(state, now)
+    case 'surveying':
+      return nothing
+    case 'before':
+      return preparing(state) ? nothing : nextBefore(state, now)
+    case 'scanning':
+      return preparing(state) ? nothing : nextScan(state, now)
+    case 'classifying':
+      return nothing
+    case 'waves':
+      return nextWave(state, state.phase.wave, now)
+    case 'storing':
+      return nextStoring(state, now)
+    case 'after':
+      return nextAfter(state, now)
+    case 'rolling-back':
+      return nextRollback(state, state.phase, now)
+    case 'finished':
+      return nothing
+  }
+}
+
+/** Some cell has neither its documents nor a refusal yet: reading commands would be refused there. */
+const preparing = (state: RunState): boolean => state.prepared.size < state.cells.length
+
+/** Nothing is touched before the plan is approved and the window is open. */
+function nextOpening(state: RunState, now: Instant): Decision {
+  const { approval } = state.plan
+  const asked = approvalOf(state, { kind: 'plan' })
+  if (approval !== null && asked === undefined)
+    return events({ type: 'ApprovalAsked', subject: { kind: 'plan' }, group: approval.group, count: approval.count, expires: (now + approval.expiresMs) as Instant })
+  if (asked?.state === 'refused') return finish(state, 'stopped', 'rejected')
+  if (asked?.state === 'expired') return finish(state, 'stopped', 'not-approved')
+  const { window } = state
+  if (window === null) return wake(asked?.state === 'asked' ? asked.expires : null)
+  if (now < window.opens) return wake(window.opens)
+  if (asked?.state === 'asked') return finish(state, 'stopped', 'not-approved')
+  if (now >= window.cutoff) return finish(state, 'stopped', 'window-missed')
+  return events({ type: 'WindowOpened', opens: window.opens, cutoff: window.cutoff, closes: window.closes })
+}
+
+function nextBefore(state: RunState, now: Instant): Decision {
+  const checks = runsChecks(state, 'before', known(state.window, 'the window').cutoff, now)
+  if (checks.pending) return checks.pending
+  if (checks.why.length > 0) return finish(state, 'stopped', `before: ${checks.why.join(', ')}`)
+  return afterBefore(state).name === 'scanning' ? nextScan(state, now) : events({ type: 'WaveStarted', wave: 0, name: state.waves[0]?.name ?? '' })
+}
+
+/** The run's own checks: still measuring, or done with what stands against it. What stays inconclusive until `until` counts against it. */
+function runsChecks(state: RunState, purpose: 'before' | 'after', until: Instant, now: Instant): { pending?: Decision; why: readonly string[]; failed: boolean } {
+  const asked = nextMeasure(state, purpose, -1, state.plan[purpose], now, now)
+  if (state.measure?.purpose !== purpose || state.measure.endedAt === null) return { pending: asked ?? nothing, why: [], failed: false }
+  const { verdict, why } = checksVerdict(state.measure)
+  if (verdict === 'inconclusive' && now < until) return { pending: asked?.events.length ? asked : wake(soonest(asked?.wakeAt ?? null, until)), why, failed: false }
+  return { why, failed: verdict === 'fail' }
+}
+
+function nextScan(state: RunState, now: Instant): Decision {
+  if (state.paused) return nothing
+  if (state.scanAsked === null) {
+    return events({ type: 'ScanAsked', n: state.tokenCount + 1, tokens: 1 })
+  }
+  if (state.scanLeft.size === 0) return events({ type: 'ScanFinished' })
+  const cutoff = known(state.window, 'the window').cutoff
+  return now >= cutoff ? events({ type: 'NodesUnscanned', nodes: [...state.scanLeft].sort((a, b) => a - b), reason: 'cutoff' }) : wake(cutoff)
+}
+
+function nextWave(state: RunState, index: number, now: Instant): Decision {
+  const wave = known(state.waves[index], 'the wave')
+  const cutoff = known(state.window, 'the window').cutoff
+  if (wave.phase === 'queued') {
+    if (state.paused) return nothing
+    if (now >= cutoff) return pastCutoff(state, index)
+    return events({ type: 'WaveStarted', wave: index, name: wave.name })
+  }
+  if (wave.phase === 'running') return nextDispatch(state, index, now)
+  if (wave.phase === 'drained' && wave.expired) return finish(state, 'stopped', `wave ${wave.name}: ${wave.held?.join(', ') ?? 'inconclusive'}`)
+  if (wave.phase === 'drained') return nextGate(state, index, now)
+  return wave.phase === 'failed' ? afterFailure(state, index, wave, now) : nothing
+}
+
+/** The window's cutoff has passed before all waves began. */
+function pastCutoff(state: RunState, index: number): Decision {
+  const later = state.waves[index]
+  if (state.plan.runbook.window?.unfinished === 'next-window' && later !== undefined && state.plan.act === 'rollout') return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
+  return finish(state, 'stopped', 'window-ended')
+}
+
+/** A gate failed: roll back, or end, as the runbook says. */
+function afterFailure(state: RunState, index: number, wave: WaveState, now: Instant): Decision {
+  const { rollback, work } = state.plan
+  const why = `wave ${wave.name}: ${wave.why.join(', ')}`
+  if (rollback.on !== 'gate-failed' || rollback.method === 'none' || work !== 'apply') return finish(state, 'failed', why)
+  const waves = rollback.scope === 'run' ? Array.from({ length: index + 1 }, (_, back) => index - back) : [index]
+  return nextRollbackStart(state, waves, why, now)
+}
+
+function nextRollbackStart(state: RunState, waves: readonly number[], why: string, now: Instant): Decision {
+  const window = known(state.window, 'the window')
+  const outside = now >= window.closes
+  const asked = approvalOf(state, { kind: 'rollback' })
+  if (outside && state.plan.rollback.outside === 'ask' && asked?.state !== 'given') {
+    if (asked === undefined) return events({ type: 'ApprovalAsked', subject: { kind: 'rollback' }, group: '', count: 1, expires: (now + ROLLBACK_ASK_MS) as Instant })
+    return asked.state === 'asked' ? wake(asked.expires) : finish(state, 'failed', `${why}; the rollback outside the window was not allowed`)
+  }
+  return events({ type: 'RollbackStarted', waves, nodes: rollbackSize(state, waves), outside, why })
+}
+
+/** How long a person may take to allow a rollback outside the window: a day, because patched and failed nodes serve meanwhile. */
+const ROLLBACK_ASK_MS = 24 * 60 * 60 * 1000
+
+const rollbackSize = (state: RunState, waves: readonly number[]): number =>
+  waves.reduce((sum, wave) => sum + (state.plan.waves[wave]?.nodes.filter((position) => state.nodes.touched[position] === 1).length ?? 0), 0)
+
+/** Abort: what waits is given up, what runs ends; then back, if asked, or out. */
+function nextAbort(state: RunState, now: Instant): Decision {
+  const aborting = known(state.aborting, 'the abort')
+  const drained = placesDue(state, 'aborted')
+  if (drained) return drained
+  const touched = state.waves.flatMap((wave, index) => (wave.startedAt === null ? [] : [index])).toReversed()
+  if (aborting.rollback && touched.length > 0 && state.plan.work === 'apply') return nextRollbackStart(state, touched, aborting.reason, now)
+  return finish(state, 'aborted', aborting.reason)
+}
+
+function nextStoring(state: RunState, now: Instant): Decision {
+  const { trial } = state.plan
+  const wanted = trial?.lineages.reduce((sum, lineage) => sum + lineage.accounts.length, 0) ?? 0
+  if (state.stored.size < wanted) return nothing
+  const refused = [...state.stored.entries()].filter(([, one]) => 'refused' in one)
+  if (refused.length > 0) return finish(state, 'failed', `baselines refused: ${refused.map(([key]) => key).join(', ')}`)
+  if (state.baselinesApproved) return finish(state, 'succeeded', 'baselines approved')
+  const rule = trial?.approval ?? null
+  const asked = approvalOf(state, { kind: 'baselines' })
+  if (rule !== null && asked === undefined)
+    return events({ type: 'ApprovalAsked', subject: { kind: 'baselines' }, group: rule.group, count: rule.count, expires: (now + rule.expiresMs) as Instant })
+  if (asked?.state === 'asked') return wake(asked.expires)
+  if (asked?.state === 'refused') return finish(state, 'stopped', 'rejected')
+  if (asked?.state === 'expired') return finish(state, 'stopped', 'not-approved')
+  return nothing
+}
+
+function nextAfter(state: RunState, now: Instant): Decision {
+  const closing = waitForClosing(state)
+  if (closing) return closing
+  if (state.plan.after.length > 0) {
+    const checks = runsChecks(state, 'after', afterUntil(state, now), now)
+    if (checks.pending) return checks.pending
+    if (checks.why.length > 0) return finish(state, checks.failed ? 'failed' : 'stopped', `after: ${checks.why.join(', ')}`)
+  }
+  const late = state.nodes.reason.some((reason) => reason === 'cutoff' || reason === 'held')
+  if (late) return finish(state, 'stopped', 'window-ended')
+  if (state.plan.work === 'rollback') return finish(state, 'rolled-back', 'restored')
+  return finish(state, 'succeeded', 'all gates passed')
+}
+
+/** Checks that stay unclear are repeated until the window closes, three rounds at the least. */
+const afterUntil = (state: RunState, now: Instant): Instant => latest(known(state.window, 'the window').closes, plus(state.measure?.askedAt ?? now, 15 * MINUTE))
+
+const waitForClosing = (state: RunState): Decision | undefined => (state.openCommands.size > 0 ? nothing : undefined)
+
+/** Ends the run once no command is open any more. */
+function finish(state: RunState, outcome: RunOutcome, reason: string): Decision {
+  return waitForClosing(state) ?? events(finished(state, outcome, reason))
+}

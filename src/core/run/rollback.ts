@@ -1,0 +1,37 @@
+import { known } from '../../kit/assert.ts'
+import type { Instant } from '../../kit/instant.ts'
+import { fillPlaces, nextIntent, placesDue } from './dispatch.ts'
+import { finished } from './finish.ts'
+import { events, nothing, type Decision } from './decision.ts'
+import { at, codeOf, type Phase, type RunState } from './state.ts'
+
+type RollingBack = Extract<Phase, { name: 'rolling-back' }>
+
+/** Wave after wave, newest first, within concurrency and disruption limits; too many failures stop it and call a person. */
+export function nextRollback(state: RunState, phase: RollingBack, now: Instant): Decision {
+  if (state.rollback !== null) return ended(state, phase, state.rollback)
+  const failed = countOf(state, 'rollback-failed')
+  if (failed > state.plan.rollback.failuresMax) return placesDue(state, 'rollback-stopped') ?? rolledBack(state, true)
+  const index = phase.waves[phase.at]
+  if (index === undefined) return rolledBack(state, false)
+  if (state.paused) return nothing
+  if (state.waitingCount === 0 && state.inFlight === 0) return events({ type: 'RollbackAdvanced', wave: index })
+  const intent = nextIntent(state, 'rollback', null, now)
+  if (intent) return intent
+  const rule = known(state.plan.waves[index], 'the wave')
+  const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
+  return fillPlaces(state, rule.concurrency, tighter, 'rollback', now)
+}
+
+function rolledBack(state: RunState, stopped: boolean): Decision {
+  return events({ type: 'RollbackFinished', restored: countOf(state, 'rolled-back'), failed: countOf(state, 'rollback-failed'), stopped })
+}
+
+function ended(state: RunState, phase: RollingBack, result: NonNullable<RunState['rollback']>): Decision {
+  if (state.openCommands.size > 0) return nothing
+  const clean = result.failed === 0 && !result.stopped
+  const reason = clean ? `rolled back ${String(result.restored)} nodes` : `rollback: ${String(result.restored)} restored, ${String(result.failed)} failed`
+  return events(finished(state, clean ? phase.after : phase.after === 'aborted' ? 'aborted' : 'failed', reason))
+}
+
+const countOf = (state: RunState, outcome: 'rolled-back' | 'rollback-failed'): number => state.waves.reduce((sum, wave) => sum + at(wave.counts, codeOf(outcome)), 0)

@@ -1,0 +1,338 @@
+import { assert, known } from '../../kit/assert.ts'
+import { cellKey, type CommandId, type RunId } from '../../kit/ids.ts'
+import type { Instant } from '../../kit/instant.ts'
+import type { PlanContent } from '../plan/plan.ts'
+import type { Effect } from './effect.ts'
+import { OUTCOMES, type Actor, type Fact, type Outcome, type Purpose, type RunOutcome, type Subject, type Verdict, type Work } from './event.ts'
+
+/** Where a node stands in the work at hand. The order is the order of life. */
+export const STAGE = { idle: 0, waiting: 1, chosen: 2, flying: 3, ended: 4, retrying: 5 } as const
+export type Stage = (typeof STAGE)[keyof typeof STAGE]
+
+/** Code of an outcome in `Nodes.outcome`. */
+export const codeOf = (outcome: Outcome): number => OUTCOMES.indexOf(outcome)
+
+/** All that a run knows of its nodes, by position in the plan. */
+export type Nodes = {
+  readonly count: number
+  readonly cell: Uint16Array
+  readonly wave: Int16Array
+  readonly list: Int32Array
+  readonly stage: Uint8Array
+  readonly outcome: Uint8Array
+  /** The outcome of the apply, kept while a rollback gives the node another one. */
+  readonly applied: Uint8Array
+  /** A change was intended and not refused: rollback may be needed. */
+  readonly touched: Uint8Array
+  /** Out of service, as the disruption limits count it. */
+  readonly out: Uint8Array
+  readonly attempts: Uint8Array
+  /** The number of the last intent that named it; 0: none. */
+  readonly command: Int32Array
+  readonly missing: Int32Array
+  /** When the node itself ended its last script, in whole seconds since the epoch; 0: unknown. */
+  readonly endedSeconds: Float64Array
+  /** Digests of scanned lists (trial) by position. */
+  readonly scanned: Map<number, string>
+  readonly reason: string[]
+}
+
+/** A round of nodes of one cell and one list, on its way to a command. */
+export type Batch = Readonly<{ batch: number; cell: string; list: number; work: Work; readAt: Instant | null }> & { nodes: readonly number[] }
+
+/** One intent and what became of it. */
+export type Command = {
+  readonly n: number
+  readonly cell: string
+  readonly list: number
+  readonly work: Work
+  readonly nodes: readonly number[]
+  readonly intendedAt: Instant
+  readonly startBefore: Instant
+  readonly notBefore: Instant
+  phase: 'intended' | 'unclear' | 'sent' | 'refused' | 'closed'
+  /** Several when an unclear send was repeated under the same token. */
+  readonly ids: CommandId[]
+  expiresAfter: Instant
+  /** Nodes whose verdict is still out. */
+  open: number
+  cancelled: boolean
+}
+
+export type WavePhase = 'queued' | 'running' | 'drained' | 'passed' | 'failed'
+
+export type WaveState = {
+  readonly name: string
+  phase: WavePhase
+  startedAt: Instant | null
+  drainedAt: Instant | null
+  /** Nodes by outcome code. */
+  readonly counts: Int32Array
+  held: readonly string[] | null
+  heldSince: Instant | null
+  /** It was inconclusive for too long: the run stops here. */
+  expired: boolean
+  /** The newest round of its checks. */
+  measure: Measure | null
+  decidedAt: Instant | null
+  why: readonly string[]
+}
+
+/** One round of checks. A check without a verdict is still being measured. */
+export type Measure = {
+  readonly purpose: Purpose
+  readonly wave: number
+  readonly round: number
+  readonly askedAt: Instant
+  readonly last: boolean
+  readonly n: number
+  readonly checks: Map<string, Verdict | null>
+  /** Failing rounds in a row, by check, this one included once it is in. */
+  readonly failures: Map<string, number>
+  endedAt: Instant | null
+}
+
+export type Approval = { readonly subject: Subject; readonly group: string; readonly count: number; readonly expires: Instant; readonly by: string[]; state: 'asked' | 'given' | 'refused' | 'expired' }
+
+export type Phase = Readonly<
+  | { name: 'requested' }
+  | { name: 'awaiting-window' }
+  | { name: 'surveying' }
+  | { name: 'before' }
+  | { name: 'scanning' }
+  | { name: 'classifying' }
+  | { name: 'waves'; wave: number }
+  | { name: 'storing' }
+  | { name: 'after' }
+  | { name: 'rolling-back'; waves: readonly number[]; at: number; after: RunOutcome }
+  | { name: 'finished'; outcome: RunOutcome; reason: string }
+>
+
+/** The run as its journal tells it. Only `evolve` changes it, in place. */
+export type RunState = {
+  readonly run: RunId
+  readonly plan: PlanContent
+  readonly cells: readonly string[]
+  readonly nodes: Nodes
+  phase: Phase
+  /** SHA-256 of the plan's content. */
+  planDigest: string
+  requestedBy: Actor | null
+  /** Asked for with `--now`. */
+  atOnce: boolean
+  undoes: RunId | null
+  driver: string | null
+  epoch: number
+  window: { readonly opens: Instant; readonly cutoff: Instant; readonly closes: Instant; opened: boolean } | null
+  paused: boolean
+  aborting: { readonly rollback: boolean; readonly reason: string } | null
+  rollbackAsked: string | null
+  /** Cells by key: prepared, or refused with the reason. Absent: not asked yet. */
+  readonly prepared: Map<string, string | true>
+  readonly waves: WaveState[]
+  readonly approvals: Approval[]
+  readonly batches: Map<number, Batch>
+  readonly commands: Map<number, Command>
+  /** Commands that are not closed. */
+  readonly openCommands: Set<number>
+  batchCount: number
+  /** The last number given to a token. */
+  tokenCount: number
+  /** Nodes chosen or in flight. */
+  inFlight: number
+  /** Nodes that wait for their last command to close before they get a new token. */
+  retrying: number
+  /** Nodes of the current wave that still wait for a place. */
+  waitingCount: number
+  readonly waiting: Waiting
+  readonly groupOut: Int32Array
+  /** Set of each group (`oneAtATime`) by position in `sets`; -1: none. */
+  readonly groupSet: Int32Array
+  readonly setMembers: readonly (readonly number[])[]
+  /** How many groups of a set have nodes out. */
+  readonly setActive: Int32Array
+  /** Nodes outside the plan that are down, by group; counted before ours. */
+  readonly groupOutside: Int32Array
+  /** When a place last became free. */
+  freedAt: Instant
+  lastDriftReason: string | null
+  /** Nodes of the fleet that the plan does not know; counted, never patched. */
+  appeared: number
+  /** The newest round of the run's own checks (`before`, `after`). */
+  measure: Measure | null
+  baselinesApproved: boolean
+  rollback: { restored: number; failed: number; stopped: boolean } | null
+  scanAsked: number | null
+  readonly scanLeft: Set<number>
+  lists: { readonly digest: string; readonly count: number } | null
+  readonly stored: Map<string, { readonly path: string; readonly version: number; readonly digest: string } | { readonly refused: string }>
+  /** What should be in flight. `dirty` names what was added or taken out since `next` last looked. */
+  readonly activities: Map<string, Effect>
+  dirty: string[]
+  at: Instant
+}
+
+/** Nodes that wait for a place, arranged for choosing. A cache: it can be rebuilt from stages and limits. */
+export type Waiting = {
+  /** By `cell|list`; heads first. */
+  readonly lanes: Map<string, number[]>
+  /** Nodes that a group keeps waiting, by group position. */
+  readonly parked: Map<number, number[]>
+  /** Nodes that another run's hand is on, and when to try again. */
+  busy: { readonly node: number; readonly until: Instant }[]
+}
+
+/** A run before its first event. */
+export function initial(run: RunId, plan: PlanContent): RunState {
+  const count = plan.nodes.length
+  const cells: string[] = []
+  const cellIndex = new Map<string, number>()
+  const nodes: Nodes = {
+    count,
+    cell: new Uint16Array(count),
+    wave: new Int16Array(count).fill(-1),
+    list: new Int32Array(count).fill(-1),
+    stage: new Uint8Array(count),
+    outcome: new Uint8Array(count),
+    applied: new Uint8Array(count),
+    touched: new Uint8Array(count),
+    out: new Uint8Array(count),
+    attempts: new Uint8Array(count),
+    command: new Int32Array(count),
+    missing: new Int32Array(count),
+    endedSeconds: new Float64Array(count),
+    scanned: new Map(),
+    reason: new Array<string>(count).fill(''),
+  }
+  plan.nodes.forEach((node, position) => {
+    const key = cellKey(node)
+    const index = cellIndex.get(key) ?? cells.push(key) - 1
+    cellIndex.set(key, index)
+    nodes.cell[position] = index
+    nodes.list[position] = node.list ?? -1
+  })
+  plan.waves.forEach((wave, index) => {
+    for (const position of wave.nodes) nodes.wave[position] = index
+  })
+  return {
+    run,
+    plan,
+    cells,
+    nodes,
+    phase: { name: 'requested' },
+    planDigest: '',
+    requestedBy: null,
+    atOnce: false,
+    undoes: null,
+    driver: null,
+    epoch: 0,
+    window: null,
+    paused: false,
+    aborting: null,
+    rollbackAsked: null,
+    prepared: new Map(),
+    waves: plan.waves.map((wave) => ({
+      name: wave.name,
+      phase: 'queued',
+      startedAt: null,
+      drainedAt: null,
+      counts: countsOf(wave.nodes.length),
+      held: null,
+      heldSince: null,
+      expired: false,
+      measure: null,
+      decidedAt: null,
+      why: [],
+    })),
+    approvals: [],
+    batches: new Map(),
+    commands: new Map(),
+    openCommands: new Set(),
+    batchCount: 0,
+    tokenCount: 0,
+    inFlight: 0,
+    retrying: 0,
+    waitingCount: 0,
+    waiting: { lanes: new Map(), parked: new Map(), busy: [] },
+    groupOut: new Int32Array(plan.groups.length),
+    ...setsOf(plan),
+    groupOutside: new Int32Array(plan.groups.length),
+    freedAt: 0 as Instant,
+    lastDriftReason: null,
+    appeared: 0,
+    measure: null,
+    baselinesApproved: false,
+    rollback: null,
+    scanAsked: null,
+    scanLeft: new Set(),
+    lists: null,
+    stored: new Map(),
+    activities: new Map(),
+    dirty: [],
+    at: 0 as Instant,
+  }
+}
+
+function setsOf(plan: PlanContent) {
+  const index = new Map<string, number>()
+  const setMembers: number[][] = []
+  const groupSet = new Int32Array(plan.groups.length).fill(-1)
+  plan.groups.forEach((group, position) => {
+    if (group.set === null) return
+    const set = index.get(group.set) ?? setMembers.push([]) - 1
+    index.set(group.set, set)
+    setMembers[set]?.push(position)
+    groupSet[position] = set
+  })
+  return { groupSet, setMembers, setActive: new Int32Array(setMembers.length) }
+}
+
+function countsOf(open: number): Int32Array {
+  const counts = new Int32Array(OUTCOMES.length)
+  counts[0] = open
+  return counts
+}
+
+/** Facts folded so far make the state; the first one must be `RunRequested`. */
+export type Evolve = (state: RunState, fact: Fact) => RunState
+
+/** The plan's entry at a position. */
+export const planned = (state: RunState, position: number) => known(state.plan.nodes[position], `node ${String(position)}`)
+
+export const commandOf = (state: RunState, n: number): Command => known(state.commands.get(n), `command ${String(n)}`)
+
+/** Cell key of a node. */
+export const cellAt = (state: RunState, position: number): string => known(state.cells[at(state.nodes.cell, position)], 'cell')
+
+/** A checked read of a typed array. */
+export function at(array: Readonly<{ [index: number]: number; length: number }>, index: number): number {
+  const value = array[index]
+  assert(value !== undefined, `position ${String(index)} of ${String(array.length)}`)
+  return value
+}
+
+/** Adds an effect to what should be in flight; a known key is replaced. */
+export function want(state: RunState, effect: Effect): void {
+  state.activities.set(effect.key, effect)
+  state.dirty.push(effect.key)
+}
+
+/** Takes an effect out of what should be in flight. */
+export function unwant(state: RunState, key: string): void {
+  if (state.activities.delete(key)) state.dirty.push(key)
+}
+
+/** Failed and unknown nodes of a wave. */
+export const spent = (wave: WaveState): number => at(wave.counts, codeOf('failed')) + at(wave.counts, codeOf('unknown'))
+
+/** Failed and unknown nodes of the whole run. */
+export const spentInRun = (state: RunState): number => state.waves.reduce((sum, wave) => sum + spent(wave), 0)
+
+/** The approval of a subject, or `undefined` when it was never asked. The newest asking counts. */
+export function approvalOf(state: RunState, subject: Subject): Approval | undefined {
+  return state.approvals.findLast((one) => sameSubject(one.subject, subject))
+}
+
+export function sameSubject(a: Subject, b: Subject): boolean {
+  return a.kind === b.kind && (a.kind !== 'gate' || (b.kind === 'gate' && a.wave === b.wave))
+}

@@ -1,0 +1,96 @@
+import { instant, type Instant } from '../../kit/instant.ts'
+import type { Outcome, Work } from './event.ts'
+
+/** The first line of a script's stdout (documents/PROTOCOL.md), checked key by key: it comes from a machine that may be broken or hostile. */
+export type ResultLine = Readonly<{
+  token: string
+  verdict: string
+  reason: string
+  changed: number
+  missing: number
+  before: string
+  after: string
+  /** Scan: digest of the lines that follow. */
+  list: string
+  kernel: string
+  boot: string
+  reboot: boolean
+  endedAt: Instant
+}>
+
+/** What one node's invocation amounts to. */
+export type Report = Readonly<{ outcome: Outcome; reason: string; changed: number; missing: number; before: string; after: string; reboot: boolean; ended: Instant }>
+
+const DIGEST = /^([0-9a-f]{64})?$/
+const WORD = /^[a-z][a-z-]{0,39}$/
+
+/** The result line of stdout, or `undefined` when there is none that fits. */
+export function readResult(output: string): ResultLine | undefined {
+  const line = output.slice(0, 2_500).split('\n', 1)[0] ?? ''
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const raw = value as Readonly<Record<string, unknown>>
+  const text = (key: string, form: RegExp): string | undefined => {
+    const found = raw[key] ?? ''
+    return typeof found === 'string' && form.test(found) ? found : undefined
+  }
+  const count = (key: string): number => {
+    const found = raw[key]
+    return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0 ? found : 0
+  }
+  const token = text('token', /^[0-9a-f-]{36}\.[0-9]{1,9}$/)
+  const verdict = text('verdict', WORD)
+  const reason = text('reason', WORD)
+  if (raw['pw'] !== 1 || token === undefined || verdict === undefined || reason === undefined) return undefined
+  return {
+    token,
+    verdict,
+    reason,
+    changed: count('changed'),
+    missing: count('missing'),
+    before: text('before', DIGEST) ?? '',
+    after: text('after', DIGEST) ?? '',
+    list: text('list', DIGEST) ?? '',
+    kernel: text('kernel', /^[\w.+~-]{0,128}$/) ?? '',
+    boot: text('boot', /^[\w-]{0,64}$/) ?? '',
+    reboot: raw['reboot'] === 'wanted',
+    endedAt: instant(count('endedAt') * 1000),
+  }
+}
+
+/** SSM's status details after which nothing can have run on the node. */
+const NEVER_RAN: ReadonlySet<string> = new Set(['Undeliverable', 'InvalidPlatform', 'AccessDenied', 'Terminated'])
+
+const APPLIED: Readonly<Record<string, Outcome>> = { patched: 'patched', 'not-needed': 'not-needed', scanned: 'not-needed', skipped: 'skipped', failed: 'failed' }
+
+/**
+ * Judges an ended invocation by what the node says of itself; SSM's status only tells why it says nothing. What cannot be known is `unknown`,
+ * never success: a readable line of another token is none.
+ */
+export function judge(work: Work, token: string, status: string, output: string): Report {
+  const line = readResult(output)
+  const silent = (outcome: Outcome, reason: string): Report => ({ outcome: inWork(work, outcome), reason, changed: 0, missing: 0, before: '', after: '', reboot: false, ended: instant(0) })
+  if (line?.token === token) {
+    const { changed, missing, before, after, reboot, endedAt } = line
+    return { outcome: spoken(work, line), reason: line.reason, changed, missing, before, after, reboot, ended: endedAt }
+  }
+  if (NEVER_RAN.has(status)) return silent('failed', kebab(status))
+  if (status === 'Cancelled' && output === '') return silent('unknown', 'cancelled')
+  if (status === 'NotStarted') return silent('skipped', 'cancelled')
+  return silent('unknown', status === 'Success' || status === 'Failed' ? 'unreadable' : kebab(status))
+}
+
+function spoken(work: Work, line: ResultLine): Outcome {
+  if (work === 'rollback') return line.verdict === 'rolled-back' ? 'rolled-back' : 'rollback-failed'
+  return APPLIED[line.verdict] ?? 'unknown'
+}
+
+/** A rollback that is not proved has failed. */
+const inWork = (work: Work, outcome: Outcome): Outcome => (work === 'rollback' ? 'rollback-failed' : outcome)
+
+const kebab = (status: string): string => status.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase().slice(0, 40)

@@ -1,0 +1,79 @@
+import type { Instant } from '../../kit/instant.ts'
+import { OUTCOMES, type Outcome } from './event.ts'
+import { tally } from './finish.ts'
+import { at, STAGE, type RunState } from './state.ts'
+
+/** What a person is told of a run. Counts add up: outcomes + open = total. */
+export type RunView = Readonly<{
+  run: string
+  runbook: string
+  act: 'trial' | 'rollout'
+  /** `finished` runs say how: `succeeded`, `failed`, …; others: `waiting-for-window`, `running`, `held`, `paused`, … */
+  state: string
+  reason: string
+  wave: string | null
+  nodes: Readonly<Record<string, number>>
+  inFlight: number
+  window: Readonly<{ opens: Instant; cutoff: Instant; closes: Instant }> | null
+  /** What a person is asked for, if anything. */
+  waitsFor: string | null
+  waves: readonly WaveView[]
+}>
+
+export type WaveView = Readonly<{ name: string; state: string; nodes: Readonly<Record<Outcome, number>>; total: number; checks: Readonly<Record<string, string>>; why: readonly string[] }>
+
+/** The run as it stands. O(fleet): for people, not for the loop. */
+export function viewOf(state: RunState): RunView {
+  const { phase } = state
+  const wave = phase.name === 'waves' ? (state.waves[phase.wave]?.name ?? null) : null
+  return {
+    run: state.run,
+    runbook: state.plan.runbook.name,
+    act: state.plan.act,
+    state: stateWord(state),
+    reason: phase.name === 'finished' ? phase.reason : (state.aborting?.reason ?? ''),
+    wave,
+    nodes: tally(state, phase.name === 'finished'),
+    inFlight: state.inFlight,
+    window: state.window === null ? null : { opens: state.window.opens, cutoff: state.window.cutoff, closes: state.window.closes },
+    waitsFor: waitsFor(state),
+    waves: state.waves.map((one, index) => waveView(state, index, one)),
+  }
+}
+
+function stateWord(state: RunState): string {
+  const { phase } = state
+  if (phase.name === 'finished') return phase.outcome
+  if (state.aborting !== null && phase.name !== 'rolling-back') return 'aborting'
+  if (state.approvals.some((one) => one.state === 'asked')) return 'waiting-for-approval'
+  if (state.paused) return 'paused'
+  if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
+  if (phase.name === 'rolling-back') return 'rolling-back'
+  if (state.waves.some((wave) => wave.held !== null && wave.phase === 'drained')) return 'held'
+  return phase.name === 'waves' ? 'running' : phase.name
+}
+
+/** What nobody but a person can give now. */
+export function waitsFor(state: RunState): string | null {
+  const asked = state.approvals.find((one) => one.state === 'asked')
+  if (asked) return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
+  const held = state.waves.find((wave) => wave.held !== null && wave.phase === 'drained')
+  return held ? `a decision on gate ${held.name}: ${held.held?.join(', ') ?? ''}` : null
+}
+
+function waveView(state: RunState, index: number, wave: RunState['waves'][number]): WaveView {
+  const nodes = Object.fromEntries(OUTCOMES.map((outcome, code) => [outcome, at(wave.counts, code)])) as Record<Outcome, number>
+  const checks = Object.fromEntries([...(wave.measure?.checks ?? [])].map(([check, verdict]) => [check, verdict ?? 'measuring']))
+  const word = wave.phase === 'drained' ? (wave.held === null ? 'baking' : 'held') : wave.phase
+  return { name: wave.name, state: word, nodes, total: state.plan.waves[index]?.nodes.length ?? 0, checks, why: wave.held ?? wave.why }
+}
+
+/** Nodes of a wave that are in flight now. O(wave). */
+export function flyingIn(state: RunState, wave: number): number {
+  let flying = 0
+  for (const position of state.plan.waves[wave]?.nodes ?? []) {
+    const stage = at(state.nodes.stage, position)
+    if (stage === STAGE.chosen || stage === STAGE.flying) flying += 1
+  }
+  return flying
+}

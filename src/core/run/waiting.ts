@@ -1,0 +1,109 @@
+import type { Instant } from '../../kit/instant.ts'
+import { blockedBy, outOf, reserve, tentative, type Tentative } from './limits.ts'
+import { at, cellAt, STAGE, type RunState } from './state.ts'
+
+/** SSM takes at most 50 ids in one SendCommand. */
+export const COMMAND_NODES_MAX = 50
+
+/** Puts a waiting node into the lane of its cell and list. Part of `evolve`. */
+export function enqueue(state: RunState, position: number, front = false): void {
+  const key = `${cellAt(state, position)}|${String(at(state.nodes.list, position))}`
+  const lane = state.waiting.lanes.get(key) ?? []
+  if (front) lane.unshift(position)
+  else lane.push(position)
+  state.waiting.lanes.set(key, lane)
+}
+
+/** Lets nodes go that were parked behind these groups, or behind a set that no group holds any more. Part of `evolve`. */
+export function unpark(state: RunState, groups: readonly number[]): void {
+  for (const group of groups) {
+    moveToLanes(state, group, true)
+    const set = at(state.groupSet, group)
+    if (set < 0 || outOf(state, group) > 0 || at(state.setActive, set) > 0) continue
+    for (const other of state.setMembers[set] ?? []) if (other !== group) moveToLanes(state, other, false)
+  }
+}
+
+function moveToLanes(state: RunState, group: number, front: boolean): void {
+  const parked = state.waiting.parked.get(group)
+  if (parked === undefined) return
+  state.waiting.parked.delete(group)
+  for (const position of front ? parked.toReversed() : parked) enqueue(state, position, front)
+}
+
+/** Empties the waiting room: when a wave or a rollback begins. Part of `evolve`. */
+export function clearWaiting(state: RunState): void {
+  state.waiting.lanes.clear()
+  state.waiting.parked.clear()
+  state.waiting.busy = []
+}
+
+/** Positions that wait, in no order. O(wave): for the moments when all of them are given up. */
+export function allWaiting(state: RunState, positions: Iterable<number>): number[] {
+  return [...positions].filter((position) => at(state.nodes.stage, position) === STAGE.waiting)
+}
+
+/** When the first node behind another run's hand may be tried again. */
+export const busyUntil = (state: RunState): Instant | undefined => state.waiting.busy[0]?.until
+
+/** A chosen round: up to 50 nodes of one lane. */
+export type Round = Readonly<{ cell: string; list: number; nodes: readonly number[] }>
+
+/**
+ * Picks waiting nodes for at most `places` places without breaking a limit. What a limit forbids is parked behind its group, so that each
+ * node is looked at once per change of that group and not once per call. `tighter: null`: reading commands, to which no limit applies.
+ */
+export function chooseRounds(state: RunState, places: number, tighter: ReadonlyMap<number, number> | null, mayUse: (cell: string) => boolean, now: Instant): Round[] {
+  returnBusy(state, now)
+  const more = tentative()
+  const taken = new Set<number>()
+  const rounds: Round[] = []
+  for (const [key, lane] of state.waiting.lanes) {
+    const bar = key.indexOf('|')
+    const cell = key.slice(0, bar)
+    if (!mayUse(cell)) continue
+    let nodes = takeFrom(state, lane, Math.min(COMMAND_NODES_MAX, places), tighter, more, taken)
+    while (nodes.length > 0) {
+      rounds.push({ cell, list: Number(key.slice(bar + 1)), nodes })
+      places -= nodes.length
+      nodes = takeFrom(state, lane, Math.min(COMMAND_NODES_MAX, places), tighter, more, taken)
+    }
+    if (lane.length === 0) state.waiting.lanes.delete(key)
+  }
+  return rounds
+}
+
+function takeFrom(state: RunState, lane: number[], most: number, tighter: ReadonlyMap<number, number> | null, more: Tentative, taken: Set<number>): number[] {
+  const nodes: number[] = []
+  let read = 0
+  while (nodes.length < most && read < lane.length) {
+    const position = at(lane, read)
+    read += 1
+    if (at(state.nodes.stage, position) !== STAGE.waiting || taken.has(position)) continue
+    const group = tighter === null ? undefined : blockedBy(state, position, tighter, more)
+    if (group === undefined) {
+      reserve(state, position, more)
+      taken.add(position)
+      nodes.push(position)
+    } else park(state, group, position)
+  }
+  lane.splice(0, read)
+  return nodes
+}
+
+function park(state: RunState, group: number, position: number): void {
+  const parked = state.waiting.parked.get(group)
+  if (parked === undefined) state.waiting.parked.set(group, [position])
+  else parked.push(position)
+}
+
+function returnBusy(state: RunState, now: Instant): void {
+  const { busy } = state.waiting
+  let ready = 0
+  for (const one of busy) {
+    if (one.until > now) break
+    ready += 1
+    if (at(state.nodes.stage, one.node) === STAGE.waiting) enqueue(state, one.node)
+  }
+  busy.splice(0, ready)
+}

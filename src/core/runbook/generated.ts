@@ -1,0 +1,338 @@
+/* Made by scripts/gen-schemas.ts from schema.ts beside it. Do not edit: change the schema and run `npm run gen`. */
+
+export type Name = string
+export type Region = string
+export type Duration = string
+export type Glob = string
+export type CheckNames = Name[]
+/**
+ * One health measurement, by its `type`.
+ */
+export type Check =
+  | {
+      type: 'agent-ping'
+    }
+  | {
+      type: 'instance-status'
+    }
+  | {
+      type: 'script'
+      /**
+       * Absolute path on the node. It gets no arguments.
+       */
+      run: string
+      timeout: Duration
+    }
+  | {
+      type: 'http'
+      /**
+       * Address without user name and password.
+       */
+      url: string
+      within: Duration
+      /**
+       * The status that means healthy.
+       */
+      status: number
+    }
+export type Grouping = string
+export type PositiveAmount = number | string
+export type Disruption = {
+  per: Grouping
+  atMost?: PositiveAmount
+  /**
+   * Only one value may have nodes out of service at a time. Instead of `atMost`.
+   */
+  oneAtATime?: true
+}[]
+export type Amount = number | string
+export type PositiveShare = string
+export type Share = string
+
+/**
+ * What should happen to a fleet, declaratively.
+ */
+export interface RunbookDocument {
+  /**
+   * Version of the language.
+   */
+  apiVersion: 'patchwave/v1'
+  /**
+   * What kind of document this is.
+   */
+  kind: 'Runbook'
+  /**
+   * A base file, relative to this one. Maps merge, lists are replaced; one level: the base extends nothing itself.
+   */
+  extends?: string
+  /**
+   * What it is called and whose it is.
+   */
+  metadata: {
+    name: Name
+    /**
+     * One line for people.
+     */
+    title?: string
+    /**
+     * Who answers for it.
+     */
+    owner?: string
+  }
+  /**
+   * The nodes that this runbook may ever touch.
+   */
+  scope: {
+    /**
+     * Accounts by their names in the config.
+     */
+    accounts: Name[]
+    /**
+     * Regions, in each of the accounts.
+     */
+    regions: Region[]
+    match?: Match
+    exclude?: Match
+  }
+  /**
+   * When the rollout may change nodes; the trial runs before it. Without it the runbook runs by hand only.
+   */
+  window?: {
+    /**
+     * When it opens, in the grammar of AWS maintenance windows.
+     */
+    schedule: string
+    /**
+     * IANA name of the zone in which the schedule is meant.
+     */
+    timezone: string
+    duration: Duration
+    cutoff: Duration
+    /**
+     * What becomes of nodes that were not reached: `stop` leaves them to the next run’s plan, `next-window` goes on with this one.
+     */
+    unfinished: 'stop' | 'next-window'
+  }
+  /**
+   * Which missing patches are candidates. Without it nothing is installed: the run is a scan.
+   */
+  patches?: {
+    /**
+     * A patch is a candidate when one rule fits it: every key of that rule.
+     */
+    approve: {
+      /**
+       * Kinds of patches.
+       */
+      classification?: ('Security' | 'Bugfix' | 'Enhancement' | 'Recommended' | 'Newpackage')[]
+      /**
+       * How bad what they mend is.
+       */
+      severity?: ('Critical' | 'Important' | 'Medium' | 'Low' | 'None')[]
+      releasedFor?: Duration
+      /**
+       * Patches that mend one of these.
+       */
+      cves?: string[]
+      /**
+       * Patches that one of these advisories brought.
+       */
+      advisories?: string[]
+      /**
+       * Packages of these names.
+       */
+      names?: Glob[]
+    }[]
+    /**
+     * Packages that are never installed, whatever approves them.
+     */
+    reject: Glob[]
+    /**
+     * Whether a node is rebooted after its patches: `if-needed` when the system says so.
+     */
+    reboot: 'never' | 'if-needed' | 'always'
+  }
+  /**
+   * The trial, in the lower environment. Without it the newest approved baseline is used.
+   */
+  test?: {
+    match: Match
+    lead: Duration
+    /**
+     * How many nodes are tested for each image.
+     */
+    perAmi: number
+    soak: Duration
+    checks: CheckNames
+  }
+  /**
+   * Where the tested list is stored, or `none`: what `patches` approves is resolved when the plan is made, and is UNTESTED everywhere.
+   */
+  baseline:
+    | string
+    | {
+        /**
+         * Parameter Store path in the control account. {runbook}, {account} and {image} are filled in; the last two must be there.
+         */
+        path: string
+        maxAge: Duration
+        approval?: Approval
+      }
+  /**
+   * Health measurements, by the names under which gates use them.
+   */
+  checks: {
+    [k: string]: Check
+  }
+  disruption: Disruption
+  /**
+   * The stages of the rollout, in order.
+   */
+  waves: {
+    name: Name
+    /**
+     * Which nodes: a count, or a share of what is left when the plan is made, rounded up; `rest`: all that is left, in the last wave only; or those that `match` selects.
+     */
+    take:
+      | number
+      | string
+      | {
+          match: Match
+        }
+    /**
+     * Take nodes from as many values of these as the number allows; the plan says what is not represented.
+     */
+    spread: Grouping[]
+    concurrency: PositiveAmount
+    disruption: Disruption
+    /**
+     * What must hold before the next wave starts.
+     */
+    gate: {
+      failures: Amount
+      /**
+       * Narrows concurrency so that at most `failures` + 1 nodes can ever fail. Slower.
+       */
+      hard: boolean
+      bake: Duration
+      checks: CheckNames
+      evidence?: PositiveShare
+      approval?: Approval
+      holdFor?: Duration
+    }
+  }[]
+  /**
+   * What happens when a gate fails.
+   */
+  rollback: {
+    /**
+     * `gate-failed` rolls back by itself, `manual` waits for someone to say so, `never` refuses it.
+     */
+    on: 'gate-failed' | 'never' | 'manual'
+    /**
+     * The failed wave only, or the whole run, newest wave first.
+     */
+    scope: 'wave' | 'run'
+    /**
+     * `packages` restores the versions that each node had before; `none` has nothing to undo with.
+     */
+    method: 'packages' | 'none'
+    /**
+     * Whether it may run when the window has closed, or must ask.
+     */
+    outside: 'allow' | 'ask'
+    failures: Amount
+  }
+  /**
+   * Where transitions are published.
+   */
+  feedback?: {
+    /**
+     * SQS FIFO queue in the control account and its home region.
+     */
+    queue: string
+    /**
+     * How much is told: transitions of the run, of its waves too, or of every node too.
+     */
+    detail: 'run' | 'wave' | 'node'
+  }
+  /**
+   * How much one run may touch at all; a plan beyond it is refused.
+   */
+  limit: {
+    /**
+     * Nodes at most.
+     */
+    nodes?: number
+    share: PositiveShare
+  }
+  /**
+   * How much may fail over the whole run, beside what each gate allows.
+   */
+  budget?: {
+    failures: Amount
+  }
+  before: CheckSet
+  after: CheckSet
+  approval?: Approval
+  /**
+   * Further attempts on a node that failed before anything on it was changed. None when left out.
+   */
+  retry?: {
+    /**
+     * Attempts in all, the first one included.
+     */
+    attempts: number
+    /**
+     * After which reasons.
+     */
+    on: ('lock-held' | 'repository-unreachable' | 'checksum' | 'dependency' | 'disk-full')[]
+  }
+  drift: Share
+}
+/**
+ * Which nodes are meant: every key that is present must fit, and of a list one value is enough.
+ */
+export interface Match {
+  /**
+   * Operating systems.
+   */
+  platform?: ('amazon-linux-2023' | 'amazon-linux-2' | 'ubuntu' | 'debian')[]
+  tags?: Tags
+  /**
+   * Images that the nodes run, by AMI id.
+   */
+  images?: string[]
+  /**
+   * Single nodes, by instance id or hybrid node id.
+   */
+  nodes?: string[]
+  /**
+   * Accounts, out of those in `scope.accounts`.
+   */
+  accounts?: Name[]
+  /**
+   * Regions, out of those in `scope.regions`.
+   */
+  regions?: Region[]
+}
+/**
+ * Tags that a node must have, all of them. Of several values one is enough; `*` and `?` are wildcards. Keys are exact.
+ */
+export interface Tags {
+  [k: string]: string | string[]
+}
+/**
+ * People who must agree. The one who asked does not count, and nobody counts twice.
+ */
+export interface Approval {
+  group: Name
+  /**
+   * How many of them must agree.
+   */
+  count: number
+  expires: Duration
+}
+export interface CheckSet {
+  checks: CheckNames
+}

@@ -1,0 +1,76 @@
+import { spoken } from '../../kit/schema.ts'
+import { suggestion } from '../../kit/suggest.ts'
+import { each, one, texts, type Finding } from './finding.ts'
+
+/** What a runbook may name: from the config, given by the caller. */
+export type Known = Readonly<{
+  accounts: readonly string[]
+  groups: readonly string[]
+  /** Left out: any region may be named. */
+  regions?: readonly string[]
+  /** How many members each group has; left out: approvals are not counted against it. */
+  groupSizes?: Readonly<Record<string, number>>
+  /** What is wrong with a schedule expression, or `undefined`; left out: only its outer form is checked. */
+  scheduleMistake?: (schedule: string) => string | undefined
+}>
+
+const APPROVALS = ['/approval', '/baseline/approval', '/waves/*/gate/approval']
+const CHECK_LISTS = ['/test/checks/*', '/waves/*/gate/checks/*', '/before/checks/*', '/after/checks/*']
+const MATCHES = ['/scope/match', '/scope/exclude', '/test/match', '/waves/*/take/match']
+
+/** Every name that a runbook uses stands for something. */
+export function referenceFindings(root: unknown, known: Known): readonly Finding[] {
+  const checks = Object.keys(recordOf(one(root, '/checks')))
+  return [
+    ...unknown(root, ['/scope/accounts/*'], 'account', known.accounts, 'in the config'),
+    ...(known.regions ? unknown(root, ['/scope/regions/*'], 'region', known.regions, 'in the config') : []),
+    ...unknown(
+      root,
+      APPROVALS.map((path) => `${path}/group`),
+      'group',
+      known.groups,
+      'in the config',
+    ),
+    ...unknown(root, CHECK_LISTS, 'check', checks, 'under `checks`'),
+    ...outOfScope(root, 'accounts'),
+    ...outOfScope(root, 'regions'),
+    ...(known.groupSizes ? unanswerable(root, known.groupSizes) : []),
+  ]
+}
+
+function unknown(root: unknown, paths: readonly string[], noun: string, names: readonly string[], where: string): readonly Finding[] {
+  const used = paths.flatMap((path) => texts(root, path)).filter(({ value }) => !names.includes(value))
+  return used.map(({ pointer, value }) => ({
+    pointer,
+    kind: 'unknown-name',
+    message: `there is no ${noun} "${value}" ${where}`,
+    hint: names.length === 0 ? `define it ${where}` : suggestion(value, names),
+  }))
+}
+
+function outOfScope(root: unknown, key: 'accounts' | 'regions'): readonly Finding[] {
+  const scope = texts(root, `/scope/${key}/*`).map(({ value }) => value)
+  const named = MATCHES.flatMap((path) => texts(root, `${path}/${key}/*`)).filter(({ value }) => !scope.includes(value))
+  return named.map(({ pointer, value }) => ({
+    pointer,
+    kind: 'out-of-scope',
+    message: `"${value}" is not among scope.${key}, so nothing there can match`,
+    hint: suggestion(value, scope),
+  }))
+}
+
+function unanswerable(root: unknown, sizes: Readonly<Record<string, number>>): readonly Finding[] {
+  return APPROVALS.flatMap((path) => each(root, path)).flatMap(({ pointer, value }) => {
+    const { group, count } = recordOf(value)
+    const size = typeof group === 'string' && Object.hasOwn(sizes, group) ? sizes[group] : undefined
+    if (size === undefined || typeof count !== 'number' || count <= size) return []
+    const message = `${spoken(pointer)} wants ${String(count)} people, but the group "${String(group)}" has ${String(size)}`
+    return [
+      { pointer: `${pointer}/count`, kind: 'unanswerable-approval', message, hint: 'ask for fewer, or add members to the group' } as const,
+    ]
+  })
+}
+
+/** The value as a map; an empty one when it is none. */
+export const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}

@@ -1,0 +1,122 @@
+import { HOUR, type Ms } from '../../kit/instant.ts'
+
+/** A count, or a share of what is meant, in percent. Who uses it says which way it rounds. */
+export type Amount = Readonly<{ kind: 'count'; count: number } | { kind: 'share'; percent: number }>
+
+/** A runbook after the schema, the cross-checks and the defaults: every key present, durations in milliseconds. */
+export type Runbook = Readonly<{
+  name: string
+  title: string | null
+  owner: string | null
+  scope: Scope
+  window: WindowRule | null
+  patches: PatchRule | null
+  test: TrialRule | null
+  baseline: BaselineRule | 'none'
+  checks: Readonly<Record<string, CheckRule>>
+  disruption: readonly DisruptionRule[]
+  waves: readonly WaveRule[]
+  rollback: RollbackRule
+  feedback: FeedbackRule | null
+  limit: Readonly<{ nodes: number | null; sharePercent: number }>
+  budget: Readonly<{ failures: Amount }> | null
+  /** Names of checks that must hold before anything is touched / before the run may call itself succeeded. */
+  before: readonly string[]
+  after: readonly string[]
+  /** Approves the plan. */
+  approval: ApprovalRule | null
+  retry: RetryRule | null
+  driftPercent: number
+}>
+
+/** Every tag and list must match (AND over keys); values inside one key are alternatives (OR). `*` and `?` are wildcards in tag values. */
+export type Match = Readonly<{
+  platform: readonly Platform[] | null
+  tags: Readonly<Record<string, readonly string[]>>
+  images: readonly string[] | null
+  nodes: readonly string[] | null
+  accounts: readonly string[] | null
+  regions: readonly string[] | null
+}>
+
+export type Platform = 'amazon-linux-2023' | 'amazon-linux-2' | 'ubuntu' | 'debian'
+
+/** `accounts` are names from the config. An `exclude` that matches takes a node out whatever `match` says. */
+export type Scope = Readonly<{ accounts: readonly string[]; regions: readonly string[]; match: Match; exclude: Match | null }>
+
+export type WindowRule = Readonly<{
+  schedule: string
+  timezone: string
+  durationMs: Ms
+  cutoffMs: Ms
+  unfinished: 'stop' | 'next-window'
+  onGap: 'next-valid' | 'skip'
+  onOverlap: 'first' | 'second'
+}>
+
+export type PatchRule = Readonly<{ approve: readonly ApproveRule[]; reject: readonly string[]; reboot: 'never' | 'if-needed' | 'always' }>
+
+/** A missing patch is a candidate when every key that is present fits it. */
+export type ApproveRule = Readonly<{
+  classification: readonly string[] | null
+  severity: readonly string[] | null
+  releasedForMs: Ms | null
+  cves: readonly string[] | null
+  advisories: readonly string[] | null
+  names: readonly string[] | null
+}>
+
+export type TrialRule = Readonly<{ match: Match; leadMs: Ms; perAmi: number; soakMs: Ms; checks: readonly string[] }>
+
+export type BaselineRule = Readonly<{ path: string; maxAgeMs: Ms; approval: ApprovalRule | null }>
+
+/** `count` different people of `group` within `expiresMs` of asking. */
+export type ApprovalRule = Readonly<{ group: string; count: number; expiresMs: Ms }>
+
+export type CheckRule = Readonly<
+  | { type: 'agent-ping' }
+  | { type: 'instance-status' }
+  | { type: 'script'; run: string; timeoutMs: Ms }
+  | { type: 'http'; url: string; withinMs: Ms; status: number }
+>
+
+/** `per` is `availability-zone`, `image`, `account`, `region` or `tag:<key>`. Either a number a value, or one value at a time. */
+export type DisruptionRule = Readonly<{ per: string; atMost: Amount } | { per: string; oneAtATime: true }>
+
+export type Take = Readonly<{ kind: 'amount'; amount: Amount } | { kind: 'rest' } | { kind: 'match'; match: Match }>
+
+export type WaveRule = Readonly<{
+  name: string
+  take: Take
+  spread: readonly string[]
+  concurrency: Amount
+  disruption: readonly DisruptionRule[]
+  gate: GateRule
+}>
+
+export type GateRule = Readonly<{
+  failures: Amount
+  hard: boolean
+  bakeMs: Ms
+  checks: readonly string[]
+  /** At least this share of the wave must have been patched (or need nothing), else the gate is inconclusive. */
+  evidencePercent: number | null
+  approval: ApprovalRule | null
+  /** How long an inconclusive gate holds; null: until the window's end. */
+  holdForMs: Ms | null
+}>
+
+export type RollbackRule = Readonly<{
+  on: 'gate-failed' | 'never' | 'manual'
+  scope: 'wave' | 'run'
+  method: 'packages' | 'none'
+  outside: 'allow' | 'ask'
+  failures: Amount
+}>
+
+export type FeedbackRule = Readonly<{ queue: string; detail: 'run' | 'wave' | 'node' }>
+
+export type RetryRule = Readonly<{ attempts: number; on: readonly string[] }>
+
+/** The window that `run --now` opens for a runbook without one: a night's work, and an hour in which what runs may end. */
+export const NOW_WINDOW: Readonly<{ durationMs: Ms; cutoffMs: Ms }> = { durationMs: 6 * HOUR, cutoffMs: HOUR }

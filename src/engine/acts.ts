@@ -1,0 +1,76 @@
+import type { Plan } from '../core/plan/plan.ts'
+import type { Actor } from '../core/run/event.ts'
+import type { RunState } from '../core/run/state.ts'
+import type { Runbook } from '../core/runbook/runbook.ts'
+import type { Instant } from '../kit/instant.ts'
+import { conduct } from './conduct.ts'
+import type { Ended } from './driver.ts'
+import type { Listener } from './journal.ts'
+import { baselinesFresh, planRollout, planTrial } from './planning.ts'
+import { requestRun } from './request.ts'
+import type { World } from './world.ts'
+
+/** How a call of `run` went on with its acts. */
+export type Acts = Readonly<{
+  /** The acts that ended, in order. */
+  ended: readonly Ended[]
+  /** The run that has not ended, where it was left. */
+  left: string | null
+}>
+
+export type ActsRequest = Readonly<{
+  runbook: Runbook
+  inputs: Readonly<Record<string, string>>
+  now: boolean
+  reason: string
+  actor: Actor
+  /** A plan that was approved as a file, instead of one made now. */
+  plan: Plan | null
+}>
+
+export type ActsParts = Readonly<{
+  listen: Listener
+  /** Told when an act begins or an unfinished run is continued. */
+  begins: (run: string, plan: Plan | null, continued: boolean) => void
+  leaveWhen?: (state: RunState, wakeAt: Instant | null) => boolean
+  signal: AbortSignal
+}>
+
+/**
+ * The trial, if no fresh baseline stands, then the rollout. An unfinished run of this runbook is continued instead of beginning a second one.
+ * Resolves when the acts have ended or the run was left.
+ */
+export async function runActs(world: World, request: ActsRequest, parts: ActsParts): Promise<Acts> {
+  const ended: Ended[] = []
+  const unfinished = await world.clock.hold(() => world.store.runs({ unfinished: true, runbook: request.runbook.name }))
+  for (const row of unfinished) {
+    parts.begins(row.run, null, true)
+    const end = await conduct(world, row.run, parts)
+    if (end === undefined) return { ended, left: row.run }
+    ended.push(end)
+    if (row.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
+  }
+  if (ended.length === 0 && (await wantsTrial(world, request, parts.signal))) {
+    const end = await act(world, request, await planTrial(world, request, parts.signal), parts)
+    if (typeof end === 'string') return { ended, left: end }
+    ended.push(end)
+    if (end.outcome !== 'succeeded') return { ended, left: null }
+  }
+  const trial = ended.at(-1)?.run ?? null
+  const end = await act(world, request, request.plan ?? (await planRollout(world, request, parts.signal)), parts, trial)
+  if (typeof end === 'string') return { ended, left: end }
+  return { ended: [...ended, end], left: null }
+}
+
+async function wantsTrial(world: World, request: ActsRequest, signal: AbortSignal): Promise<boolean> {
+  const { test, patches, baseline } = request.runbook
+  if (request.plan !== null || test === null || patches === null || baseline === 'none') return false
+  return !(await baselinesFresh(world, request, signal))
+}
+
+async function act(world: World, request: ActsRequest, plan: Plan, parts: ActsParts, trial: string | null = null): Promise<Ended | string> {
+  const { actor, reason, now } = request
+  const run = await requestRun(world, { plan, actor, reason, now, trial })
+  parts.begins(run, plan, false)
+  return (await conduct(world, run, parts)) ?? run
+}

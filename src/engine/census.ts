@@ -1,0 +1,58 @@
+import { cellKey, type Cell } from '../kit/ids.ts'
+import { mapBounded } from '../kit/bounded.ts'
+import type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
+import { accountId } from '../core/plan/select.ts'
+import type { Runbook } from '../core/runbook/runbook.ts'
+import type { World } from './world.ts'
+
+/** Cells that are read side by side. Each has quotas of its own; more would only cost sockets. */
+const CELLS_AT_ONCE = 16
+
+/** Everything that a plan is made from, as it is now. */
+export type FleetNow = Readonly<{ nodes: readonly NodeSeen[]; images: readonly ImageSeen[] }>
+
+/** The cells that a runbook's scope names. */
+export function cellsOf(world: Pick<World, 'accounts'>, runbook: Runbook): Cell[] {
+  return runbook.scope.accounts.flatMap((name) => runbook.scope.regions.map((region) => ({ account: accountId(name, world.accounts), region })))
+}
+
+/** Reads all nodes of these cells and the images that they run on, with the images those were copied from. */
+export async function readFleet(world: World, cells: readonly Cell[], signal: AbortSignal): Promise<FleetNow> {
+  const nodes: NodeSeen[] = []
+  const images: ImageSeen[] = []
+  for await (const found of mapBounded(cells, CELLS_AT_ONCE, (cell) => readCell(world, cell, signal))) {
+    nodes.push(...found.nodes)
+    images.push(...found.images)
+  }
+  return { nodes, images: await withSources(world, cells, images, signal) }
+}
+
+async function readCell(world: World, cell: Cell, signal: AbortSignal): Promise<FleetNow> {
+  const nodes: NodeSeen[] = []
+  for await (const node of world.fleet.census(cell, signal)) nodes.push(node)
+  const amis = [...new Set(nodes.filter((node) => !node.hybrid && node.ami !== '').map((node) => node.ami))].sort()
+  const images = amis.length > 0 ? await world.fleet.images(cell, amis, signal) : []
+  return { nodes, images }
+}
+
+/** An image's source may run nowhere, and may itself be a copy: the chain is followed where a cell can see it, a few steps at most. */
+async function withSources(world: World, cells: readonly Cell[], images: readonly ImageSeen[], signal: AbortSignal): Promise<ImageSeen[]> {
+  const known = new Map(images.map((image) => [`${image.region}/${image.ami}`, image]))
+  for (let step = 0; step < 5; step++) {
+    const wanted = new Map<string, { cell: Cell; ami: string }>()
+    for (const { sourceAmi, sourceRegion } of known.values()) {
+      const cell = cells.find((one) => one.region === sourceRegion)
+      if (sourceAmi !== null && cell !== undefined && !known.has(`${cell.region}/${sourceAmi}`)) wanted.set(`${cell.region}/${sourceAmi}`, { cell, ami: sourceAmi })
+    }
+    if (wanted.size === 0) break
+    const byCell = Map.groupBy(wanted.values(), (one) => cellKey(one.cell))
+    const before = known.size
+    for (const asked of byCell.values()) {
+      const [first] = asked
+      if (first === undefined) continue
+      for (const image of await world.fleet.images(first.cell, asked.map((one) => one.ami), signal)) known.set(`${image.region}/${image.ami}`, image)
+    }
+    if (known.size === before) break
+  }
+  return [...known.values()]
+}

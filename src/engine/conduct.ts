@@ -1,0 +1,58 @@
+import { cellOf } from '../kit/ids.ts'
+import { MINUTE, plus } from '../kit/instant.ts'
+import type { RunState } from '../core/run/state.ts'
+import { drive, type DriveParts, type Ended } from './driver.ts'
+import { Hints } from './hints.ts'
+import { receiveEvents } from './intake.ts'
+import type { Listener } from './journal.ts'
+import { Relay } from './relay.ts'
+import type { World } from './world.ts'
+
+/** How long the end of a run waits for the feedback queue. What is left is published when this store is driven next. */
+const LAST_FEEDBACK_MS = 5 * MINUTE
+
+/** Drives a run together with what belongs around it: status events in, feedback out. Resolves as `drive` does. */
+export async function conduct(world: World, run: string, parts: Pick<DriveParts, 'listen' | 'leaveWhen' | 'signal'>): Promise<Ended | undefined> {
+  const { listen, signal } = parts
+  const hints = new Hints()
+  const publishing = new AbortController()
+  const around = new AbortController()
+  const stop = AbortSignal.any([signal, around.signal])
+  const feeds: Promise<void>[] = []
+  const relays: Relay[] = []
+  const opened = (state: RunState): void => {
+    feeds.push(...eventFeeds(world, state, hints, stop))
+    const { feedback, runbook } = state.plan
+    if (feedback !== null) relays.push(new Relay(world, run, runbook.name, feedback))
+  }
+  const heard: Listener = (state, fact, sealed) => {
+    for (const relay of relays) relay.push(AbortSignal.any([signal, publishing.signal]))
+    listen(state, fact, sealed)
+  }
+  try {
+    const ended = await drive(world, run, { ...parts, hints, opened, listen: heard })
+    if (ended) await flushAll(world, relays, publishing, signal)
+    return ended
+  } finally {
+    publishing.abort()
+    around.abort()
+    await Promise.allSettled(feeds)
+  }
+}
+
+function eventFeeds(world: World, state: RunState, hints: Hints, signal: AbortSignal): Promise<void>[] {
+  const { eventsQueue } = world
+  if (eventsQueue === null) return []
+  const regions = new Set(state.cells.map((cell) => cellOf(cell).region))
+  return [...regions].map((region) => receiveEvents(world, region, eventsQueue, hints, signal))
+}
+
+async function flushAll(world: World, relays: readonly Relay[], publishing: AbortController, signal: AbortSignal): Promise<void> {
+  const done = new AbortController()
+  const patience = world.clock.sleep(plus(world.clock.now(), LAST_FEEDBACK_MS), AbortSignal.any([signal, done.signal])).then(() => {
+    publishing.abort()
+  })
+  await Promise.all(relays.map((relay) => relay.flush(AbortSignal.any([signal, publishing.signal]))))
+  done.abort()
+  await patience
+}

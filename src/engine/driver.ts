@@ -1,0 +1,205 @@
+import { assert } from '../kit/assert.ts'
+import { PatchwaveError } from '../kit/error.ts'
+import { earliest, MINUTE, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
+import type { Effect } from '../core/run/effect.ts'
+import type { Actor, RunEvent, RunOutcome } from '../core/run/event.ts'
+import { next } from '../core/run/next.ts'
+import type { RunState } from '../core/run/state.ts'
+import { perform, type Performing } from './effects/perform.ts'
+import { answerNotes } from './inbox.ts'
+import { Journal, Replaced, type Listener } from './journal.ts'
+import { Mailbox } from './mailbox.ts'
+import type { Hints } from './hints.ts'
+import { openRun } from './open.ts'
+import type { World } from './world.ts'
+
+/** A driver's lease on a run. At a third of it, it is renewed; after it, anybody may take the run. */
+export const LEASE_MS: Ms = MINUTE
+
+/** How often the inbox is read while nothing else happens: what an operator waits for `pause` to be taken. */
+const INBOX_MS: Ms = 5 * SECOND
+
+/** After a failure that may pass, an effect is tried again this much later. */
+const AGAIN_MS: Ms = 30 * SECOND
+
+export type Ended = Readonly<{ run: string; outcome: RunOutcome; state: RunState }>
+
+export type DriveParts = Readonly<{
+  hints: Hints
+  /** Called once the journal is read and before anything is recorded. */
+  opened: (state: RunState) => void
+  listen: Listener
+  /** Asked whenever the driver is about to wait with nothing in flight: whether to leave the run to a later driver. */
+  leaveWhen?: (state: RunState, wakeAt: Instant | null) => boolean
+  signal: AbortSignal
+}>
+
+type Letter = Readonly<{ key: string; events: readonly RunEvent[] }>
+
+/**
+ * Drives one run to its end, or until `signal`; resolves to how it ended, or `undefined` when it was left (signal) or taken by another.
+ * Safe to kill at any point: a later call goes on from the journal.
+ */
+export async function drive(world: World, run: string, parts: DriveParts): Promise<Ended | undefined> {
+  const { clock, store } = world
+  const lease = await takeLease(world, run)
+  const opened = await clock.hold(() => openRun(store, run))
+  const journal = new Journal({ ...opened, store, clock, listen: parts.listen })
+  parts.opened(opened.state)
+  const turn = new Driver(world, journal, parts)
+  try {
+    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch: lease.epoch }], turn.actor)
+    return await turn.toTheEnd()
+  } catch (error) {
+    if (error instanceof Replaced) return undefined
+    throw error
+  } finally {
+    await turn.leave()
+  }
+}
+
+async function takeLease(world: World, run: string): Promise<Readonly<{ epoch: number }>> {
+  const { clock, store } = world
+  const now = clock.now()
+  const row = await clock.hold(() => store.run(run))
+  if (row === undefined) throw new PatchwaveError('run.unknown', `there is no run ${run}`, { hint: 'list them with `patchwave status`' })
+  const dead = row.driver !== null && row.driver !== world.driver && !world.mayLive(row.driver)
+  const from = dead && row.leaseUntil !== null && row.leaseUntil > now ? row.leaseUntil : now
+  const lease = await clock.hold(() => store.drive(run, world.driver, from, plus(from, LEASE_MS)))
+  if (lease === undefined) throw new PatchwaveError('store.busy', `run ${run} is driven by ${row.driver ?? 'another process'}`, { hint: 'follow it with `patchwave status --watch`' })
+  return lease
+}
+
+/** The loop: take letters and notes, decide, record, start effects, wait. */
+class Driver {
+  readonly actor: Actor
+  readonly #world: World
+  readonly #journal: Journal
+  readonly #parts: DriveParts
+  readonly #signal: AbortSignal
+  readonly #mail = new Mailbox<Letter>()
+  readonly #running = new Map<string, AbortController>()
+  readonly #pumps = new Set<Promise<void>>()
+  #renewAt: Instant
+  #notesAt: Instant
+  #bug: unknown
+
+  constructor(world: World, journal: Journal, parts: DriveParts) {
+    this.#world = world
+    this.#journal = journal
+    this.#parts = parts
+    this.#signal = parts.signal
+    this.actor = { kind: 'engine', id: world.driver }
+    this.#renewAt = plus(world.clock.now(), LEASE_MS / 3)
+    this.#notesAt = world.clock.now()
+  }
+
+  async toTheEnd(): Promise<Ended | undefined> {
+    const { state } = this.#journal
+    while (!this.#signal.aborted) {
+      await this.#takeLetters()
+      await this.#takeNotes()
+      const wakeAt = await this.#decide()
+      if (this.#bug !== undefined) throw this.#bug
+      if (state.phase.name === 'finished') return { run: state.run, outcome: state.phase.outcome, state }
+      if (this.#running.size === 0 && this.#mail.empty && this.#parts.leaveWhen?.(state, wakeAt) === true) return undefined
+      await this.#renew()
+      const until = earliest(this.#notesAt, this.#renewAt, ...(wakeAt === null ? [] : [wakeAt]))
+      await this.#mail.wait(this.#world.clock, until, this.#signal)
+    }
+    return undefined
+  }
+
+  /** Stops every effect and gives the lease back. What was in flight is looked up by whoever comes next. */
+  async leave(): Promise<void> {
+    for (const running of this.#running.values()) running.abort()
+    while (this.#pumps.size > 0) {
+      for (const { done } of this.#mail.take()) done()
+      await Promise.race(this.#pumps)
+    }
+    await this.#world.clock.hold(() => this.#world.store.rest(this.#journal.state.run, this.#world.driver, null))
+  }
+
+  /** Decides until nothing more follows. One intent that another run's claim refuses becomes `NodesBusy`. */
+  async #decide(): Promise<Instant | null> {
+    for (;;) {
+      const turn = next(this.#journal.state, this.#world.clock.now())
+      for (const key of turn.dropped) this.#running.get(key)?.abort()
+      for (const effect of turn.effects) this.#start(effect)
+      if (turn.events.length === 0) return turn.wakeAt
+      const busy = await this.#journal.record(turn.events, this.actor)
+      if (busy.length > 0) await this.#stepBack(turn.events, busy)
+    }
+  }
+
+  async #stepBack(events: readonly RunEvent[], busy: readonly string[]): Promise<void> {
+    const [intent] = events
+    assert(intent?.type === 'CommandIntended', 'only an intent claims')
+    const names = new Set(busy)
+    const nodes = intent.nodes.filter((position) => names.has(this.#journal.state.plan.nodes[position]?.node ?? ''))
+    await this.#journal.record([{ type: 'NodesBusy', batch: intent.batch, nodes, until: plus(this.#world.clock.now(), AGAIN_MS) }], this.actor)
+  }
+
+  /** Letters of effects that are no longer wanted are dropped: the journal has decided otherwise since. */
+  async #takeLetters(): Promise<void> {
+    for (const { letter, done, failed } of this.#mail.take()) {
+      try {
+        if (letter.events.length > 0 && this.#journal.state.activities.has(letter.key)) await this.#journal.record(letter.events, this.actor)
+        done()
+      } catch (error) {
+        failed(error)
+        throw error
+      }
+    }
+  }
+
+  async #takeNotes(): Promise<void> {
+    const { clock } = this.#world
+    if (clock.now() < this.#notesAt) return
+    this.#notesAt = plus(clock.now(), INBOX_MS)
+    await answerNotes(this.#world, this.#journal)
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, store, driver } = this.#world
+    if (clock.now() < this.#renewAt) return
+    this.#renewAt = plus(clock.now(), LEASE_MS / 3)
+    const lease = await clock.hold(() => store.drive(this.#journal.state.run, driver, clock.now(), plus(clock.now(), LEASE_MS)))
+    if (lease === undefined) throw new Replaced('the lease is another driver’s')
+  }
+
+  #start(effect: Effect): void {
+    if (this.#running.has(effect.key)) return
+    const stop = new AbortController()
+    this.#running.set(effect.key, stop)
+    const pump = this.#pump(effect, AbortSignal.any([stop.signal, this.#signal]))
+      .catch((error: unknown) => {
+        this.#bug = error
+      })
+      .finally(() => {
+        this.#running.delete(effect.key)
+        this.#pumps.delete(pump)
+        this.#mail.ring()
+      })
+    this.#pumps.add(pump)
+  }
+
+  /** Carries what an effect finds out to the loop; a failure that may pass starts it anew. */
+  async #pump(effect: Effect, signal: AbortSignal): Promise<void> {
+    const performing: Performing = { world: this.#world, state: this.#journal.state, hints: this.#parts.hints, signal }
+    while (!signal.aborted && this.#journal.state.activities.get(effect.key)?.kind === effect.kind) {
+      try {
+        for await (const events of perform(performing, effect)) {
+          if (signal.aborted) return
+          await this.#mail.send({ key: effect.key, events })
+        }
+        if (!this.#journal.state.activities.has(effect.key)) return
+      } catch (error) {
+        if (signal.aborted || error instanceof Replaced) return
+        if (!(error instanceof PatchwaveError)) throw error
+        this.#world.log.warn(`${effect.key}: ${error.code}: ${error.message}`)
+      }
+      await this.#world.clock.sleep(plus(this.#world.clock.now(), AGAIN_MS), signal)
+    }
+  }
+}

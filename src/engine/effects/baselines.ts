@@ -1,0 +1,59 @@
+import { known } from '../../kit/assert.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import { baselineOf, baselinePath } from '../../core/plan/baseline.ts'
+import { at, codeOf, planned, type RunState } from '../../core/run/state.ts'
+import { listsOf } from '../lists.ts'
+import { labelApproved, storeBaselineAt } from '../shelf.ts'
+import type { World } from '../world.ts'
+import type { EffectOf, Found, Performing } from './perform.ts'
+
+/** A store's turn. Parameter Store takes three writes a second; two writers would only be throttled. */
+const turns = new WeakMap<World, Promise<unknown>>()
+
+/** Stores the tested list of one image lineage for one account. */
+export async function* storeBaseline(performing: Performing, effect: EffectOf<'store'>): Found {
+  const { world, state } = performing
+  const lineage = known(state.plan.trial?.lineages[effect.lineage], 'the lineage')
+  const path = baselinePath(known(state.plan.trial, 'the trial').path, { runbook: state.plan.runbook.name, account: effect.account, image: lineage.image })
+  const names = { account: effect.account, image: lineage.image, path }
+  try {
+    const before = turns.get(world) ?? Promise.resolve()
+    const turn = before.catch(() => undefined).then(() => stored(performing, effect, path))
+    turns.set(world, turn)
+    const { version, digest, written } = await turn
+    yield [{ type: 'BaselineStored', ...names, version, digest, written }]
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || error.retryable || error.code === 'aws.unclear') throw error
+    yield [{ type: 'BaselineRefused', account: names.account, image: names.image, code: error.code, message: error.message }]
+  }
+}
+
+async function stored({ world, state, signal }: Performing, effect: EffectOf<'store'>, path: string) {
+  const trial = known(state.plan.trial, 'the trial')
+  const lineage = known(trial.lineages[effect.lineage], 'the lineage')
+  const tested = lineage.nodes.filter((position) => provesList(state, position))
+  const list = known((await listsOf(world, state)).find((one) => one.image === lineage.image), `the list of ${lineage.image}`)
+  const wave = state.waves.at(-1)
+  const baseline = baselineOf(effect.account, lineage.image, list.patches, {
+    run: state.run,
+    plan: state.planDigest,
+    nodes: tested.map((position) => planned(state, position).node),
+    checks: [...(wave?.measure?.checks.keys() ?? [])],
+    testedAt: known(wave?.decidedAt, 'the decision'),
+  })
+  return storeBaselineAt(world, path, baseline, signal)
+}
+
+/** It was patched with the list, or needed nothing of it. */
+const provesList = (state: RunState, position: number): boolean => at(state.nodes.outcome, position) === codeOf('patched') || at(state.nodes.outcome, position) === codeOf('not-needed')
+
+/** Puts the label on every baseline of this trial. Moving a label twice changes nothing. */
+export async function* approveBaselines({ world, state, signal }: Performing): Found {
+  let count = 0
+  for (const one of state.stored.values()) {
+    if ('refused' in one) continue
+    await labelApproved(world, one.path, one.version, signal)
+    count += 1
+  }
+  yield [{ type: 'BaselinesApproved', count }]
+}

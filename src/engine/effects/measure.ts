@@ -1,0 +1,155 @@
+import { known } from '../../kit/assert.ts'
+import { cellKey, cellOf, tokenOf } from '../../kit/ids.ts'
+import { iso, MINUTE, plus, SECOND } from '../../kit/instant.ts'
+import type { CheckRule } from '../../core/runbook/runbook.ts'
+import type { RunEvent, Verdict } from '../../core/run/event.ts'
+import { PRESENCE } from '../../core/run/gate.ts'
+import { at, codeOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
+import type { NodeSeen } from '../../ports/fleet.ts'
+import { ask } from '../ask.ts'
+import { endedAt } from '../journal.ts'
+import type { World } from '../world.ts'
+import type { EffectOf, Found, Performing } from './perform.ts'
+
+/** What one check found: per node where it looks at nodes. */
+type Measured = Readonly<{ verdict: Verdict; evidence: string; subjects: number; failing: readonly number[]; gone?: readonly number[] }>
+
+/** At most this many nodes are named in the evidence; the count is exact. */
+const NAMED_MAX = 50
+
+/** Measures one check once. Doubt is `inconclusive`, never a pass. */
+export async function* measureCheck(performing: Performing, effect: EffectOf<'measure'>): Found {
+  const { state } = performing
+  const measured = await measure(performing, effect)
+  const events: RunEvent[] = []
+  const gone = measured.gone ?? []
+  if (gone.length > 0) events.push({ type: 'NodesGone', nodes: gone })
+  const { purpose, wave, round, check } = effect
+  const { verdict, evidence, subjects, failing } = measured
+  events.push({ type: 'CheckMeasured', purpose, wave, round, check, verdict, evidence, subjects, failing: failing.slice(0, NAMED_MAX) })
+  if (state.activities.has(effect.key)) yield events
+}
+
+function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
+  const { state } = performing
+  const subjects = subjectsOf(state, effect)
+  if (effect.check === PRESENCE) return presence(performing, effect)
+  const rule = known(state.plan.checks[effect.check], `check ${effect.check}`)
+  switch (rule.type) {
+    case 'agent-ping':
+      return agentPing(performing, subjects)
+    case 'instance-status':
+      return instanceStatus(performing, subjects)
+    case 'script':
+      return script(performing, effect, rule, subjects)
+    case 'http':
+      return http(performing.world, rule, performing.signal)
+  }
+}
+
+/** Before: every node that will be touched. Gate and after: those that were patched, or needed nothing. */
+function subjectsOf(state: RunState, effect: EffectOf<'measure'>): number[] {
+  const nodes = effect.purpose === 'gate' ? known(state.plan.waves[effect.wave], 'the wave').nodes : state.plan.nodes.map((_, position) => position)
+  if (effect.purpose === 'before') return nodes.filter((position) => at(state.nodes.stage, position) !== STAGE.ended)
+  const good = new Set([codeOf('patched'), codeOf('rolled-back')])
+  return nodes.filter((position) => good.has(at(state.nodes.outcome, position)))
+}
+
+async function lookAt({ world, state, signal }: Performing, positions: readonly number[]): Promise<Map<number, NodeSeen>> {
+  const seen = new Map<number, NodeSeen>()
+  for (const [key, group] of Map.groupBy(positions, (position) => cellKey(planned(state, position)))) {
+    const byId = new Map(group.map((position) => [planned(state, position).node, position]))
+    for (let from = 0; from < group.length; from += 50) {
+      const ids = group.slice(from, from + 50).map((position) => planned(state, position).node)
+      for (const node of await world.fleet.look(cellOf(key), ids, signal)) seen.set(known(byId.get(node.node), 'the node'), node)
+    }
+  }
+  return seen
+}
+
+/** Nodes that were touched must still exist: replaced canaries are no evidence of health. */
+async function presence(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
+  const { state } = performing
+  const touched = known(state.plan.waves[effect.wave], 'the wave').nodes.filter((position) => at(state.nodes.touched, position) === 1 && at(state.nodes.stage, position) === STAGE.ended)
+  const seen = await lookAt(performing, touched)
+  const gone = touched.filter((position) => {
+    const node = seen.get(position)
+    return node === undefined || node.state === 'terminated' || node.state === 'shutting-down'
+  })
+  return { verdict: 'pass', evidence: `${String(touched.length - gone.length)} of ${String(touched.length)} touched nodes exist`, subjects: touched.length, failing: gone, gone }
+}
+
+/** Online, with a ping later than the node's own end: an older one says nothing about the patched system. */
+async function agentPing(performing: Performing, subjects: readonly number[]): Promise<Measured> {
+  const seen = await lookAt(performing, subjects)
+  const failing: number[] = []
+  const waiting: number[] = []
+  for (const position of subjects) {
+    const node = seen.get(position)
+    const ended = endedAt(performing.state, position)
+    if (node?.agent !== 'online') failing.push(position)
+    else if (ended !== undefined && (node.lastPing === null || node.lastPing <= ended)) waiting.push(position)
+  }
+  return verdictOf(subjects, failing, waiting, 'answer')
+}
+
+async function instanceStatus({ world, state, signal }: Performing, subjects: readonly number[]): Promise<Measured> {
+  const failing: number[] = []
+  const unclear: number[] = []
+  for (const [key, group] of Map.groupBy(subjects, (position) => cellKey(planned(state, position)))) {
+    for (let from = 0; from < group.length; from += 100) {
+      const part = group.slice(from, from + 100)
+      const status = await world.fleet.status(cellOf(key), part.map((position) => planned(state, position).node), signal)
+      const byId = new Map(status.map((one) => [one.node, one.verdict]))
+      for (const position of part) {
+        const verdict = byId.get(planned(state, position).node) ?? 'unknown'
+        if (verdict === 'impaired') failing.push(position)
+        else if (verdict === 'unknown') unclear.push(position)
+      }
+    }
+  }
+  return verdictOf(subjects, failing, unclear, 'are reachable')
+}
+
+/** How long a script's answer may take beyond its own timeout: delivery and one page. */
+const SCRIPT_SLACK_MS = 5 * MINUTE
+
+async function script(performing: Performing, effect: EffectOf<'measure'>, rule: Extract<CheckRule, { type: 'script' }>, subjects: readonly number[]): Promise<Measured> {
+  const { world, state, signal } = performing
+  const name = 'Patchwave-Check'
+  const measureAsked = effect.purpose === 'gate' ? state.waves[effect.wave]?.measure?.askedAt : state.measure?.askedAt
+  const askedAt = known(measureAsked, 'the asking')
+  const answers = await ask(
+    world,
+    {
+      token: tokenOf(state.run, effect.n),
+      document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) },
+      parameters: { Script: rule.run, Timeout: String(Math.ceil(rule.timeoutMs / SECOND)) },
+      nodes: subjects.map((position) => planned(state, position)),
+      askedAt,
+      until: plus(world.clock.now(), rule.timeoutMs + SCRIPT_SLACK_MS),
+      executionSeconds: Math.ceil(rule.timeoutMs / SECOND) + 60,
+    },
+    signal,
+  )
+  const byId = new Map(answers.map((one) => [one.node, one.line?.verdict]))
+  const failing = subjects.filter((position) => byId.get(planned(state, position).node) === 'failed')
+  const silent = subjects.filter((position) => !['failed', 'passed'].includes(byId.get(planned(state, position).node) ?? ''))
+  return verdictOf(subjects, failing, silent, `pass ${rule.run}`)
+}
+
+async function http(world: World, rule: Extract<CheckRule, { type: 'http' }>, signal: AbortSignal): Promise<Measured> {
+  const at = iso(world.clock.now())
+  const answer = await world.probe.get(rule.url, rule.withinMs, signal)
+  if ('failure' in answer) return { verdict: 'inconclusive', evidence: `GET ${rule.url}: ${answer.failure} at ${at}`, subjects: 1, failing: [] }
+  const good = answer.status === rule.status && answer.tookMs <= rule.withinMs
+  const evidence = `GET ${rule.url}: ${String(answer.status)} in ${String(Math.round(answer.tookMs))} ms (wanted ${String(rule.status)} within ${String(rule.withinMs)} ms) at ${at}`
+  return { verdict: good ? 'pass' : 'fail', evidence, subjects: 1, failing: [] }
+}
+
+function verdictOf(subjects: readonly number[], failing: readonly number[], unclear: readonly number[], what: string): Measured {
+  const good = subjects.length - failing.length - unclear.length
+  const evidence = `${String(good)} of ${String(subjects.length)} nodes ${what}${unclear.length > 0 ? `, ${String(unclear.length)} unclear` : ''}`
+  const verdict = failing.length > 0 ? 'fail' : unclear.length > 0 ? 'inconclusive' : 'pass'
+  return { verdict, evidence, subjects: subjects.length, failing }
+}

@@ -1,0 +1,158 @@
+import { known } from '../../kit/assert.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import { cellOf, tokenOf, type CommandId } from '../../kit/ids.ts'
+import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
+import type { RunEvent } from '../../core/run/event.ts'
+import { at, codeOf, commandOf, planned, STAGE, type Command, type RunState } from '../../core/run/state.ts'
+import { judge } from '../../core/run/verdict.ts'
+import type { InvocationSeen } from '../../ports/commands.ts'
+import { reportsOf } from './report.ts'
+import type { EffectOf, Found, Performing } from './perform.ts'
+
+/** A page is read at most this often while places are wanted. Oftener, and large runs are throttled. */
+const PAGE_MS: Ms = 30 * SECOND
+
+/** Without events: how often a running command is read after the first time. */
+const POLL_MS: Ms = MINUTE
+
+/** With events: how often it is read although none came; they are best effort. */
+const RECONCILE_MS: Ms = 5 * MINUTE
+
+/** When a command is first read as long as nothing is known of its durations. */
+const FIRST_READ_MS: Ms = 3 * MINUTE
+
+/** Follows the commands of one token until each node has a verdict and nothing of it can be open any more. */
+export async function* watchCommand(performing: Performing, effect: EffectOf<'watch'>): Found {
+  const { world, state, hints, signal } = performing
+  const command = commandOf(state, effect.n)
+  const bell = new Bell()
+  try {
+    for (let reads = 0; !signal.aborted; reads++) {
+      for (const id of command.ids) hints.watch(id, bell.ring)
+      await untilDue(performing, command, bell, reads)
+      if (signal.aborted) return
+      const seen = await readAll(performing, command)
+      const reports = newReports(state, command, seen)
+      if (reports) yield [reports]
+      if (command.open > 0 && world.clock.now() >= command.expiresAfter) yield [expired(state, command)]
+      if (command.open === 0 && isOver(state, command, seen, world.clock.now())) {
+        yield [{ type: 'CommandClosed', n: command.n }]
+        return
+      }
+    }
+  } finally {
+    for (const id of command.ids) hints.forget(id)
+  }
+}
+
+/** Waits for a reason to read: all ended, a place is wanted and some ended, the rhythm, or the command's expiry. */
+async function untilDue({ world, state, hints, signal }: Performing, command: Command, bell: Bell, reads: number): Promise<void> {
+  const { clock } = world
+  const began = clock.now()
+  const rhythm = world.eventsQueue === null ? (reads === 0 ? firstRead(state, command) : plus(began, POLL_MS)) : reads === 0 ? plus(firstRead(state, command), RECONCILE_MS) : plus(began, RECONCILE_MS)
+  const due = command.open === 0 ? latest(plus(began, SECOND), command.expiresAfter) : earliest(rhythm, latest(command.expiresAfter, plus(began, SECOND)))
+  const soonest = reads === 0 ? began : plus(began, PAGE_MS)
+  while (!signal.aborted) {
+    const ended = Math.max(0, ...command.ids.map((id) => hints.count(id)))
+    const whole = ended >= command.nodes.length && command.open > 0
+    const now = clock.now()
+    if (now >= due || (whole && now >= plus(began, reads === 0 ? 0 : SECOND))) return
+    const wanted = ended > command.nodes.length - command.open && (state.waitingCount > 0 || state.aborting !== null)
+    if (wanted && now >= soonest) return
+    await bell.wait(clock, wanted ? earliest(due, soonest) : whole ? plus(began, SECOND) : due, signal)
+  }
+}
+
+/** At the median of what this run's commands took so far. */
+function firstRead(state: RunState, command: Command): Instant {
+  return plus(command.intendedAt, medianMs(state) ?? FIRST_READ_MS)
+}
+
+/** Median time from intent to a node's own end, of at most the last 101 nodes that ended. */
+function medianMs(state: RunState): Ms | undefined {
+  const took: number[] = []
+  for (const command of [...state.commands.values()].slice(-20).reverse()) {
+    for (const position of command.nodes) {
+      const ended = at(state.nodes.endedSeconds, position) * 1000
+      if (ended > command.intendedAt && took.length < 101) took.push(ended - command.intendedAt)
+    }
+  }
+  return took.sort((a, b) => a - b)[Math.floor(took.length / 2)]
+}
+
+type Seen = ReadonlyMap<string, readonly InvocationSeen[]>
+
+async function readAll({ world, signal }: Performing, command: Command): Promise<Seen> {
+  const seen = new Map<string, InvocationSeen[]>()
+  for (const id of command.ids) {
+    for await (const one of invocations(world, command, id, signal)) seen.set(one.node, [...(seen.get(one.node) ?? []), one])
+  }
+  return seen
+}
+
+/** A command that SSM does not know any more shows nothing; its nodes end at its expiry. */
+async function* invocations(world: Performing['world'], command: Command, id: CommandId, signal: AbortSignal): AsyncGenerator<InvocationSeen> {
+  try {
+    yield* world.commands.invocations(cellOf(command.cell), id, signal)
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || error.code !== 'aws.missing') throw error
+  }
+}
+
+function newReports(state: RunState, command: Command, seen: Seen): RunEvent | undefined {
+  const token = tokenOf(state.run, command.n)
+  const rows = command.nodes.flatMap((position) => {
+    if (!wantsReport(state, position, command)) return []
+    const ended = (seen.get(planned(state, position).node) ?? []).filter((one) => one.ended)
+    if (ended.length === 0) return []
+    const reports = ended.map((one) => judge(command.work, token, neverStarted(one) ? 'NotStarted' : one.status, one.output))
+    const spoken = reports.find((report) => report.ended !== 0)
+    const all = ended.length === command.ids.length
+    const report = spoken ?? (all ? reports.at(-1) : undefined)
+    if (report === undefined || (report.outcome === 'unknown' && at(state.nodes.stage, position) === STAGE.ended)) return []
+    return [{ position, report }]
+  })
+  return rows.length > 0 ? reportsOf(command, rows) : undefined
+}
+
+/** Cancelled before the agent began: SSM shows no exit code for it. */
+const neverStarted = (one: InvocationSeen): boolean => one.status === 'Cancelled' && (one.exitCode === null || one.exitCode === -1) && one.output === ''
+
+function wantsReport(state: RunState, position: number, command: Command): boolean {
+  if (at(state.nodes.command, position) !== command.n) return false
+  const stage = at(state.nodes.stage, position)
+  return stage === STAGE.flying || (stage === STAGE.ended && at(state.nodes.outcome, position) === codeOf('unknown'))
+}
+
+function expired(state: RunState, command: Command): RunEvent {
+  const token = tokenOf(state.run, command.n)
+  const left = command.nodes.filter((position) => at(state.nodes.command, position) === command.n && at(state.nodes.stage, position) === STAGE.flying)
+  return reportsOf(
+    command,
+    left.map((position) => ({ position, report: judge(command.work, token, 'Expired', '') })),
+  )
+}
+
+/** Every node spoke and SSM shows every part as ended; or time has run out for all of it. */
+function isOver(state: RunState, command: Command, seen: Seen, now: Instant): boolean {
+  if (now >= command.expiresAfter) return true
+  return command.nodes.every((position) => {
+    const parts = seen.get(known(planned(state, position).node, 'the node')) ?? []
+    const silent = at(state.nodes.endedSeconds, position) === 0 && state.nodes.reason[position] !== 'cancelled'
+    return !silent && parts.length === command.ids.length && parts.every((one) => one.ended)
+  })
+}
+
+/** Wakes a watcher that waits. */
+class Bell {
+  #woken = new AbortController()
+
+  readonly ring = (): void => {
+    this.#woken.abort()
+  }
+
+  async wait(clock: Performing['world']['clock'], until: Instant, signal: AbortSignal): Promise<void> {
+    this.#woken = new AbortController()
+    await clock.sleep(until, AbortSignal.any([signal, this.#woken.signal]))
+  }
+}

@@ -1,0 +1,87 @@
+import { sha256 } from '../kit/digest.ts'
+import { HOUR, plus } from '../kit/instant.ts'
+import type { Actor, RunEvent, Subject } from '../core/run/event.ts'
+import { approvalOf, type Approval, type RunState } from '../core/run/state.ts'
+import type { Note } from '../ports/store.ts'
+import type { Journal } from './journal.ts'
+import type { World } from './world.ts'
+
+/** What a person or a trigger asks of a run. Kept as JSON in the run's inbox until its driver takes it. */
+export type Steering = Readonly<{ what: 'pause' | 'resume' | 'abort' | 'abort-and-rollback' | 'rollback' | 'approve' | 'reject'; reason: string; gate: string | null; actor: Actor }>
+
+/** Notes taken with one append. */
+const NOTES_MAX = 100
+
+/** Leaves a wish in the run's inbox. The driver answers it on record; a run without a driver answers when it has one again. */
+export async function leaveNote(world: Pick<World, 'store' | 'clock'>, run: string, steering: Steering): Promise<void> {
+  await world.clock.hold(() => world.store.note(run, world.clock.now(), steering.what, JSON.stringify(steering)))
+}
+
+/** Takes what lies in the inbox: each note becomes facts by the hand of who wrote it, in the transaction that removes it. */
+export async function answerNotes(world: World, journal: Journal): Promise<void> {
+  const notes = await world.clock.hold(() => world.store.notes(journal.state.run, NOTES_MAX))
+  for (const note of notes) {
+    const steering = readNote(note)
+    const events: RunEvent[] = steering ? answer(world, journal.state, steering) : [{ type: 'MessageUnread', digest: sha256(note.data), bytes: note.data.length, reason: `a note of kind ${note.kind.slice(0, 40)}` }]
+    await journal.record(events, steering?.actor ?? { kind: 'engine', id: world.driver }, [note.id])
+  }
+}
+
+function readNote(note: Note): Steering | undefined {
+  const kinds: readonly string[] = ['pause', 'resume', 'abort', 'abort-and-rollback', 'rollback', 'approve', 'reject']
+  try {
+    const value = JSON.parse(note.data) as Partial<Steering>
+    const { what, reason, actor } = value
+    if (what === undefined || !kinds.includes(what) || typeof reason !== 'string' || typeof actor?.id !== 'string') return undefined
+    return { what, reason, actor, gate: typeof value.gate === 'string' ? value.gate : null }
+  } catch {
+    return undefined
+  }
+}
+
+function answer(world: World, state: RunState, steering: Steering): RunEvent[] {
+  const { what, reason } = steering
+  if (state.phase.name === 'finished') return [refused(what, 'the run has ended')]
+  switch (what) {
+    case 'pause':
+      return [{ type: 'Paused', reason }]
+    case 'resume':
+      return [{ type: 'Resumed', reason }]
+    case 'abort':
+    case 'abort-and-rollback':
+      return [{ type: 'AbortAsked', reason, rollback: what === 'abort-and-rollback' }]
+    case 'rollback':
+      return [{ type: 'RollbackAsked', reason }]
+    case 'approve':
+    case 'reject':
+      return decide(world, state, steering)
+  }
+}
+
+const refused = (what: string, reason: string): RunEvent => ({ type: 'SteeringRefused', what, reason })
+
+function decide(world: World, state: RunState, steering: Steering): RunEvent[] {
+  const { what, reason, actor } = steering
+  const held = heldGate(state, steering.gate)
+  const asked = pending(state, steering.gate)
+  if (asked === undefined && held === undefined) return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
+  const subject: Subject = asked?.subject ?? { kind: 'gate', wave: held ?? '' }
+  const asking: RunEvent[] = asked ? [] : [{ type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(world.clock.now(), HOUR) }]
+  if (what === 'reject') return [...asking, { type: 'ApprovalRefused', subject, by: actor.id, reason }]
+  const hindrance = mayApprove(world, state, asked, actor)
+  return hindrance === null ? [...asking, { type: 'ApprovalGiven', subject, by: actor.id, reason }] : [refused(what, hindrance)]
+}
+
+function pending(state: RunState, gate: string | null): Approval | undefined {
+  return state.approvals.findLast((one) => one.state === 'asked' && (gate === null || (one.subject.kind === 'gate' && one.subject.wave === gate)))
+}
+
+const heldGate = (state: RunState, gate: string | null): string | undefined => state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
+
+/** Why this person's word does not count; null when it does. */
+function mayApprove(world: World, state: RunState, asked: Approval | undefined, actor: Actor): string | null {
+  if (asked === undefined || asked.group === '') return null
+  if (!(world.groups.get(asked.group) ?? []).includes(actor.id)) return `${actor.id} is not in group ${asked.group}`
+  if (state.requestedBy?.id === actor.id) return 'the requester’s own approval does not count'
+  return approvalOf(state, asked.subject)?.by.includes(actor.id) === true ? `${actor.id} has approved already` : null
+}

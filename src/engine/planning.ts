@@ -1,0 +1,178 @@
+import { known } from '../kit/assert.ts'
+import { mapBounded } from '../kit/bounded.ts'
+import { PatchwaveError } from '../kit/error.ts'
+import type { NodeId } from '../kit/ids.ts'
+import { baselineKey, baselinePath, type StoredBaseline } from '../core/plan/baseline.ts'
+import { canonicalDigest } from '../core/plan/canonical.ts'
+import { readMissing } from '../core/plan/classify.ts'
+import { drift, driftReason } from '../core/plan/drift.ts'
+import { familyOf, type NodeSeen } from '../core/plan/fleet.ts'
+import { lineageOf, lineages, type Lineages } from '../core/plan/lineage.ts'
+import { makePlan, makeTrialPlan, type PlanInput } from '../core/plan/make.ts'
+import type { Patch, Plan, PlanContent } from '../core/plan/plan.ts'
+import { rolloutNodes, testNodes, trialNodes, type Names } from '../core/plan/select.ts'
+import { needsRollback } from '../core/run/evolve-waves.ts'
+import type { Runbook } from '../core/runbook/runbook.ts'
+import { cellsOf, readFleet, type FleetNow } from './census.ts'
+import { openRun } from './open.ts'
+import { APPROVED, readBaseline } from './shelf.ts'
+import type { World } from './world.ts'
+
+/** What a plan is asked for. */
+export type PlanRequest = Readonly<{ runbook: Runbook; inputs: Readonly<Record<string, string>> }>
+
+/** Baselines and nodes read side by side; Parameter Store gives 40 reads a second. */
+const READS_AT_ONCE = 8
+
+/** Reads AWS and makes the rollout's plan. Changes nothing. @throws as `makePlan`, and `aws.*` */
+export async function planRollout(world: World, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
+  const read = await readAll(world, request.runbook, signal)
+  const baselines = await approvedBaselines(world, request.runbook, read, signal)
+  const missing = request.runbook.baseline === 'none' && request.runbook.patches !== null ? await missingPatches(world, request.runbook, read, signal) : new Map<NodeId, Patch[]>()
+  return makePlan({ ...inputOf(world, request, read), baselines, missing })
+}
+
+/** Reads AWS and makes the trial's plan. Changes nothing. */
+export async function planTrial(world: World, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
+  return makeTrialPlan(inputOf(world, request, await readAll(world, request.runbook, signal)))
+}
+
+/** Whether every image of the rollout that could be tested has an approved baseline that is young enough. */
+export async function baselinesFresh(world: World, request: PlanRequest, signal: AbortSignal): Promise<boolean> {
+  const { runbook } = request
+  const { test, baseline } = runbook
+  if (test === null || baseline === 'none') return true
+  const read = await readAll(world, runbook, signal)
+  const testable = trialNodes(testNodes(runbook, read.nodes, read.names), test.perAmi, read.names.lineages)
+  const baselines = await approvedBaselines(world, runbook, read, signal)
+  const now = world.clock.now()
+  return keysOf(runbook, read).every(({ account, image }) => {
+    const stored = baselines.get(baselineKey(account, image))
+    return !testable.has(image) || (stored !== undefined && stored.storedAt + baseline.maxAgeMs >= now)
+  })
+}
+
+/** @throws `plan.drift` when the fleet, a document or a baseline is no longer what the plan was made from */
+export async function checkDrift(world: World, plan: Plan, signal: AbortSignal): Promise<void> {
+  const { content } = plan
+  const read = await readAll(world, content.runbook, signal)
+  const found = drift(content, read.nodes, read.names)
+  const why = driftReason(found) ?? changedDocument(world, content) ?? (await lostBaseline(world, content, signal))
+  if (why === null) return
+  const named = [...found.refused.map((one) => `${one.node} (${one.what})`), ...found.listed.gone.map((node) => `${node} (gone)`), ...found.listed.new.map((node) => `${node} (new)`), ...found.listed.stopped.map((node) => `${node} (stopped)`)]
+  const list = named.length > 0 ? `: ${named.slice(0, 20).join(', ')}${named.length > 20 ? `, and ${String(named.length - 20)} more` : ''}` : ''
+  throw new PatchwaveError('plan.drift', `${why}${list}`, { hint: 'make the plan anew, and have it approved anew' })
+}
+
+function changedDocument(world: World, content: PlanContent): string | null {
+  const changed = Object.entries(content.documents).find(([name, hash]) => world.scripts.get(name)?.hash !== hash)
+  return changed ? `document ${changed[0]} is another one now` : null
+}
+
+async function lostBaseline(world: World, content: PlanContent, signal: AbortSignal): Promise<string | null> {
+  for (const { baseline } of content.lists) {
+    if (baseline === null) continue
+    const stored = await readBaseline(world, baseline.path, baseline.version, signal)
+    if (stored?.digest !== baseline.digest) return `baseline ${baseline.path}:${String(baseline.version)} is gone or another one`
+  }
+  return null
+}
+
+/** The plan of a run that undoes a finished one: its waves in reverse order, only nodes that it touched. */
+export async function planRollback(world: World, run: string): Promise<Plan> {
+  const { state, plan } = await world.clock.hold(() => openRun(world.store, run))
+  const { content } = plan
+  const touched = content.nodes.map((_, position) => needsRollback(state, position))
+  if (!touched.includes(true)) throw new PatchwaveError('plan.empty', `run ${run} changed no node that could be rolled back`, { hint: 'see `patchwave status` for what it did' })
+  if (content.rollback.method === 'none') throw new PatchwaveError('plan.invalid', `run ${run} was made with rollback.method none`, { hint: 'its nodes have no way back' })
+  const waves = content.waves.toReversed().flatMap((wave) => {
+    const nodes = wave.nodes.filter((position) => touched[position] === true).toReversed()
+    const gate = { failuresMax: content.rollback.failuresMax, hard: false, bakeMs: 0, checks: [], evidencePercent: null, approval: null, holdForMs: null }
+    return nodes.length > 0 ? [{ ...wave, name: `undo-${wave.name}`, nodes, gate, unrepresented: [] }] : []
+  })
+  const undo: PlanContent = {
+    ...content,
+    act: 'rollout',
+    work: 'rollback',
+    undoes: run,
+    nodes: content.nodes.map((node, position) => ({ ...node, skip: touched[position] === true ? null : 'untouched' })),
+    waves,
+    trial: null,
+    before: [],
+    after: [],
+    budgetMax: null,
+    approval: null,
+  }
+  const digest = canonicalDigest(undo)
+  return { ...plan, content: undo, digest, madeAt: world.clock.now(), windows: [], headline: { ...plan.headline, waves: waves.length }, warnings: [`undoes run ${run}`] }
+}
+
+type Read = FleetNow & Readonly<{ names: Names }>
+
+async function readAll(world: World, runbook: Runbook, signal: AbortSignal): Promise<Read> {
+  const fleet = await readFleet(world, cellsOf(world, runbook), signal)
+  const known: Lineages = lineages(fleet.images, world.imageLineageTag)
+  return { ...fleet, names: { accounts: world.accounts, lineages: known } }
+}
+
+function inputOf(world: World, request: PlanRequest, read: Read): PlanInput {
+  return {
+    runbook: request.runbook,
+    inputs: request.inputs,
+    accounts: world.accounts,
+    fleet: read.nodes,
+    images: read.images,
+    imageTag: world.imageLineageTag,
+    baselines: new Map(),
+    missing: new Map(),
+    documents: Object.fromEntries([...world.scripts].map(([name, script]) => [name, script.hash])),
+    now: world.clock.now(),
+    lenient: world.rehearsing,
+  }
+}
+
+/** Every (account, image lineage) that the rollout would patch. */
+function keysOf(runbook: Runbook, read: Read): { account: string; image: string }[] {
+  const keys = new Map<string, { account: string; image: string }>()
+  for (const node of rolloutNodes(runbook, read.nodes, read.names)) {
+    if (node.hybrid || familyOf(node.platform) === undefined) continue
+    const image = lineageOf(read.names.lineages, node.region, node.ami)
+    keys.set(baselineKey(node.account, image), { account: node.account, image })
+  }
+  return [...keys.values()]
+}
+
+async function approvedBaselines(world: World, runbook: Runbook, read: Read, signal: AbortSignal): Promise<Map<string, StoredBaseline>> {
+  const { baseline, patches } = runbook
+  const found = new Map<string, StoredBaseline>()
+  if (baseline === 'none' || patches === null) return found
+  const work = async ({ account, image }: { account: string; image: string }): Promise<readonly [string, StoredBaseline | undefined]> => {
+    const path = baselinePath(baseline.path, { runbook: runbook.name, account, image })
+    return [baselineKey(account, image), await readBaseline(world, path, APPROVED, signal)]
+  }
+  for await (const [key, stored] of mapBounded(keysOf(runbook, read), READS_AT_ONCE, work)) if (stored) found.set(key, stored)
+  return found
+}
+
+/** What Patch Manager last recorded as missing on the runbook's nodes. */
+async function missingPatches(world: World, runbook: Runbook, read: Read, signal: AbortSignal): Promise<Map<NodeId, Patch[]>> {
+  const nodes = rolloutNodes(runbook, read.nodes, read.names).filter((node) => !node.hybrid && familyOf(node.platform) !== undefined)
+  const found = new Map<NodeId, Patch[]>()
+  for await (const [node, patches] of mapBounded(nodes, READS_AT_ONCE, (node) => missingOf(world, node, signal))) found.set(node, patches)
+  return found
+}
+
+async function missingOf(world: World, node: NodeSeen, signal: AbortSignal): Promise<readonly [NodeId, Patch[]]> {
+  const family = known(familyOf(node.platform), 'the family')
+  const patches: Patch[] = []
+  for await (const row of world.fleet.missing(node, node.node, signal)) {
+    // Patch Manager writes `name.arch` as the id, and `name.arch:version` as the title.
+    const dot = row.kbId.lastIndexOf('.')
+    const version = row.title.startsWith(`${row.kbId}:`) ? row.title.slice(row.kbId.length + 1) : ''
+    const raw = { name: row.kbId.slice(0, dot), arch: row.kbId.slice(dot + 1), version, classification: row.classification, severity: row.severity, advisories: [], cves: row.cves }
+    const patch = readMissing(raw, family)
+    if (patch) patches.push(patch)
+    else world.log.warn(`${node.node}: Patch Manager’s row ${row.title.slice(0, 100)} is not readable and was left out`)
+  }
+  return [node.node, patches]
+}

@@ -1,0 +1,121 @@
+import { PatchwaveError } from '../kit/error.ts'
+import { plus, SECOND, type Ms } from '../kit/instant.ts'
+import { recordOf } from '../core/audit/record.ts'
+import type { FeedbackRule } from '../core/runbook/runbook.ts'
+import type { Sealed } from '../ports/store.ts'
+import type { World } from './world.ts'
+
+/** After a failed publish the relay waits this long; it never stops a run. */
+const AGAIN_MS: Ms = 10 * SECOND
+
+/** SendMessageBatch takes ten. */
+const BATCH = 10
+
+/** Kinds of entries that each `detail` selects, by the first part of their outside names; `node` selects all. */
+const SELECTED: Readonly<Record<FeedbackRule['detail'], RegExp | null>> = {
+  run: /^(run|plan|approval|window|rollback|paused|resumed|abort)\b/,
+  wave: /^(run|plan|approval|window|rollback|paused|resumed|abort|wave|gate|check|baseline|baselines|cell|fleet)\b/,
+  node: null,
+}
+
+/** One CloudEvent for an entry; `n` counts without holes among what `detail` selects. The head's hash anchors the journal outside the store. */
+export function cloudEvent(runbook: string, sealed: Sealed, n: number): Record<string, unknown> {
+  const record = recordOf(sealed)
+  return {
+    specversion: '1.0',
+    id: `${sealed.run}/${String(n)}`,
+    source: `patchwave/${encodeURIComponent(runbook)}`,
+    type: `patchwave.${record.type}.v1`,
+    subject: sealed.run,
+    time: record.at,
+    datacontenttype: 'application/json',
+    run: sealed.run,
+    n,
+    seq: sealed.seq,
+    head: sealed.hash,
+    data: { actor: record.actor, ...(record.data as object) },
+  }
+}
+
+type Message = Readonly<{ seq: number; n: number; body: string }>
+
+/** Publishes a journal to its feedback queue: first deliveries in order, each entry at least once. */
+export class Relay {
+  readonly #world: World
+  readonly #run: string
+  readonly #runbook: string
+  readonly #rule: FeedbackRule
+  #n = 0
+  #read = 0
+  #wanted = false
+  #working: Promise<void> | undefined
+
+  constructor(world: World, run: string, runbook: string, rule: FeedbackRule) {
+    this.#world = world
+    this.#run = run
+    this.#runbook = runbook
+    this.#rule = rule
+  }
+
+  /** Publishes what is new, in the background; calls while it works lead to one more round. */
+  push(signal: AbortSignal): void {
+    this.#wanted = true
+    this.#working ??= this.#rounds(signal).finally(() => {
+      this.#working = undefined
+    })
+  }
+
+  /** Publishes all that the journal holds now; resolves when the queue has it, or on `signal`. */
+  async flush(signal: AbortSignal): Promise<void> {
+    this.push(signal)
+    await this.#working
+  }
+
+  async #rounds(signal: AbortSignal): Promise<void> {
+    while (this.#wanted && !signal.aborted) {
+      this.#wanted = false
+      await this.#round(signal)
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#world
+    const name = `feedback:${this.#run}`
+    const published = await clock.hold(() => store.cursor(name))
+    const batch: Message[] = []
+    for await (const sealed of store.read(this.#run, this.#read + 1)) {
+      this.#read = sealed.seq
+      if (!this.#selects(sealed)) continue
+      this.#n += 1
+      if (sealed.seq <= published) continue
+      batch.push({ seq: sealed.seq, n: this.#n, body: JSON.stringify(cloudEvent(this.#runbook, sealed, this.#n)) })
+      if (batch.length === BATCH) await this.#publish(name, batch.splice(0), signal)
+      if (signal.aborted) return
+    }
+    if (batch.length > 0) await this.#publish(name, batch, signal)
+  }
+
+  #selects(sealed: Sealed): boolean {
+    return SELECTED[this.#rule.detail]?.test(recordOf(sealed).type) ?? true
+  }
+
+  async #publish(name: string, batch: readonly Message[], signal: AbortSignal): Promise<void> {
+    const { queue, home, clock, store, log } = this.#world
+    let left = batch
+    while (left.length > 0 && !signal.aborted) {
+      try {
+        const messages = left.map((one) => ({ body: one.body, group: this.#run, deduplication: `${this.#run}/${String(one.n)}` }))
+        const accepted = await queue.publish(home, this.#rule.queue, messages, signal)
+        const last = left[accepted - 1]
+        if (last) await clock.hold(() => store.setCursor(name, last.seq))
+        left = left.slice(accepted)
+        if (accepted > 0) continue
+      } catch (error) {
+        if (!(error instanceof PatchwaveError)) throw error
+        if (signal.aborted) return
+        log.warn(`feedback ${this.#rule.queue}: ${error.code}: ${error.message}`)
+      }
+      await clock.sleep(plus(clock.now(), AGAIN_MS), signal)
+    }
+  }
+}

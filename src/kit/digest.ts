@@ -1,0 +1,10 @@
+import { createHash } from 'node:crypto'
+
+/** SHA-256 in lower-case hex, 64 characters. */
+export type Digest = string
+
+/** SHA-256 of the text's UTF-8 bytes. */
+export const sha256 = (text: string | Uint8Array): Digest => createHash('sha256').update(text).digest('hex')
+
+/** MD5 in hex. Only for protocols that ask for it (SQS message checksums), never for trust. */
+export const md5 = (text: string | Uint8Array): string => createHash('md5').update(text).digest('hex')

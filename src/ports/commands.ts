@@ -1,0 +1,66 @@
+import type { Digest } from '../kit/digest.ts'
+import type { Cell, CommandId, NodeId, Token } from '../kit/ids.ts'
+import type { Instant } from '../kit/instant.ts'
+
+/** One SendCommand: 1-50 nodes of one cell. */
+export type CommandOrder = Readonly<{
+  cell: Cell
+  /** Travels in `Comment` and in the document's parameters. */
+  token: Token
+  document: Readonly<{ name: string; hash: Digest }>
+  nodes: readonly NodeId[]
+  /** The document's parameters as in documents/PROTOCOL.md; `Token` and `StartBefore` are added from the order. */
+  parameters: Readonly<Record<string, string>>
+  /** Checked in the request handler after signing, by SSM as `TimeoutSeconds`, and by the script. */
+  startBefore: Instant
+  /** 5-172,800; SSM's execution timeout. */
+  executionSeconds: number
+}>
+
+export type CommandSeen = Readonly<{
+  commandId: CommandId
+  /** `Comment` as it came. */
+  comment: string
+  requestedAt: Instant
+  /** After this nothing of it can be open any more. */
+  expiresAfter: Instant
+  /** No invocation is open any more. */
+  ended: boolean
+  nodes: readonly NodeId[]
+}>
+
+/** One node's part of a command, as SSM shows it. */
+export type InvocationSeen = Readonly<{
+  node: NodeId
+  /** `StatusDetails` without spaces: Pending, InProgress, Delayed, Success, DeliveryTimedOut, ExecutionTimedOut, Failed, Cancelled, Cancelling, Undeliverable, Terminated, InvalidPlatform, AccessDenied. */
+  status: string
+  ended: boolean
+  exitCode: number | null
+  /** At most 2,500 characters of stdout, well-formed. */
+  output: string
+}>
+
+/** SSM Run Command. */
+export interface Commands {
+  /**
+   * Sends once; does not wait for nodes.
+   * Not idempotent by itself: the order's token makes a repeat harmless on the node; look it up with `sweep` before sending again.
+   * @throws `aws.throttled`, `aws.denied`, `aws.invalid` (InvalidInstanceId names the nodes in `detail.nodes` where SSM does), `aws.expired`, `aws.unreachable`: nothing was sent
+   * @throws `aws.unclear`: it may have been sent
+   */
+  send(order: CommandOrder, signal: AbortSignal): Promise<Pick<CommandSeen, 'commandId' | 'requestedAt' | 'expiresAfter'>>
+  /** Commands of this cell requested since then, newest first, whoever sent them. SSM may lag about a minute behind itself. Safe to repeat. */
+  sweep(cell: Cell, since: Instant, signal: AbortSignal): AsyncIterable<CommandSeen>
+  /** All invocations of a command, 50 a call. Safe to repeat. */
+  invocations(cell: Cell, commandId: CommandId, signal: AbortSignal): AsyncIterable<InvocationSeen>
+  /** Asks to stop what has not started on these nodes. Best effort; safe to repeat. */
+  cancel(cell: Cell, commandId: CommandId, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
+  /** Up to 24,000 characters of one node's stdout. Safe to repeat. */
+  output(cell: Cell, commandId: CommandId, node: NodeId, signal: AbortSignal): Promise<string>
+}
+
+/** The SSM documents of a cell. */
+export interface Documents {
+  /** Makes the document exist with this content and returns the version that has its hash. Safe to repeat: an equal hash changes nothing. */
+  ensure(cell: Cell, document: Readonly<{ name: string; content: string; hash: Digest }>, signal: AbortSignal): Promise<Readonly<{ version: string; created: boolean }>>
+}

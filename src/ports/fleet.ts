@@ -1,0 +1,24 @@
+import type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
+import type { Cell, NodeId } from '../kit/ids.ts'
+
+export type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
+
+/** EC2's reachability verdicts of one node. `unknown` is what cannot be read (initialising, insufficient data, not listed). */
+export type StatusSeen = Readonly<{ node: NodeId; verdict: 'ok' | 'impaired' | 'unknown'; detail: string }>
+
+/** One row of Patch Manager's compliance data (DescribeInstancePatches). */
+export type PatchSeen = Readonly<{ title: string; kbId: string; classification: string; severity: string; state: string; cves: readonly string[] }>
+
+/** Reads nodes. Every call changes nothing and is safe to repeat. Throws PatchwaveError `aws.*`. */
+export interface Fleet {
+  /** Every managed node of the cell: SSM's list joined with EC2's. Pages are fetched as they are used up. */
+  census(cell: Cell, signal: AbortSignal): AsyncIterable<NodeSeen>
+  /** At most 50 nodes as they are now. Those that are gone are absent. */
+  look(cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<readonly NodeSeen[]>
+  /** Images that exist still; absent ones may have been deregistered while nodes run on them. */
+  images(cell: Cell, amis: readonly string[], signal: AbortSignal): Promise<readonly ImageSeen[]>
+  /** At most 100 nodes. */
+  status(cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<readonly StatusSeen[]>
+  /** What Patch Manager last recorded as missing on one node. */
+  missing(cell: Cell, node: NodeId, signal: AbortSignal): AsyncIterable<PatchSeen>
+}

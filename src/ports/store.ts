@@ -1,0 +1,88 @@
+import type { Sealed } from '../core/audit/entry.ts'
+import type { Digest } from '../kit/digest.ts'
+import type { NodeId, RunId } from '../kit/ids.ts'
+import type { Instant } from '../kit/instant.ts'
+
+export type { Sealed } from '../core/audit/entry.ts'
+
+export type RunRow = Readonly<{
+  run: RunId
+  runbook: string
+  act: 'trial' | 'rollout'
+  requestedAt: Instant
+  /** `null` while it is not finished. */
+  outcome: string | null
+  driver: string | null
+  epoch: number
+  leaseUntil: Instant | null
+  wakeAt: Instant | null
+  head: Digest
+  entries: number
+}>
+
+/** A note to the driver: status events, steering, approvals. `kind` and `data` are the engine's business. */
+export type Note = Readonly<{ id: number; run: RunId; at: Instant; kind: string; data: string }>
+
+/** A run's hand on a node. `hand`: it may not be changed by another run. A claim that is only `out` counts in its groups but blocks nobody. */
+export type Claim = Readonly<{ node: NodeId; run: RunId; groups: readonly string[]; hand: boolean; since: Instant; notBefore: Instant }>
+
+/** Limits to hold while claiming: counted over the claims of all runs of the store. */
+export type GroupLimit = Readonly<{
+  key: string
+  /** Nodes of other runs in this group plus `ours` may not exceed this. */
+  atMost: number
+  /** Nodes of the group that this run counts as out already, those of this request included. */
+  ours: number
+  /** Other groups of this set may hold no claim of another run at all. */
+  set: string | null
+}>
+
+export type Append = Readonly<{
+  run: RunId
+  /** Hash of the last entry that the driver knows; anything else: replaced. */
+  head: Digest | null
+  entries: readonly Sealed[]
+  /** Claims taken in the same transaction; refused as a whole when one node or group is busy. */
+  claim?: Readonly<{ nodes: readonly Readonly<{ node: NodeId; groups: readonly string[] }>[]; limits: readonly GroupLimit[]; notBefore: Instant }>
+  /** Hands taken off nodes; `out` keeps them counted in their groups. */
+  release?: readonly Readonly<{ node: NodeId; out: boolean }>[]
+  /** Notes that these entries answer. */
+  taken?: readonly number[]
+  /** Set with the entry that ends the run; `out` claims of it go too. */
+  outcome?: string
+}>
+
+export type Appended = Readonly<{ ok: true } | { ok: false; why: 'replaced' } | { ok: false; why: 'busy'; nodes: readonly NodeId[] }>
+
+/**
+ * Journals, and the indexes and hand-over points beside them. One writer a run (its driver); every call is one transaction, durable when it
+ * resolves. Text is stored as given. Throws `store.unusable`, `store.full`, `store.busy`.
+ */
+export interface Store {
+  /** A new run with its first entries. */
+  create(row: Readonly<{ run: RunId; runbook: string; act: 'trial' | 'rollout'; requestedAt: Instant }>, entries: readonly Sealed[]): Promise<void>
+  append(append: Append): Promise<Appended>
+  /** Entries from `from` (1 by default) in order. */
+  read(run: RunId, from?: number): AsyncIterable<Sealed>
+  run(run: RunId): Promise<RunRow | undefined>
+  runs(filter?: Readonly<{ unfinished?: boolean; runbook?: string }>): Promise<readonly RunRow[]>
+  /** Takes or renews the lease and raises the epoch when it changes hands; `undefined` when another driver's lease still runs. */
+  drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined>
+  /** Gives the lease back; `wakeAt` says when a driver is wanted again. Ignored when it has changed hands. */
+  rest(run: RunId, driver: string, wakeAt: Instant | null): Promise<void>
+  note(run: RunId, at: Instant, kind: string, data: string): Promise<void>
+  notes(run: RunId, limit: number): Promise<readonly Note[]>
+  claims(filter?: Readonly<{ run?: RunId; node?: NodeId }>): Promise<readonly Claim[]>
+  /** For a person who knows better than the journal; resolves to what was removed. */
+  releaseClaim(node: NodeId): Promise<Claim | undefined>
+  /** Puts claims back that a journal proves and the index lost. Existing rows stay. */
+  restoreClaims(claims: readonly Claim[]): Promise<void>
+  putPlan(digest: Digest, text: string): Promise<void>
+  plan(digest: Digest): Promise<string | undefined>
+  putBlob(digest: Digest, text: string): Promise<void>
+  blob(digest: Digest): Promise<string | undefined>
+  /** Position of a reader of journals (the feedback relay), by name. */
+  cursor(name: string): Promise<number>
+  setCursor(name: string, position: number): Promise<void>
+  close(): Promise<void>
+}

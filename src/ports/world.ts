@@ -1,0 +1,27 @@
+import type { Cell } from '../kit/ids.ts'
+import type { Instant, Ms } from '../kit/instant.ts'
+
+/** Who we are. */
+export interface Identity {
+  /** The caller's ARN and account (GetCallerIdentity of the process's own credentials), and AWS's clock as its answer shows it. */
+  caller(signal: AbortSignal): Promise<Readonly<{ arn: string; account: string; awsNow: Instant | null }>>
+}
+
+/** An HTTP GET from where the engine runs. Never throws: what went wrong is the answer. */
+export interface Probe {
+  get(url: string, withinMs: Ms, signal: AbortSignal): Promise<Readonly<{ status: number; tookMs: Ms } | { failure: string }>>
+}
+
+/** Count of calls by `ssm.SendCommand` and the like, and of throttles by cell; for summaries. */
+export interface CallCounter {
+  calls(): Readonly<Record<string, number>>
+  throttles(): readonly Readonly<{ cell: Cell; call: string; count: number }>[]
+}
+
+/** Randomness at the edge. */
+export interface Random {
+  /** UUIDv7 whose time is `at`. */
+  uuid(at: Instant): string
+  /** 0 ≤ x < 1, for jitter. */
+  share(): number
+}

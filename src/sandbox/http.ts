@@ -1,0 +1,133 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { instant } from '../kit/instant.ts'
+import type { FaultsFile } from './faults.ts'
+import type { FleetFile } from './fleet-file.ts'
+import { observe, OBSERVER_PATH } from './observer.ts'
+import { createSandbox, type Sandbox, type SandboxIdentity } from './sandbox.ts'
+import { speedClock } from './speed-clock.ts'
+import { BODY_BYTES_MAX, ConnectionReset, type WireResponse } from './wire/message.ts'
+
+export type ServeOptions = Readonly<{
+  fleet: FleetFile
+  faults?: FaultsFile | null
+  /** 0 or left out: any free port. */
+  port?: number
+  /** How many times faster than the wall its time runs; 1 by default. */
+  speed?: number
+}>
+
+/** A sandbox that listens. `env` makes any AWS client its operator. */
+export type ServedSandbox = Readonly<{
+  endpoint: string
+  env: Readonly<Record<string, string>>
+  identities: readonly SandboxIdentity[]
+  fleet: ReturnType<Sandbox['summary']>
+  sandbox: Sandbox
+  close: () => Promise<void>
+}>
+
+/**
+ * Serves a sandbox on 127.0.0.1. At speed 1 its clock is the wall's; at any other it begins at the fleet file's start, and answers carry no
+ * `Date`, from which clients would correct their own clocks.
+ *
+ * @throws the server's own error when the port is taken
+ */
+export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1 }: ServeOptions): Promise<ServedSandbox> {
+  const start = speed === 1 ? instant(Date.now()) : fleet.start
+  const sandbox = createSandbox({ clock: speedClock(start, speed), fleet, faults })
+  const server = createServer((request, response) => {
+    response.sendDate = speed === 1
+    void serve(sandbox, speed, request, response)
+  })
+  const endpoint = `http://127.0.0.1:${String(await listening(server, port))}`
+  sandbox.locate(endpoint)
+  const clock = speed === 1 ? {} : { PATCHWAVE_CLOCK: `${endpoint}${OBSERVER_PATH}clock` }
+  return {
+    endpoint,
+    env: { ...sandbox.env(endpoint), ...clock },
+    identities: sandbox.identities(),
+    fleet: sandbox.summary(),
+    sandbox,
+    close: () => closed(server),
+  }
+}
+
+async function serve(sandbox: Sandbox, speed: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = 'GET', url: path = '/' } = request
+  const body = await bodyOf(request)
+  if (body === undefined) return
+  try {
+    if (path.startsWith(OBSERVER_PATH)) {
+      // A browser names the page that asks; no page has any business here.
+      if (request.headers.origin !== undefined) return write(response, json(403, { error: 'not for browsers' }))
+      const { status, body: seen } = observe(sandbox, { method, path, body: body.toString('utf8') }, speed)
+      return write(response, json(status, seen))
+    }
+    const gone = new AbortController()
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort()
+    })
+    write(response, await sandbox.dispatch({ method, path, headers: headersOf(request), body }, gone.signal))
+  } catch (error) {
+    fail(response, error)
+  }
+}
+
+function fail(response: ServerResponse, error: unknown): void {
+  if (response.destroyed) return // The client has gone.
+  if (error instanceof ConnectionReset) {
+    response.socket?.resetAndDestroy()
+    return
+  }
+  const said = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  write(response, json(500, { __type: 'InternalFailure', message: `a bug in the sandbox: ${said}` }))
+}
+
+/** The body; beyond the largest one that any service takes it is cut one byte later, so that the services refuse it. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const parts: Buffer[] = []
+  let size = 0
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      if (size <= BODY_BYTES_MAX) parts.push(part)
+      size += part.length
+    }
+  } catch {
+    return undefined // The client has gone.
+  }
+  return Buffer.concat(parts)
+}
+
+const headersOf = ({ headers }: IncomingMessage): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]))
+
+const json = (status: number, body: unknown): WireResponse => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(JSON.stringify(body)),
+})
+
+function write(response: ServerResponse, { status, headers, body }: WireResponse): void {
+  response.writeHead(status, { ...headers, 'content-length': body.length })
+  response.end(body)
+}
+
+function listening(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject)
+      const address = server.address()
+      resolve(typeof address === 'object' && address !== null ? address.port : port)
+    })
+  })
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve()
+    })
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,200 @@
+import { earliest, HOUR, type Instant, MINUTE, type Ms, plus, SECOND } from '../../kit/instant.ts'
+import { hits } from './chance.ts'
+import type { Outcome } from './disk.ts'
+import { type Fate, fateOf, takesMs } from './fate.ts'
+import { type SimulatedNode, stepUp } from './node.ts'
+import { CHECK_MS } from './reading.ts'
+import { stdoutOf } from './result.ts'
+import { runScript } from './script.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** One node's part of a command, as it reaches the agent. */
+export type Order = Readonly<{
+  commandId: string
+  document: string
+  /** Each parameter's first value. */
+  parameters: Readonly<Record<string, string>>
+  requestedAt: Instant
+  /** SSM's execution timeout. */
+  executionMs: Ms
+  cancel: AbortSignal
+}>
+
+/** What the agent tells SSM. */
+export type Report = Readonly<{
+  ended: 'exited' | 'cancelled' | 'timed-out'
+  exit: number
+  stdout: string
+  stderr: string
+  endedAt: Instant
+}>
+
+/** How one start of the script ended, seen from the agent. */
+type Ending = Readonly<
+  { kind: 'exited'; outcome: Outcome } | { kind: Fate['kind']; bootMs: Ms } | { kind: 'cancelled' | 'timed-out' | 'power-lost' }
+>
+
+/** `CommandRetryLimit` and `maxDocumentTimeOutHour` of amazon-ssm-agent. */
+const [RERUNS_MAX, RERUN_AGE_MAX_MS] = [15, 48 * HOUR]
+
+/** A boot takes a minute and a half. */
+const BOOT_MS: Ms = 90 * SECOND
+/** SIGKILL, as a shell shows it. */
+const KILLED_EXIT = 137
+
+/**
+ * Runs a command on a node as amazon-ssm-agent does: five at once, unfinished ones again after a restart or a boot, the process group killed
+ * on cancel and timeout. Null: SSM never hears how it ended.
+ */
+export async function runOrder(node: SimulatedNode, around: Surroundings, order: Order): Promise<Report | null> {
+  const report = await attempts(node, around, order)
+  return report && (await heard(node, around, order)) ? report : null
+}
+
+async function attempts(node: SimulatedNode, around: Surroundings, order: Order): Promise<Report | null> {
+  const { clock } = around
+  const number = node.nextStart(order.document)
+  const takes = order.document === 'Patchwave-Check' ? CHECK_MS : takesMs(node, around, order.document, number)
+  let fate = fateOf(node, around, { document: order.document, number, startedAt: clock.now(), takesMs: takes })
+  for (let run = 0; run <= RERUNS_MAX; run += 1) {
+    if (clock.now() - order.requestedAt > RERUN_AGE_MAX_MS) return null
+    const ending = await new Attempt(node, around, order, takes).watch(fate)
+    fate = null
+    const report = reported(node, around, ending)
+    if (report) return report
+    if (!(await recovered(node, around, ending))) return null
+  }
+  return null
+}
+
+/** What is told when the script has ended for good; null: it will run again, or nobody will tell. */
+function reported(node: SimulatedNode, around: Surroundings, ending: Ending): Report | null {
+  const endedAt = around.clock.now()
+  if (ending.kind === 'exited') {
+    const { exit } = ending.outcome
+    return exit === 194 ? null : { ended: 'exited', exit, ...printed(node, around, ending.outcome), endedAt }
+  }
+  if (ending.kind === 'cancelled' || ending.kind === 'timed-out') return { ended: ending.kind, exit: -1, stdout: '', stderr: '', endedAt }
+  return null
+}
+
+/** Waits until the agent takes the command up again; false when it never will. */
+async function recovered(node: SimulatedNode, around: Surroundings, ending: Ending): Promise<boolean> {
+  const { clock } = around
+  switch (ending.kind) {
+    case 'exited':
+      return await node.boot(BOOT_MS)
+    case 'power-cut':
+      return await node.boot(ending.bootMs)
+    case 'power-lost':
+      return await node.whenUp()
+    case 'restarts':
+      node.agentDies()
+      await clock.sleep(stepUp(plus(clock.now(), ending.bootMs)))
+      if (node.state !== 'running') return false
+      node.agentReturns()
+      return true
+    case 'upgraded':
+      await clock.sleep(stepUp(plus(clock.now(), ending.bootMs)))
+      return node.state === 'running'
+    case 'dies':
+      node.agentDies()
+      return false
+    default:
+      return false
+  }
+}
+
+/** One start of the script, with everything that can end it. */
+class Attempt {
+  readonly #node: SimulatedNode
+  readonly #around: Surroundings
+  readonly #order: Order
+  readonly #takesMs: Ms
+  readonly #kill = new AbortController()
+  readonly #over = new AbortController()
+
+  constructor(node: SimulatedNode, around: Surroundings, order: Order, takes: Ms) {
+    this.#node = node
+    this.#around = around
+    this.#order = order
+    this.#takesMs = takes
+  }
+
+  async watch(fate: Fate | null): Promise<Ending> {
+    const { clock } = this.#around
+    const ending = Promise.withResolvers<Ending>()
+    const interrupt = (end: Ending): void => {
+      if (end.kind !== 'upgraded') this.#kill.abort(end.kind) // An upgrade leaves the script alive (KillMode=process).
+      ending.resolve(end)
+    }
+    this.#when(this.#order.cancel, () => { interrupt({ kind: 'cancelled' }) }) // prettier-ignore
+    this.#when(this.#node.power.signal, () => { interrupt({ kind: 'power-lost' }) }) // prettier-ignore
+    const timeout = plus(clock.now(), this.#order.executionMs)
+    const alarm = fate ? earliest(fate.at, timeout) : timeout
+    void clock.sleep(alarm, this.#over.signal).then(() => {
+      if (this.#over.signal.aborted) return
+      interrupt(fate && fate.at <= timeout ? { kind: fate.kind, bootMs: fate.bootMs } : { kind: 'timed-out' })
+    })
+    void this.#run().then((outcome) => {
+      if (outcome) ending.resolve({ kind: 'exited', outcome })
+    })
+    const end = await ending.promise
+    this.#over.abort('over')
+    return end
+  }
+
+  async #run(): Promise<Outcome | null> {
+    const { clock, ledger } = this.#around
+    const { commandId, document, parameters } = this.#order
+    const changes = document === 'Patchwave-Apply' || document === 'Patchwave-Rollback'
+    const execution = ledger.begin(this.#node, { commandId, token: parameters['Token'] ?? '', document, changes, at: clock.now() })
+    const run = { document, parameters, execution, takesMs: this.#takesMs, kill: this.#kill.signal }
+    const outcome = document.startsWith('Patchwave-') ? await runScript(this.#node, this.#around, run) : await this.#otherDocument()
+    execution.ended(clock.now(), outcome ? outcome.exit : this.#poweredOff() ? null : KILLED_EXIT, outcome?.verdict ?? null)
+    return outcome
+  }
+
+  #poweredOff(): boolean {
+    const reason: unknown = this.#kill.signal.reason
+    return reason === 'power-cut' || reason === 'power-lost'
+  }
+
+  /** Documents that are not ours do nothing here and succeed after their time. */
+  async #otherDocument(): Promise<Outcome | null> {
+    const { clock } = this.#around
+    await clock.sleep(stepUp(plus(clock.now(), this.#takesMs)), this.#kill.signal)
+    return this.#kill.signal.aborted ? null : { exit: 0, verdict: 'passed', line: '', rest: '' }
+  }
+
+  #when(signal: AbortSignal, act: () => void): void {
+    if (signal.aborted) act()
+    else signal.addEventListener('abort', act, { once: true, signal: this.#over.signal })
+  }
+}
+
+/** What the script printed, with what the fault file adds to it. */
+function printed(node: SimulatedNode, around: Surroundings, outcome: Outcome): Readonly<{ stdout: string; stderr: string }> {
+  const { output, seed } = around.faults()
+  const stdout = stdoutOf(outcome)
+  if (hits(output.garbled, seed, 'garbled', node.node)) return { stdout: `\u001b[31mwarning\u0000: \ud83d\n${stdout}`, stderr: '' }
+  if (hits(output.poison, seed, 'poison', node.node))
+    return { stdout: `${stdout}\u0000\u0000 caf\ud800 \udfff\n`, stderr: 'dnf: \u0000\ud83d' }
+  return { stdout, stderr: '' }
+}
+
+/** Waits until SSM can hear the agent; false when it never does. */
+async function heard(node: SimulatedNode, around: Surroundings, order: Order): Promise<boolean> {
+  const { clock } = around
+  const giveUp = plus(order.requestedAt, RERUN_AGE_MAX_MS)
+  for (let now = clock.now(); now < giveUp; now = clock.now()) {
+    const at = node.reachableAt(now)
+    if (at !== null && at <= now) return true
+    if (at === null && node.state !== 'running') return false
+    await clock.sleep(earliest(at ?? plus(now, RETRY_MS), giveUp))
+  }
+  return false
+}
+
+/** How often SSM tries a node that does not answer. */
+export const RETRY_MS: Ms = 5 * MINUTE

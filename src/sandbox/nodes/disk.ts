@@ -1,0 +1,48 @@
+import type { Digest } from '../../kit/digest.ts'
+import type { RunId, Token } from '../../kit/ids.ts'
+import type { PackageSet } from './package-set.ts'
+
+/** How a script ends: its exit code, the first line that it printed and the rest, which nodes with the same packages share. */
+export type Outcome = Readonly<{ exit: number; verdict: string; line: string; rest: string }>
+
+/** What is left to do after the boot. */
+export type AfterBoot = Readonly<{ bootId: string; changed: number; kind: 'apply' | 'rollback' }>
+
+/** What is on record of a token; no marker: nobody has begun. */
+export type Marker =
+  Readonly<{ state: 'started' }> | Readonly<{ state: 'rebooting'; after: AfterBoot }> | Readonly<{ state: 'done'; outcome: Outcome }>
+
+/** Installed versions of what the list named, and the whole of what was installed, before a run first changed the node. */
+export type BeforeRecord = Readonly<{ installed: ReadonlyMap<string, string>; set: PackageSet; kernel: string; transaction: number }>
+
+/** Who works. `released` resolves when the lock is free, also when the power goes. */
+export type Lock = Readonly<{ token: Token; released: Promise<void> }>
+
+/** `/var/lib/patchwave` of one node: what outlives a boot, and the lock, which does not. */
+export class Disk {
+  readonly markers = new Map<Token, Marker>()
+  readonly before = new Map<RunId, BeforeRecord>()
+  readonly lists = new Map<Digest, string>()
+  lock: Lock | null = null
+  /** Number of the package manager's last transaction. */
+  transactions = 0
+
+  /** Kept only if the run has none yet. */
+  recordBefore(run: RunId, record: BeforeRecord): void {
+    if (!this.before.has(run)) this.before.set(run, record)
+  }
+
+  /** Takes the free lock; what is given back frees it. */
+  take(token: Token): () => void {
+    let free: () => void = () => undefined
+    const released = new Promise<void>((resolve) => {
+      free = resolve
+    })
+    const lock: Lock = { token, released }
+    this.lock = lock
+    return () => {
+      if (this.lock === lock) this.lock = null
+      free()
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { type Instant, MINUTE, type Ms, plus } from '../../kit/instant.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { Execution } from '../ledger.ts'
+import { Change } from './change.ts'
+import type { Outcome } from './disk.ts'
+import { type SimulatedNode, stepUp } from './node.ts'
+import { type ApplyParameters, type ReadParameters, readParameters, type RollbackParameters } from './parameters.ts'
+import { readOutcome } from './reading.ts'
+import { outcomeOf } from './result.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** One start of a document's script. */
+export type ScriptRun = Readonly<{
+  document: string
+  parameters: Readonly<Record<string, string>>
+  execution: Execution
+  takesMs: Ms
+  /** The agent's kill of the process group, or the loss of power. */
+  kill: AbortSignal
+}>
+
+/** How long a change waits for the lock of another token. */
+const LOCK_WAIT_MS: Ms = 10 * MINUTE
+
+/** SSM boots the node and runs the script again. */
+const REBOOT_EXIT = 194
+
+/** Runs a Patchwave document as documents/PROTOCOL.md has it. Null: it was killed. */
+export async function runScript(node: SimulatedNode, around: Surroundings, run: ScriptRun): Promise<Outcome | null> {
+  const parameters = readParameters(run.document, run.parameters)
+  if ('refused' in parameters) {
+    return outcomeOf(node, run.parameters['Token'] ?? '', around.clock.now(), { verdict: 'failed', reason: parameters.refused })
+  }
+  const changes = parameters.document === 'Patchwave-Apply' || parameters.document === 'Patchwave-Rollback'
+  return changes ? await runChange(node, around, run, parameters) : await runReading(node, around, run, parameters)
+}
+
+async function runReading(node: SimulatedNode, around: Surroundings, run: ScriptRun, parameters: ReadParameters): Promise<Outcome | null> {
+  const { clock } = around
+  const { markers } = node.disk
+  const marker = markers.get(parameters.token)
+  if (marker?.state === 'done') return marker.outcome
+  if (clock.now() >= parameters.startBefore) return tooLate(node, parameters.token, clock.now())
+  await clock.sleep(stepUp(plus(clock.now(), run.takesMs)), run.kill)
+  if (run.kill.aborted) return null
+  const outcome = readOutcome(node, around, parameters)
+  markers.set(parameters.token, { state: 'done', outcome })
+  return outcome
+}
+
+/** The marker table. Each turn looks at the marker and the lock anew: either may have changed while it waited. */
+async function runChange(
+  node: SimulatedNode,
+  around: Surroundings,
+  run: ScriptRun,
+  parameters: ApplyParameters | RollbackParameters,
+): Promise<Outcome | null> {
+  const { disk } = node
+  const { clock } = around
+  const { token } = parameters
+  const change = new Change(node, around, parameters, run.execution, run.takesMs)
+  const patience = plus(clock.now(), LOCK_WAIT_MS)
+  while (!run.kill.aborted) {
+    const marker = disk.markers.get(token)
+    if (marker?.state === 'done') return marker.outcome
+    if (disk.lock) {
+      const mine = disk.lock.token === token
+      await released(disk.lock.released, mine ? null : patience, clock, run.kill)
+      if (!mine && disk.lock && clock.now() >= patience)
+        return outcomeOf(node, token, clock.now(), { verdict: 'failed', reason: 'lock-held' })
+    } else if (marker === undefined) {
+      if (clock.now() >= parameters.startBefore) return tooLate(node, token, clock.now())
+      disk.markers.set(token, { state: 'started' })
+      change.start()
+    } else if (marker.state === 'started') {
+      change.repair()
+    } else {
+      if (marker.after.bootId === node.bootId) return { exit: REBOOT_EXIT, verdict: 'rebooting', line: '', rest: '' }
+      change.readBack(marker.after)
+    }
+  }
+  return null
+}
+
+const tooLate = (node: SimulatedNode, token: string, at: Instant): Outcome =>
+  outcomeOf(node, token, at, { verdict: 'skipped', reason: 'too-late' })
+
+/** Resolves when the lock is free, patience (if any) is at its end, or the script is killed. */
+async function released(lock: Promise<void>, until: Instant | null, clock: Clock, kill: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const killed = new Promise<void>((resolve) => {
+    kill.addEventListener('abort', () => { resolve() }, { once: true, signal: over.signal }) // prettier-ignore
+  })
+  await Promise.race([lock, killed, ...(until === null ? [] : [clock.sleep(until, over.signal)])])
+  over.abort('over')
+}

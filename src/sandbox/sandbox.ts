@@ -1,0 +1,190 @@
+import type { Cell } from '../kit/ids.ts'
+import type { Clock } from '../ports/clock.ts'
+import { Callers, CONTROL_ACCOUNT, HOME_REGION, userArn, userKey } from './callers.ts'
+import { type CallRow, Calls, type Exchange } from './calls.ts'
+import { type Dispatch, dispatcher } from './dispatch.ts'
+import type { FaultsFile } from './faults.ts'
+import type { FleetFile } from './fleet-file.ts'
+import { idsFrom } from './ids.ts'
+import { buildWorld, type LedgerRow, type NodeView, type World } from './nodes/world.ts'
+import { Quotas } from './quotas.ts'
+import { documents } from './services/documents.ts'
+import { ec2 } from './services/ec2.ts'
+import { parameters } from './services/parameters.ts'
+import { type Sqs, sqs } from './services/sqs.ts'
+import { sts } from './services/sts.ts'
+
+/** Status events of a Region's commands, forwarded to the control account there; what does not parse ends in the second one. */
+export const EVENTS_QUEUE = 'patchwave-events'
+export const EVENTS_DEAD_LETTERS = 'patchwave-events-dlq'
+/** The engine's feedback, in the control account's home Region. */
+export const FEEDBACK_QUEUE = 'patchwave-feedback.fifo'
+
+/** After so many receives an event that nobody deletes is given up. */
+const EVENT_RECEIVES_MAX = 10
+/** Who may call from outside: the operator, and three people who approve. All are users of the control account. */
+const USERS = ['operator', 'alice', 'bob', 'carol']
+
+export type SandboxOptions = Readonly<{
+  clock: Clock
+  fleet: FleetFile
+  faults?: FaultsFile | null
+  /** Told of every exchange that reached an operation. */
+  record?: (exchange: Exchange) => void
+  /** External ids that AssumeRole wants, by account id. */
+  externalIds?: ReadonlyMap<string, string>
+}>
+
+/** A person or process that may call, and the environment that makes an AWS client be it. */
+export type SandboxIdentity = Readonly<{ name: string; arn: string; env: Readonly<Record<string, string>> }>
+
+/** An embedded AWS over a simulated fleet. The transports hand requests to `dispatch`; the rest is for observers on the other side of the wire. */
+export interface Sandbox {
+  readonly clock: Clock
+  readonly dispatch: Dispatch
+  ledger(): readonly LedgerRow[]
+  nodes(): readonly NodeView[]
+  calls(): readonly CallRow[]
+  /** Faults hold from now on; `null`: none. */
+  setFaults(faults: FaultsFile | null): void
+  /** Everything as at the start, with the fleet again or without any node. The clock goes on; sessions end. */
+  reset(options?: Readonly<{ empty?: boolean }>): void
+  /** What an AWS client needs to be the operator here; with the endpoint, over HTTP. */
+  env(endpoint?: string): Readonly<Record<string, string>>
+  identities(): readonly SandboxIdentity[]
+  /** Account ids by the names of the fleet file, the Regions in use, and how many nodes. */
+  summary(): Readonly<{ nodes: number; accounts: Readonly<Record<string, string>>; regions: readonly string[] }>
+  /** Queue URLs begin with this from now on. */
+  locate(endpoint: string): void
+}
+
+/** Builds the world of a fleet file and puts the services in front of it. */
+export function createSandbox(options: SandboxOptions): Sandbox {
+  return new EmbeddedAws(options)
+}
+
+class EmbeddedAws implements Sandbox {
+  readonly clock: Clock
+  readonly #options: SandboxOptions
+  #fleet: FleetFile
+  #faults: FaultsFile | null
+  #endpoint: string | undefined
+  #part: Part
+
+  constructor(options: SandboxOptions) {
+    this.#options = options
+    this.clock = options.clock
+    this.#fleet = options.fleet
+    this.#faults = options.faults ?? null
+    this.#part = this.#build()
+  }
+
+  readonly dispatch: Dispatch = (request, signal) => this.#part.dispatch(request, signal)
+
+  ledger(): readonly LedgerRow[] {
+    return this.#part.world.ledger()
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.#part.world.nodesView()
+  }
+
+  calls(): readonly CallRow[] {
+    return this.#part.calls.rows()
+  }
+
+  setFaults(faults: FaultsFile | null): void {
+    this.#faults = faults
+    this.#part.world.setFaults(faults)
+  }
+
+  reset({ empty = false }: Readonly<{ empty?: boolean }> = {}): void {
+    this.#part.world.reset() // What still runs in it is forgotten.
+    this.#fleet = empty ? { ...this.#options.fleet, groups: [] } : this.#options.fleet
+    this.#part = this.#build()
+  }
+
+  env(endpoint?: string): Readonly<Record<string, string>> {
+    return { ...(endpoint !== undefined && { AWS_ENDPOINT_URL: endpoint }), ...credentials('operator') }
+  }
+
+  identities(): readonly SandboxIdentity[] {
+    return USERS.map((name) => ({ name, arn: userArn(CONTROL_ACCOUNT, name), env: credentials(name) }))
+  }
+
+  summary(): ReturnType<Sandbox['summary']> {
+    const accounts = Object.fromEntries([...this.#part.world.fleet.accounts()])
+    return { nodes: this.nodes().length, accounts, regions: regionsOf(this.#fleet) }
+  }
+
+  locate(endpoint: string): void {
+    this.#endpoint = endpoint
+  }
+
+  #build(): Part {
+    return build({ ...this.#options, fleet: this.#fleet, faults: this.#faults, endpoint: () => this.#endpoint })
+  }
+}
+
+/** What lives from one reset to the next. */
+type Part = Readonly<{ dispatch: Dispatch; world: World; calls: Calls }>
+type BuildOptions = SandboxOptions & Readonly<{ endpoint: () => string | undefined }>
+
+function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOptions): Part {
+  const library = documents(clock)
+  const queues = sqs({
+    clock,
+    ids: idsFrom(fleet.seed, 'sqs'),
+    urlOf: ({ account, region }, name) => `${endpoint() ?? `https://sqs.${region}.amazonaws.com`}/${account}/${name}`,
+  })
+  const world = buildWorld({
+    clock,
+    fleet,
+    faults: faults ?? null,
+    resolveDocument: library.resolve,
+    onEvent: (event, cell) => {
+      queues.deliver({ account: CONTROL_ACCOUNT, region: cell.region }, EVENTS_QUEUE, JSON.stringify(event))
+    },
+  })
+  const callers = new Callers({ clock, ids: idsFrom(fleet.seed, 'sessions'), accounts: world.fleet.accounts().values() })
+  const calls = new Calls()
+  createQueues(queues, fleet, clock)
+  const dispatch = dispatcher({
+    clock,
+    services: {
+      ssm: { ...parameters(clock), ...library.service, ...world.services.ssm },
+      sqs: queues.service,
+      ec2: ec2(world.fleet),
+      sts: sts({ callers, ids: idsFrom(fleet.seed, 'sts'), ...(externalIds && { externalIds }) }),
+    },
+    callers,
+    quotas: new Quotas(clock),
+    calls,
+    ids: idsFrom(faults?.seed ?? fleet.seed, 'api'),
+    faults: () => world.apiFaults,
+    ...(record && { record }),
+  })
+  return { dispatch, world, calls }
+}
+
+/** EventBridge reaches queues of its own Region only: each Region has its own for events. */
+function createQueues({ queues }: Sqs, fleet: FleetFile, clock: Clock): void {
+  const at = clock.now()
+  for (const region of regionsOf(fleet)) {
+    const cell: Cell = { account: CONTROL_ACCOUNT, region }
+    const { arn } = queues.create(cell, EVENTS_DEAD_LETTERS, { MessageRetentionPeriod: '1209600' }, { at })
+    const redrive = JSON.stringify({ deadLetterTargetArn: arn, maxReceiveCount: EVENT_RECEIVES_MAX })
+    queues.create(cell, EVENTS_QUEUE, { RedrivePolicy: redrive }, { at })
+  }
+  queues.create({ account: CONTROL_ACCOUNT, region: HOME_REGION }, FEEDBACK_QUEUE, { FifoQueue: 'true' }, { at })
+}
+
+const regionsOf = (fleet: FleetFile): readonly string[] => [...new Set([HOME_REGION, ...fleet.groups.map(({ region }) => region)])].sort()
+
+const credentials = (user: string): Record<string, string> => ({
+  AWS_ACCESS_KEY_ID: userKey(CONTROL_ACCOUNT, user),
+  AWS_SECRET_ACCESS_KEY: 'sandbox',
+  AWS_REGION: HOME_REGION,
+  AWS_DEFAULT_REGION: HOME_REGION,
+  AWS_EC2_METADATA_DISABLED: 'true',
+})

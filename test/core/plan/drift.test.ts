@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { drift, driftReason, outsideDown } from '../../../src/core/plan/drift.ts'
+import type { NodeSeen } from '../../../src/core/plan/fleet.ts'
+import { lineages } from '../../../src/core/plan/lineage.ts'
+import { makePlan } from '../../../src/core/plan/make.ts'
+import { ACCOUNTS, amount, count, image, input, node, nodes, percent, rest, runbook, staging, STAGING, wave } from './fixture.ts'
+
+const names = { accounts: ACCOUNTS, lineages: lineages([image('ami-a'), image('ami-b')], null) }
+const limits = { disruption: [{ per: 'tag:Cluster', atMost: count(1) }], waves: [wave('all', rest)] }
+const fleet = [...staging(4), ...nodes(40)]
+const { content: plan } = makePlan(input({ runbook: runbook(limits), fleet }))
+const first = 'i-p0000'
+const with1 = (more: Partial<NodeSeen>) => fleet.map((one) => (one.node === first ? { ...one, ...more } : one))
+const nothing = { refused: [], listed: { gone: [], new: [], stopped: [] }, beyond: false }
+
+describe('drift', () => {
+  // prettier-ignore
+  it.each<[it: string, now: NodeSeen[], found: object]>([
+    ['the same fleet',                  fleet, nothing],
+    ['in another order',                fleet.toReversed(), nothing],
+    ['another image',                   with1({ ami: 'ami-b' }), { refused: [{ node: first, what: 'image' }] }],
+    ['another account',                 with1({ account: STAGING }), { refused: [{ node: first, what: 'cell' }] }],
+    ['another zone',                    with1({ zone: 'use1-az2' }), { refused: [{ node: first, what: 'zone' }] }],
+    ['another cluster',                 with1({ tags: { Env: 'prod', Cluster: 'c7' } }), { refused: [{ node: first, what: 'group' }] }],
+    ['no cluster any more',             with1({ tags: { Env: 'prod' } }), { refused: [{ node: first, what: 'group' }] }],
+    ['another tag that groups nothing', with1({ tags: { Env: 'prod', Cluster: 'c0', Owner: 'me' } }), nothing],
+    ['gone',                            fleet.filter((one) => one.node !== first), { ...nothing, listed: { gone: [first], new: [], stopped: [] } }],
+    ['terminated',                      with1({ state: 'terminated' }), { ...nothing, listed: { gone: [first], new: [], stopped: [] } }],
+    ['stopped',                         with1({ state: 'stopped' }), { ...nothing, listed: { gone: [], new: [], stopped: [first] } }],
+    ['offline is not drift',            with1({ agent: 'lost' }), nothing],
+    ['new',                             [...fleet, node('i-new')], { ...nothing, listed: { gone: [], new: ['i-new'], stopped: [] } }],
+    ['new in the trial’s part',         [...fleet, ...staging(5)], nothing],
+  ])('%s', (_, now, found) => {
+    expect(drift(plan, now, names)).toMatchObject(found)
+  })
+
+  it('is beyond its share at one more than 5% of 40', () => {
+    const without = (some: number) => drift(plan, fleet.slice(0, fleet.length - some), names).beyond
+    expect([without(2), without(3)]).toEqual([false, true])
+    expect(drift(plan, [...fleet.slice(0, -1), node('i-n1'), node('i-n2')], names).beyond).toBe(true)
+  })
+
+  it('lists nothing new where the waves leave nodes out on purpose', () => {
+    const partial = makePlan(input({ runbook: runbook({ waves: [wave('canary', amount(percent(10)))] }), fleet })).content
+    expect(partial.nodes).toHaveLength(4)
+    expect(drift(partial, fleet, names).listed.new).toEqual([])
+  })
+
+  it('is told in a sentence', () => {
+    expect(driftReason(drift(plan, fleet, names))).toBeNull()
+    expect(driftReason(drift(plan, with1({ ami: 'ami-b' }), names))).toBe('1 planned nodes changed: i-p0000 has another image')
+    expect(driftReason(drift(plan, fleet.slice(0, 30), names))).toContain('14 nodes gone')
+  })
+})
+
+describe('nodes outside the plan that are down', () => {
+  it('count in their groups', () => {
+    const cluster = { tags: { Env: 'prod', Cluster: 'c0' } }
+    const others = [
+      node('i-x', { ...cluster, agent: 'lost' }),
+      node('i-y', { ...cluster, state: 'stopped' }),
+      node('i-up', cluster),
+      node('i-z', { ...cluster, state: 'terminated' }),
+      node('i-other', { agent: 'lost' }),
+    ]
+    const positions = outsideDown(plan, [...with1({ agent: 'lost' }), ...others])
+    expect(positions.map((position) => plan.groups[position]?.key)).toEqual([
+      expect.stringContaining('=c0@'),
+      expect.stringContaining('=c0@'),
+    ])
+  })
+})

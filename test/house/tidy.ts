@@ -1,0 +1,102 @@
+import ts from 'typescript'
+import { lineOf, nodesOf, parsed, type Breach, type File } from './tree.ts'
+
+/** Lines that a file may have before it needs a reason. */
+export const LINES_MAX = 400
+
+/** The files that may be longer, and why. A file that no longer needs its row is a breach as well. */
+export const LONG: Readonly<Record<string, string>> = {}
+
+/** Text that does not belong anywhere in the tree. The patterns are written so that this file does not match itself. */
+const STRAY: readonly Readonly<{ pattern: RegExp; what: string; instead: string }>[] = [
+  { pattern: /\b(TO[D]O|FIX[M]E|XX[X]|HAC[K])\b/, what: 'a left-over marker', instead: 'do it, or leave it out' },
+  { pattern: /not implemente[d]/i, what: 'a stub', instead: 'write it, or leave it out' },
+  { pattern: /(^|[\s'"`(=:])\/(wor[k]|hom[e]|Use[r]s|roo[t])\//, what: "a path of someone's machine", instead: 'name it relative to the repository' },
+  { pattern: /registry\.(npmj[s]|yarnpk[g])|"resolve[d]":/, what: 'a registry host', instead: 'leave the registry to the user’s own npm settings' },
+  { pattern: /\b(LL[M]s?|A[I]|GP[T]|Claud[e]|Copilo[t])\b/, what: 'a word that is not about this project', instead: 'leave it out' },
+  { pattern: /\b(closing not[e]|this sessio[n])\b/i, what: 'a word that is not about this project', instead: 'leave it out' },
+  { pattern: /(A[K]IA|A[S]IA)[A-Z0-9]{16}/, what: 'what looks like an access key', instead: 'use a made-up one that does not have this shape' },
+  { pattern: /-----BEGIN [A-Z ]*PRIVATE KE[Y]/, what: 'a private key', instead: 'make it in the test' },
+  { pattern: /^(<{7} |>{7} |={7}$)/, what: 'a mark of a merge', instead: 'finish the merge' },
+]
+
+/** Left-over markers, machine paths, hosts, keys and merge marks in any text file. */
+export function strayText({ path, text }: File): readonly Breach[] {
+  return text.split('\n').flatMap((content, at) => {
+    const found = STRAY.filter(({ pattern }) => pattern.test(content))
+    return found.map(({ what, instead }) => ({ path, line: at + 1, what, instead }))
+  })
+}
+
+/** A file that is too long without a reason, or has a reason without being long. */
+export function lengthBreaches({ path, text }: File, long: Readonly<Record<string, string>> = LONG): readonly Breach[] {
+  const lines = text.split('\n').length - 1
+  const excused = Object.hasOwn(long, path)
+  if (lines > LINES_MAX && !excused) {
+    return [{ path, line: LINES_MAX + 1, what: `${String(lines)} lines`, instead: `cut it by noun, or give its reason in ${import.meta.url.replace(/.*\/test\//, 'test/')}` }]
+  }
+  if (lines <= LINES_MAX && excused) return [{ path, line: 1, what: 'is listed as long but is not', instead: 'take it off the list' }]
+  return []
+}
+
+/** Ways around the compiler: `any`, non-null `!`, suppressing comments. */
+export function looseTypes(file: File): readonly Breach[] {
+  const source = parsed(file)
+  const loose = [...nodesOf(source)].flatMap((node) => {
+    const breach = looseType(node)
+    return breach === undefined ? [] : [{ path: file.path, line: lineOf(source, node), ...breach }]
+  })
+  const hushed = file.text.split('\n').flatMap((content, at) => {
+    if (!/@ts-(ignore|expect-error|nocheck)|eslint-disable/.test(content)) return []
+    return [{ path: file.path, line: at + 1, what: 'a check is switched off', instead: 'mend what it says' }]
+  })
+  return [...loose, ...hushed]
+}
+
+function looseType(node: ts.Node): Pick<Breach, 'what' | 'instead'> | undefined {
+  if (node.kind === ts.SyntaxKind.AnyKeyword) return { what: '`any`', instead: 'use `unknown` and check it' }
+  if (ts.isNonNullExpression(node)) return { what: 'a non-null `!`', instead: 'use `given()` of kit/assert.ts or handle its absence' }
+  return undefined
+}
+
+/** Exports without a doc comment that says what they promise. `seen` is how many exports were looked at. */
+export function undocumented(file: File): Readonly<{ seen: number; breaches: readonly Breach[] }> {
+  const source = parsed(file)
+  const exported = source.statements.filter((statement) => isExported(statement))
+  const silent = exported.filter((statement) => docOf(source, statement) === '')
+  const breaches = silent.map((statement) => ({
+    path: file.path,
+    line: lineOf(source, statement),
+    what: `\`${nameOf(statement)}\` is exported without a doc comment`,
+    instead: 'say above it in a sentence what it promises',
+  }))
+  return { seen: exported.length, breaches }
+}
+
+function isExported(statement: ts.Statement): boolean {
+  return ts.canHaveModifiers(statement) && (ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) ?? false)
+}
+
+/** What the doc comment right above a statement says, without its stars. */
+function docOf(source: ts.SourceFile, statement: ts.Statement): string {
+  const comments = ts.getLeadingCommentRanges(source.text, statement.getFullStart()) ?? []
+  const docs = comments.map(({ pos, end }) => source.text.slice(pos, end)).filter((comment) => comment.startsWith('/**'))
+  return (docs.at(-1) ?? '').replace(/[/*\s]/g, '')
+}
+
+function nameOf(statement: ts.Statement): string {
+  if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.map(({ name }) => name.getText()).join(', ')
+  const named = ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement) || ts.isTypeAliasDeclaration(statement)
+  return (named || ts.isInterfaceDeclaration(statement)) && statement.name ? statement.name.text : 'default'
+}
+
+/** Tests that are skipped, focused or left for later, and tests that wait for real time to pass. */
+export function idleTests(file: File): readonly Breach[] {
+  const source = parsed(file)
+  return [...nodesOf(source)].filter(ts.isCallExpression).flatMap((call) => {
+    const { expression } = call
+    const mark = ts.isPropertyAccessExpression(expression) && /^(it|test|describe)\b/.test(expression.expression.getText()) ? expression.name.text : ''
+    if (!['skip', 'only', 'todo'].includes(mark)) return []
+    return [{ path: file.path, line: lineOf(source, call), what: `a test marked .${mark}`, instead: 'let it run, or take it out' }]
+  })
+}
