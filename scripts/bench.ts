@@ -14,6 +14,8 @@ if (files.length === 0) {
 }
 for (const file of files) {
   console.log(`\n${file}`)
-  const { status } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', new URL(file, FOLDER).pathname], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', new URL(file, FOLDER).pathname], {
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exitCode = 1
 }

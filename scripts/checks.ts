@@ -1,6 +1,11 @@
 /** What holds for the tree as a whole, apart from the tests: each is a command that ends with 0 when it does. */
 export const CHECKS: readonly Check[] = [
-  { name: 'types', holds: 'the compiler finds no fault under its strictest flags', command: ['tsc', '-p', '.'], mend: 'mend what it names' },
+  {
+    name: 'types',
+    holds: 'the compiler finds no fault under its strictest flags',
+    command: ['tsc', '-p', '.'],
+    mend: 'mend what it names',
+  },
   {
     name: 'lint',
     holds: 'the linter finds no fault',

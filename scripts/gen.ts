@@ -5,6 +5,8 @@ import { spawnSync } from 'node:child_process'
 const GENERATORS = ['gen-errors.ts', 'gen-schemas.ts', 'gen-sandbox-schemas.ts'] as const
 
 for (const script of GENERATORS) {
-  const { status } = spawnSync(process.execPath, [new URL(script, import.meta.url).pathname, ...process.argv.slice(2)], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, [new URL(script, import.meta.url).pathname, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exitCode = 1
 }

@@ -10,6 +10,8 @@ export type Call = Readonly<{ app: App; common: Common; args: readonly string[];
 export type CommandSpec = Readonly<{
   /** Words that name it, `windows next`. */
   path: string
+  /** Runs also when only the first word was typed. */
+  isDefault?: true
   /** In commander's spelling: `<run>`, `[run]`, `<file...>`. */
   arguments?: string
   summary: string

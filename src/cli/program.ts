@@ -62,13 +62,14 @@ const GROUPS: Readonly<Record<string, string>> = {
   windows: 'when maintenance windows open',
   baseline: 'tested patch lists: what is approved, per account and image',
   audit: 'the trail of all runs',
+  claims: 'which run’s hand is on which node',
 }
 
 function attach(program: Command, spec: CommandSpec, act: Act): void {
   const words = spec.path.split(' ')
   const name = words.at(-1) ?? ''
   const group = words.length > 1 ? groupOf(program, words[0] ?? '') : program
-  const command = group.command(spec.arguments === undefined ? name : `${name} ${spec.arguments}`)
+  const command = group.command(spec.arguments === undefined ? name : `${name} ${spec.arguments}`, { isDefault: spec.isDefault === true })
   command.description(spec.summary).allowExcessArguments(false)
   for (const option of spec.options ?? []) command.addOption(optionOf(option))
   command
@@ -124,5 +125,7 @@ function deepest(program: Command, argv: readonly string[]): { command: Command;
   return { command, words }
 }
 
-const specOf = (argv: readonly string[]): CommandSpec | undefined =>
-  COMMANDS.find((spec) => spec.path === argv[0] || spec.path === `${argv[0] ?? ''} ${argv[1] ?? ''}`)
+function specOf([first = '', second = '']: readonly string[]): CommandSpec | undefined {
+  const named = COMMANDS.find((spec) => spec.path === first || spec.path === `${first} ${second}`)
+  return named ?? COMMANDS.find((spec) => spec.isDefault === true && spec.path.startsWith(`${first} `))
+}

@@ -1,5 +1,6 @@
 import { cellOf } from '../kit/ids.ts'
-import { MINUTE, plus } from '../kit/instant.ts'
+import { PatchwaveError } from '../kit/error.ts'
+import { MINUTE, plus, SECOND } from '../kit/instant.ts'
 import type { RunState } from '../core/run/state.ts'
 import { drive, type DriveParts, type Ended } from './driver.ts'
 import { Hints } from './hints.ts'
@@ -14,6 +15,7 @@ const LAST_FEEDBACK_MS = 5 * MINUTE
 /** Drives a run together with what belongs around it: status events in, feedback out. Resolves as `drive` does. */
 export async function conduct(world: World, run: string, parts: Pick<DriveParts, 'listen' | 'leaveWhen' | 'signal'>): Promise<Ended | undefined> {
   const { listen, signal } = parts
+  await refuseSkew(world, signal)
   const hints = new Hints()
   const publishing = new AbortController()
   const around = new AbortController()
@@ -38,6 +40,15 @@ export async function conduct(world: World, run: string, parts: Pick<DriveParts,
     around.abort()
     await Promise.allSettled(feeds)
   }
+}
+
+/** Windows and `startBefore` mean AWS's time. A host whose clock is further off than this dispatches nothing. */
+const SKEW_MAX_MS = 30 * SECOND
+
+async function refuseSkew(world: World, signal: AbortSignal): Promise<void> {
+  const { awsNow } = await world.identity.caller(signal)
+  const skewMs = awsNow === null ? 0 : Math.abs(awsNow - world.clock.now())
+  if (skewMs > SKEW_MAX_MS) throw new PatchwaveError('clock.skewed', `this host's clock is ${String(Math.round(skewMs / SECOND))} s off AWS's`, { hint: 'set the clock (chrony, ntpd) and start again' })
 }
 
 function eventFeeds(world: World, state: RunState, hints: Hints, signal: AbortSignal): Promise<void>[] {

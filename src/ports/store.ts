@@ -15,6 +15,7 @@ export type RunRow = Readonly<{
   driver: string | null
   epoch: number
   leaseUntil: Instant | null
+  /** When a driver is wanted: as the last one said when it rested, but never later than the first note that lies there. */
   wakeAt: Instant | null
   head: Digest
   entries: number
@@ -56,33 +57,45 @@ export type Appended = Readonly<{ ok: true } | { ok: false; why: 'replaced' } | 
 
 /**
  * Journals, and the indexes and hand-over points beside them. One writer a run (its driver); every call is one transaction, durable when it
- * resolves. Text is stored as given. Throws `store.unusable`, `store.full`, `store.busy`.
+ * resolves. Text is stored as given. Throws `store.unusable`, `store.full`, `store.busy`; what names an absent run and must have it throws
+ * `run.unknown`. After a rejection nothing of the call stays.
  */
 export interface Store {
-  /** A new run with its first entries. */
+  /** A new run with its first entries, at least one. Safe to repeat with the same entries. */
   create(row: Readonly<{ run: RunId; runbook: string; act: 'trial' | 'rollout'; requestedAt: Instant }>, entries: readonly Sealed[]): Promise<void>
+  /**
+   * Releases, claims, entries, notes and outcome together, or nothing. `head` tells a driver that was replaced; a claim that was refused names
+   * the nodes that another run's hand is on and those that stand in a full group. Appends of one turn of the event loop may share a transaction.
+   */
   append(append: Append): Promise<Appended>
-  /** Entries from `from` (1 by default) in order. */
+  /** Entries from `from` (1 by default) in order, read piece by piece; what is appended meanwhile may come too. None for an absent run. */
   read(run: RunId, from?: number): AsyncIterable<Sealed>
   run(run: RunId): Promise<RunRow | undefined>
+  /** In the order of their requests. */
   runs(filter?: Readonly<{ unfinished?: boolean; runbook?: string }>): Promise<readonly RunRow[]>
-  /** Takes or renews the lease and raises the epoch when it changes hands; `undefined` when another driver's lease still runs. */
+  /** Takes or renews the lease; the epoch rises unless the same driver holds it already. `undefined` when another driver's lease still runs. */
   drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined>
   /** Gives the lease back; `wakeAt` says when a driver is wanted again. Ignored when it has changed hands. */
   rest(run: RunId, driver: string, wakeAt: Instant | null): Promise<void>
+  /** Puts a note at the end of the run's inbox. A repeat is a second note. */
   note(run: RunId, at: Instant, kind: string, data: string): Promise<void>
+  /** The oldest notes; they stay until an append takes them. */
   notes(run: RunId, limit: number): Promise<readonly Note[]>
+  /** Oldest first. */
   claims(filter?: Readonly<{ run?: RunId; node?: NodeId }>): Promise<readonly Claim[]>
-  /** For a person who knows better than the journal; resolves to what was removed. */
+  /** For a person who knows better than the journal: removes the hand on the node, or, without one, its oldest `out` claim, and resolves to it. */
   releaseClaim(node: NodeId): Promise<Claim | undefined>
-  /** Puts claims back that a journal proves and the index lost. Existing rows stay. */
+  /** Puts claims back that a journal proves and the index lost. A run's existing claim on a node stays as it is. */
   restoreClaims(claims: readonly Claim[]): Promise<void>
+  /** Kept once under its digest; a second text under the same digest is dropped. */
   putPlan(digest: Digest, text: string): Promise<void>
   plan(digest: Digest): Promise<string | undefined>
+  /** As `putPlan`; blobs may be pruned. */
   putBlob(digest: Digest, text: string): Promise<void>
   blob(digest: Digest): Promise<string | undefined>
-  /** Position of a reader of journals (the feedback relay), by name. */
+  /** Position of a reader of journals (the feedback relay), by name; 0 before it was set. */
   cursor(name: string): Promise<number>
   setCursor(name: string, position: number): Promise<void>
+  /** Ends what was begun; afterwards every call is a bug. Safe to repeat. */
   close(): Promise<void>
 }

@@ -42,7 +42,14 @@ const WORDS = new Map<ts.SyntaxKind, string>([
 ])
 
 /** Methods whose answer depends on the machine's language or zone. */
-const LOCALE = new Set(['toLocaleString', 'toLocaleDateString', 'toLocaleTimeString', 'localeCompare', 'toLocaleLowerCase', 'toLocaleUpperCase'])
+const LOCALE = new Set([
+  'toLocaleString',
+  'toLocaleDateString',
+  'toLocaleTimeString',
+  'localeCompare',
+  'toLocaleLowerCase',
+  'toLocaleUpperCase',
+])
 
 /** Everything in a file of src/core that makes a decision depend on more than its arguments. */
 export function impurities(file: File): readonly Breach[] {
@@ -79,7 +86,8 @@ function isReference(node: ts.Identifier): boolean {
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node
   if (ts.isQualifiedName(parent)) return parent.left === node
   if (ts.isPropertyAssignment(parent)) return parent.initializer === node
-  const names = ts.isPropertySignature(parent) || ts.isMethodSignature(parent) || ts.isMethodDeclaration(parent) || ts.isPropertyDeclaration(parent)
+  const names =
+    ts.isPropertySignature(parent) || ts.isMethodSignature(parent) || ts.isMethodDeclaration(parent) || ts.isPropertyDeclaration(parent)
   if (names) return parent.name !== node
   return !ts.isBindingElement(parent) || parent.propertyName !== node
 }

@@ -28,7 +28,11 @@ describe('the import law', () => {
     ['src/sandbox/model.ts', `import type { Aws } from '../adapters/aws/aws.ts'`, 'sandbox may not import adapters/aws'],
     ['src/sandbox/model.ts', `import { VirtualClock } from '../ports/clock.ts'`, 'sandbox may import only types of ports'],
     ['src/cli/plan.ts', `import { type Store, open } from '../ports/store.ts'`, 'cli may import only types of ports'],
-    ['src/main.ts', `import { night } from '../test/nights/night.ts'`, 'main.ts may not import test/nights/night.ts, which is outside src/'],
+    [
+      'src/main.ts',
+      `import { night } from '../test/nights/night.ts'`,
+      'main.ts may not import test/nights/night.ts, which is outside src/',
+    ],
     ['src/utils/text.ts', ``, 'belongs to no zone of the import law'],
   ])('finds in %s: %s', (path, line, what) => {
     expect(importBreaches({ path, text: `// a first line\n${line}\n` })).toMatchObject([{ path, line: line === '' ? 1 : 2, what }])

@@ -59,7 +59,8 @@ type Import = Readonly<{ target: string; line: number; typeOnly: boolean }>
 /** Every breach of the law in one file of src/. A file that belongs to no zone is a breach of its own. */
 export function importBreaches(file: File): readonly Breach[] {
   const zone = zoneOf(file.path)
-  if (zone === undefined) return [{ path: file.path, line: 1, what: 'belongs to no zone of the import law', instead: 'move it, or write its rule' }]
+  if (zone === undefined)
+    return [{ path: file.path, line: 1, what: 'belongs to no zone of the import law', instead: 'move it, or write its rule' }]
   return importsOf(file).flatMap((found) => {
     const what = forbidden(file.path, zone, found)
     return what === undefined ? [] : [{ path: file.path, line: found.line, what, instead: LAW[zone]?.instead ?? '' }]

@@ -7,6 +7,7 @@ import { table } from '../render/text.ts'
 /** Which run's hand is on which node. */
 export const claims: CommandSpec = {
   path: 'claims list',
+  isDefault: true,
   summary: 'which run’s hand is on which node',
   options: [{ flags: '--run <run>', means: 'of this run only' }],
   example: 'claims',

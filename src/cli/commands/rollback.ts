@@ -36,11 +36,6 @@ async function undo({ app, common }: Call, session: Session, row: RunRow, reason
   const plan = await planRollback(world, row.run)
   const run = await requestRun(world, { plan, actor: await session.actor(), reason, now: true, trial: null })
   follower.begins(run, plan, false)
-  try {
-    const ended = await conduct(world, run, { listen: follower.listen, signal: app.io.signal })
-    await follower.close()
-    return await conclude(world, { ended: ended ? [ended] : [], left: ended ? null : run }, `patchwave rollback ${row.run}`, app.io, common.json)
-  } finally {
-    await follower.close()
-  }
+  const ended = await conduct(world, run, { listen: follower.listen, signal: app.io.signal }).finally(follower.close)
+  return conclude(world, { ended: ended ? [ended] : [], left: ended ? null : run }, `patchwave rollback ${row.run}`, app.io, common.json)
 }

@@ -29,7 +29,7 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   if (provesNothing(state, index, wave)) return hold(state, index, wave, proof, undefined, now)
   const rule = known(state.plan.waves[index], 'the wave').gate
   const drainedAt = known(wave.drainedAt, 'the drain')
-  const asked = nextMeasure(state, 'gate', index, [PRESENCE, ...rule.checks], drainedAt, plus(drainedAt, rule.bakeMs), now)
+  const asked = nextMeasure(state, 'gate', index, rule.checks, drainedAt, plus(drainedAt, rule.bakeMs), now)
   const checks = checksVerdict(wave.measure)
   if (checks.verdict === 'fail') return decided(index, 'fail', checks.why)
   const baked = wave.measure?.last === true && wave.measure.endedAt !== null
@@ -129,6 +129,7 @@ export function checksVerdict(measure: Measure | null): { verdict: 'pass' | 'fai
  */
 export function nextMeasure(state: RunState, purpose: Measure['purpose'], wave: number, checks: readonly string[], from: Instant, bakedAt: Instant, now: Instant = bakedAt): Decision | undefined {
   const before = measureOf(state, purpose, wave)
+  if (before === null && checks.length === 0 && now < bakedAt) return wake(bakedAt)
   if (before === null) return events(ask(state, purpose, wave, checks, 1, now >= bakedAt))
   if (before.endedAt === null) return nothing
   const verdict = checksVerdict(before)
@@ -143,6 +144,8 @@ export function nextMeasure(state: RunState, purpose: Measure['purpose'], wave: 
 
 const roundMs = (bakeMs: Ms): Ms => Math.min(ROUND_MAX_MS, Math.max(ROUND_MIN_MS, Math.floor(bakeMs / 6)))
 
-function ask(state: RunState, purpose: Measure['purpose'], wave: number, checks: readonly string[], round: number, last: boolean): RunEvent {
+/** The last rounds of a gate also look whether the touched nodes still exist; before, one look in the end says as much. */
+function ask(state: RunState, purpose: Measure['purpose'], wave: number, named: readonly string[], round: number, last: boolean): RunEvent {
+  const checks = purpose === 'gate' && last ? [PRESENCE, ...named] : named
   return { type: 'MeasureAsked', purpose, wave, round, checks, n: state.tokenCount + 1, tokens: checks.length, last }
 }

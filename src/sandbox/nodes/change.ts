@@ -105,7 +105,9 @@ export class Change {
         if (version !== undefined && breaks === 'agent') node.agentDies()
       }
     }
-    if (changes.size > 0) node.install(this.#repository.after(node.installed, changes))
+    if (changes.size === 0) return
+    node.disk.changedBy = this.#parameters.run
+    node.install(this.#repository.after(node.installed, changes))
   }
 
   /** What an apply would change, or why it ends here. */
@@ -138,6 +140,8 @@ export class Change {
   #resolveRollback(parameters: RollbackParameters): Map<string, string> | Finding {
     const record = this.#node.disk.before.get(parameters.undo)
     if (!record) return { verdict: 'rollback-failed', reason: 'no-before-record' }
+    const { changedBy } = this.#node.disk
+    if (changedBy !== null && changedBy !== parameters.undo && changedBy !== parameters.run) return { verdict: 'rollback-failed', reason: 'changed-since' }
     this.#record([...record.installed.keys()])
     const changes = new Map<string, string>()
     for (const [key, version] of record.installed) if (this.#node.packages.get(key) !== version) changes.set(key, version)

@@ -24,6 +24,8 @@ export class Disk {
   readonly before = new Map<RunId, BeforeRecord>()
   readonly lists = new Map<Digest, string>()
   lock: Lock | null = null
+  /** The run whose transaction changed the node last. */
+  changedBy: RunId | null = null
   /** Number of the package manager's last transaction. */
   transactions = 0
 

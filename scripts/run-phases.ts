@@ -1,0 +1,323 @@
+import { sha256 } from '../src/kit/digest.ts'
+import { HOUR, instant, MINUTE, plus, type Instant } from '../src/kit/instant.ts'
+import type { PlanContent, PlannedNode } from '../src/core/plan/plan.ts'
+import type { Effect } from '../src/core/run/effect.ts'
+import type { Outcome, RunEvent, Verdict } from '../src/core/run/event.ts'
+import { evolve } from '../src/core/run/evolve.ts'
+import { next } from '../src/core/run/next.ts'
+import { commandOf, initial, STAGE, type RunState } from '../src/core/run/state.ts'
+import type { Match, Runbook } from '../src/core/runbook/runbook.ts'
+
+/** One step of one of the machines inside a run, as the real code took it. `null` is before the beginning. */
+export type Step = Readonly<{ machine: Machine; from: string | null; to: string; event: RunEvent['type'] }>
+export type Machine = 'run' | 'wave' | 'command' | 'node'
+
+/** How the world answers in one story; what is left out goes well. */
+type Story = Readonly<{
+  plan?: Partial<PlanContent>
+  unfinished?: 'stop' | 'next-window'
+  outcome?: Outcome
+  reason?: string
+  verdict?: Verdict
+  bakeMs?: number
+  evidencePercent?: number
+  drift?: string
+  busy?: boolean
+  send?: 'refused' | 'unclear' | 'missed'
+  answer?: 'approve' | 'refuse' | 'silent'
+  /** A gate that holds is decided by a person. */
+  decide?: 'approve' | 'refuse'
+  windowMs?: number
+  stored?: boolean
+  /** Who reads the nodes takes longer than a reading is worth. */
+  slowRead?: boolean
+  gone?: boolean
+}>
+
+const RULE = { group: 'leads', count: 1, expiresMs: HOUR }
+const ROLLBACK = { on: 'gate-failed', scope: 'run', method: 'packages', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 } as const
+const TRIAL = { act: 'trial', trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: ['111111111111'] }], path: '/p', approval: RULE } } as const
+const RETRY = { attempts: 2, on: ['lock-held'] }
+
+const STORIES: readonly Story[] = [
+  {},
+  { plan: { approval: RULE } },
+  { plan: { approval: RULE }, answer: 'refuse' },
+  { plan: { approval: RULE }, answer: 'silent' },
+  { plan: { before: ['probe'], after: ['probe'] } },
+  { plan: { before: ['probe'] }, verdict: 'fail' },
+  { plan: { after: ['probe'] }, verdict: 'fail' },
+  { plan: { ...TRIAL, before: ['probe'] } },
+  { plan: TRIAL },
+  { plan: TRIAL, answer: 'refuse' },
+  { plan: TRIAL, answer: 'silent' },
+  { plan: TRIAL, stored: false },
+  { plan: { work: 'scan' } },
+  { plan: { work: 'rollback', undoes: 'earlier' } },
+  { drift: 'a node changed' },
+  { outcome: 'failed', reason: 'dependency' },
+  { outcome: 'failed', reason: 'dependency', plan: { rollback: { ...ROLLBACK, on: 'never' } } },
+  { outcome: 'failed', reason: 'dependency', plan: { rollback: { ...ROLLBACK, outside: 'ask' } }, bakeMs: 20 * HOUR },
+  { outcome: 'failed', reason: 'lock-held', plan: { retry: RETRY } },
+  { outcome: 'unknown', reason: 'delivery-timed-out' },
+  { outcome: 'skipped', reason: 'too-late' },
+  { outcome: 'skipped', reason: 'too-late', decide: 'approve' },
+  { outcome: 'skipped', reason: 'too-late', decide: 'refuse' },
+  { verdict: 'fail' },
+  { verdict: 'inconclusive' },
+  { bakeMs: 10 * HOUR },
+  { bakeMs: 10 * HOUR, unfinished: 'next-window' },
+  { windowMs: 0 },
+  { busy: true },
+  { slowRead: true },
+  { gone: true },
+  { send: 'refused' },
+  { send: 'unclear' },
+  { send: 'missed' },
+]
+
+/** A person's red buttons: each story is also told with each of them pressed after every step. */
+const INTERRUPTIONS: readonly RunEvent[] = [
+  { type: 'AbortAsked', reason: 'by hand', rollback: false },
+  { type: 'AbortAsked', reason: 'by hand', rollback: true },
+  { type: 'RollbackAsked', reason: 'by hand' },
+  { type: 'Paused', reason: 'by hand' },
+  { type: 'DriverTook', driver: 'second', epoch: 2 },
+]
+
+/** More than the longest story has; one that is longer goes in circles. */
+const STEPS_MAX = 2_000
+
+/** Every step that the machines take in the stories above, each once, in the order in which they are first seen. */
+export function recordedSteps(): readonly Step[] {
+  const found = new Map<string, Step>()
+  const keep = (step: Step): void => {
+    const key = JSON.stringify(step)
+    if (!found.has(key)) found.set(key, step)
+  }
+  for (const story of STORIES) {
+    const length = new Telling(story, keep).tell()
+    for (const event of INTERRUPTIONS) for (let step = 0; step < length; step++) new Telling(story, keep).tell(step, event)
+  }
+  return [...found.values()]
+}
+
+const start = instant(1_767_225_600_000)
+const ENGINE = { kind: 'engine', id: 'diagram' } as const
+
+/** One story on the real `evolve` and `next`. */
+class Telling {
+  readonly #state: RunState
+  readonly #story: Story
+  readonly #keep: (step: Step) => void
+  readonly #said = new Set<string>()
+  #now: Instant = start
+
+  constructor(story: Story, keep: (step: Step) => void) {
+    this.#story = story
+    this.#keep = keep
+    this.#state = initial('diagram', planOf(story))
+  }
+
+  /** Resolves to the number of turns it took. */
+  tell(interruptAt = -1, interruption?: RunEvent): number {
+    const { plan } = this.#state
+    this.#record({ type: 'RunRequested', runbook: plan.runbook.name, act: plan.act, reason: '', inputs: {}, flags: [], now: false, trial: null, undoes: plan.undoes })
+    this.#record({ type: 'PlanPinned', plan: sha256('plan'), nodes: plan.nodes.length, waves: plan.waves.map((wave) => wave.name) })
+    this.#record({ type: 'DriverTook', driver: 'first', epoch: 1 })
+    for (let turn = 0; turn < STEPS_MAX; turn++) {
+      if (this.#state.phase.name === 'finished') return turn
+      if (turn === interruptAt && interruption) this.#record(interruption)
+      if (!this.#turn()) return turn
+    }
+    throw new Error(`a story does not end: ${JSON.stringify(this.#story)} ${JSON.stringify(interruption)} at ${String(interruptAt)}, in ${JSON.stringify(this.#state.phase)} ${[...this.#state.activities.keys()].join()} ${JSON.stringify(this.#state.scanAsked)} ${[...this.#state.scanLeft].join()}`)
+  }
+
+  /** Whether anything happened: a decision, an answer of the world, or time going on. */
+  #turn(): boolean {
+    const { events, wakeAt } = next(this.#state, this.#now)
+    if (events.length > 0) return this.#recordAll(this.#claimed(events))
+    const [effect] = this.#state.activities.values()
+    const word = this.#personsWord()
+    if (word) return this.#recordAll(word)
+    if (effect) return this.#recordAll(this.#answer(effect))
+    if (wakeAt === null) return false
+    this.#now = plus(wakeAt, 0)
+    return true
+  }
+
+  /** Another run's hand is on the nodes, once. */
+  #claimed(events: readonly RunEvent[]): readonly RunEvent[] {
+    const [intent] = events
+    if (intent?.type !== 'CommandIntended' || this.#story.busy !== true || !this.#first('busy')) return events
+    return [{ type: 'NodesBusy', batch: intent.batch, nodes: intent.nodes, until: plus(this.#now, MINUTE) }]
+  }
+
+  #personsWord(): readonly RunEvent[] | undefined {
+    const { answer = 'approve', decide } = this.#story
+    const asked = this.#state.approvals.find((one) => one.state === 'asked')
+    const wish = asked && asked.subject.kind !== 'gate' ? answer : decide
+    const held = this.#state.waves.find((wave) => wave.held !== null && wave.phase === 'drained')
+    const subject = asked?.subject ?? (held ? { kind: 'gate' as const, wave: held.name } : undefined)
+    if (subject === undefined || wish === undefined || wish === 'silent') return undefined
+    const asking: RunEvent[] = asked ? [] : [{ type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(this.#now, HOUR) }]
+    return [...asking, { type: wish === 'approve' ? 'ApprovalGiven' : 'ApprovalRefused', subject, by: 'person', reason: '' }]
+  }
+
+  #answer(effect: Effect): readonly RunEvent[] {
+    const { drift = null, verdict = 'pass', windowMs = 6 * HOUR, stored = true } = this.#story
+    const positions = this.#state.plan.nodes.map((_, position) => position)
+    switch (effect.kind) {
+      case 'window': {
+        const opens = plus(this.#now, HOUR)
+        const closes = plus(opens, windowMs)
+        return [{ type: 'WindowChosen', opens, cutoff: plus(closes, windowMs === 0 ? 0 : -HOUR), closes, zoneData: 'none' }]
+      }
+      case 'survey':
+        return [{ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift }]
+      case 'prepare':
+        return [{ type: 'CellPrepared', cell: effect.cell, documents: {} }]
+      case 'scan':
+        return [{ type: 'NodesScanned', nodes: positions, lists: positions.map(() => sha256('list')), missing: positions.map(() => 1) }]
+      case 'classify':
+        return [{ type: 'ListsPinned', lists: sha256('lists'), count: 1, patches: [1], nodes: positions, of: positions.map(() => 0) }]
+      case 'read':
+        if (this.#story.slowRead === true && this.#first('read')) this.#now = plus(this.#now, 0)
+        return [{ type: 'BatchRead', batch: effect.batch, skipped: [], reasons: [], down: [] }, ...this.#lateFor(effect.batch)]
+      case 'send':
+      case 'find':
+        return this.#sending(effect)
+      case 'watch':
+        return this.#reports(effect.n)
+      case 'cancel':
+        return [{ type: 'CancelDone', n: effect.n, nodes: [] }]
+      case 'measure': {
+        const { purpose, wave, round, check } = effect
+        const gone: RunEvent[] = this.#story.gone === true && this.#first('gone') ? [{ type: 'NodesGone', nodes: [0] }] : []
+        return [...gone, { type: 'CheckMeasured', purpose, wave, round, check, verdict, evidence: '', subjects: 1, failing: [] }]
+      }
+      case 'store': {
+        const where = { account: effect.account, image: 'ami-1' }
+        return stored
+          ? [{ type: 'BaselineStored', ...where, path: '/p', version: 1, digest: sha256('baseline'), written: 1 }]
+          : [{ type: 'BaselineRefused', ...where, code: 'aws.denied', message: '' }]
+      }
+      case 'approve-baselines':
+        return [{ type: 'BaselinesApproved', count: 1 }]
+    }
+  }
+
+  #lateFor(batch: number): readonly RunEvent[] {
+    return this.#story.slowRead === true && this.#first('late') ? [{ type: 'BatchDropped', batch, reason: 'stale' }] : []
+  }
+
+  #sending({ kind, n }: Extract<Effect, { kind: 'send' | 'find' }>): readonly RunEvent[] {
+    const { send } = this.#story
+    const unsure = send === 'unclear' || send === 'missed'
+    if (kind === 'send' && send === 'refused' && this.#first('refused')) return [{ type: 'CommandRefused', n, code: 'aws.throttled', message: '', invalid: [] }]
+    if (kind === 'send' && unsure && this.#first('unclear')) return [{ type: 'CommandUnclear', n, message: '' }]
+    if (kind === 'find' && send !== 'unclear' && this.#first('missed')) return [{ type: 'CommandMissed', n }]
+    return [{ type: 'CommandSent', n, commandId: `command-${String(n)}`, requestedAt: this.#now, expiresAfter: plus(this.#now, HOUR), adopted: kind === 'find' }]
+  }
+
+  /** All nodes of a command at once, then its end. */
+  #reports(n: number): readonly RunEvent[] {
+    const { nodes, work, open } = commandOf(this.#state, n)
+    const { outcome = 'patched', reason = 'installed' } = this.#story
+    const told = work === 'rollback' ? 'rolled-back' : work === 'scan' ? 'not-needed' : outcome
+    const all = <T>(value: T): T[] => nodes.map(() => value)
+    this.#now = plus(this.#now, MINUTE)
+    const changed = all(1)
+    const report: RunEvent = { type: 'NodesReported', n, nodes, outcomes: all(told), reasons: all(reason), changed, missing: all(0), before: all(''), after: all(''), reboot: all(false), ended: all(this.#now) }
+    return [...(open > 0 ? [report] : []), { type: 'CommandClosed', n }]
+  }
+
+  #first(what: string): boolean {
+    if (this.#said.has(what)) return false
+    this.#said.add(what)
+    return true
+  }
+
+  #recordAll(events: readonly RunEvent[]): boolean {
+    for (const event of events) this.#record(event)
+    return true
+  }
+
+  #record(event: RunEvent): void {
+    const before = pictureOf(this.#state)
+    evolve(this.#state, { at: this.#now, actor: ENGINE, event })
+    const after = pictureOf(this.#state)
+    for (const [key, to] of after) {
+      const from = before.get(key) ?? null
+      if (from !== to) this.#keep({ machine: key.slice(0, key.indexOf(' ')) as Machine, from, to, event: event.type })
+    }
+  }
+}
+
+const STAGES = new Map<number, string>(Object.entries(STAGE).map(([name, code]) => [code, name]))
+
+/** Where every machine of a run stands. */
+function pictureOf(state: RunState): ReadonlyMap<string, string> {
+  const picture = new Map<string, string>([['run 0', state.phase.name]])
+  state.waves.forEach((wave, index) => picture.set(`wave ${String(index)}`, wave.phase))
+  for (const command of state.commands.values()) picture.set(`command ${String(command.n)}`, command.phase)
+  state.nodes.stage.forEach((stage, position) => picture.set(`node ${String(position)}`, STAGES.get(stage) ?? ''))
+  return picture
+}
+
+const ANY: Match = { platform: null, tags: {}, images: null, nodes: null, accounts: null, regions: null }
+
+function runbookOf(story: Story): Runbook {
+  return {
+    name: 'diagram',
+    title: null,
+    owner: null,
+    scope: { accounts: ['one'], regions: ['us-east-1'], match: ANY, exclude: null },
+    window: { schedule: 'rate(7 days)', timezone: 'UTC', durationMs: 6 * HOUR, cutoffMs: HOUR, unfinished: story.unfinished ?? 'stop', onGap: 'next-valid', onOverlap: 'first' },
+    patches: null,
+    test: null,
+    baseline: 'none',
+    checks: {},
+    disruption: [],
+    waves: [],
+    rollback: ROLLBACK,
+    feedback: null,
+    limit: { nodes: null, sharePercent: 100 },
+    budget: null,
+    before: [],
+    after: [],
+    approval: null,
+    retry: null,
+    driftPercent: 5,
+  }
+}
+
+/** Two waves of one node each. */
+function planOf(story: Story): PlanContent {
+  const gate = { failuresMax: 0, hard: false, bakeMs: story.bakeMs ?? 0, checks: ['probe'], evidencePercent: null, approval: null, holdForMs: null }
+  const node = (id: string): PlannedNode => ({ node: id, account: '111111111111', region: 'us-east-1', ami: 'ami-1', zone: 'use1-az1', platform: 'amazon-linux-2023', groups: [], list: 0, skip: null })
+  return {
+    v: 1,
+    act: 'rollout',
+    work: 'apply',
+    undoes: null,
+    runbook: runbookOf(story),
+    inputs: {},
+    nodes: [node('i-00000001'), node('i-00000002')],
+    groups: [],
+    waves: ['canary', 'rest'].map((name, index) => ({ name, nodes: [index], concurrency: 1, tighter: [], gate, unrepresented: [] })),
+    lists: [],
+    trial: null,
+    checks: {},
+    before: [],
+    after: [],
+    budgetMax: null,
+    rollback: ROLLBACK,
+    retry: null,
+    approval: null,
+    feedback: null,
+    reboot: 'never',
+    documents: {},
+    ...story.plan,
+  }
+}

@@ -1,0 +1,57 @@
+import { countOf, textOf, type Call, type CommandSpec } from '../call.ts'
+import { EXIT } from '../exit.ts'
+
+/** A whole month passes in an hour; more would leave a driver no time to think. */
+const SPEED_MAX = 100_000
+
+/** The embedded AWS over HTTP, until somebody stops it. */
+export const sandbox: CommandSpec = {
+  path: 'sandbox',
+  summary: 'serve an embedded AWS over a simulated fleet; prints the environment to export',
+  options: [
+    { flags: '--fleet <file>', means: 'the nodes (default: an empty AWS)' },
+    { flags: '--port <n>', means: 'where to listen (default: any free port)' },
+    { flags: '--speed <n>', means: 'how much faster than the wall’s its time runs (default: 1)' },
+    { flags: '--faults <file>', means: 'what goes wrong, and how often' },
+  ],
+  example: 'sandbox --fleet config/fleets/demo.yaml --port 4566 --speed 600',
+  output: 'stream',
+  run: (call) => serve(call),
+}
+
+async function serve(call: Call): Promise<number> {
+  const { app, common } = call
+  const served = await app.serveSandbox({
+    fleet: textOf(call, 'fleet') ?? null,
+    faults: textOf(call, 'faults') ?? null,
+    port: countOf(call, 'port', 0, 65_535) ?? 0,
+    speed: countOf(call, 'speed', 1, SPEED_MAX) ?? 1,
+  })
+  try {
+    if (common.json) app.io.out(JSON.stringify(served.ready))
+    else for (const line of readyLines(served.ready)) app.io.out(line)
+    await Promise.race([aborted(app.io.signal), served.closed])
+  } finally {
+    await served.close()
+  }
+  return EXIT.done
+}
+
+/** What a person pastes into another terminal. */
+export function readyLines({ endpoint, env, fleet }: Readonly<Record<string, unknown>>): string[] {
+  const counts = Object.entries(objectOf(fleet)).map(([what, count]) => `${String(count)} ${what}`)
+  return [
+    `# sandbox at ${String(endpoint)}${counts.length > 0 ? `: ${counts.join(', ')}` : ''}; in another terminal:`,
+    ...Object.entries(objectOf(env)).map(([name, value]) => `export ${name}=${quoted(String(value))}`),
+  ]
+}
+
+const objectOf = (value: unknown): object => (typeof value === 'object' && value !== null ? value : {})
+
+const quoted = (value: string): string => (/^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`)
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
