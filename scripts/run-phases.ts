@@ -23,7 +23,7 @@ type Story = Readonly<{
   evidencePercent?: number
   drift?: string
   busy?: boolean
-  send?: 'refused' | 'unclear' | 'missed'
+  send?: 'refused' | 'invalid' | 'unclear' | 'missed'
   answer?: 'approve' | 'refuse' | 'silent'
   /** A gate that holds is decided by a person. */
   decide?: 'approve' | 'refuse'
@@ -32,11 +32,27 @@ type Story = Readonly<{
   /** Who reads the nodes takes longer than a reading is worth. */
   slowRead?: boolean
   gone?: boolean
+  /** The first reading finds its nodes excluded. */
+  excluded?: boolean
+  /** Nodes do not answer the scan. */
+  silent?: boolean
+  /** Told once only, without interruptions. */
+  undisturbed?: boolean
 }>
 
 const RULE = { group: 'leads', count: 1, expiresMs: HOUR }
-const ROLLBACK = { on: 'gate-failed', scope: 'run', method: 'packages', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 } as const
-const TRIAL = { act: 'trial', trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: ['111111111111'] }], path: '/p', approval: RULE } } as const
+const ROLLBACK = {
+  on: 'gate-failed',
+  scope: 'run',
+  method: 'packages',
+  outside: 'allow',
+  failures: { kind: 'count', count: 0 },
+  failuresMax: 0,
+} as const
+const TRIAL = {
+  act: 'trial',
+  trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: ['111111111111'] }], path: '/p', approval: RULE },
+} as const
 const RETRY = { attempts: 2, on: ['lock-held'] }
 
 const STORIES: readonly Story[] = [
@@ -49,6 +65,7 @@ const STORIES: readonly Story[] = [
   { plan: { after: ['probe'] }, verdict: 'fail' },
   { plan: { ...TRIAL, before: ['probe'] } },
   { plan: TRIAL },
+  { plan: TRIAL, silent: true },
   { plan: TRIAL, answer: 'refuse' },
   { plan: TRIAL, answer: 'silent' },
   { plan: TRIAL, stored: false },
@@ -66,17 +83,20 @@ const STORIES: readonly Story[] = [
   { verdict: 'fail' },
   { verdict: 'inconclusive' },
   { bakeMs: 10 * HOUR },
-  { bakeMs: 10 * HOUR, unfinished: 'next-window' },
+  { bakeMs: 10 * HOUR, unfinished: 'next-window', undisturbed: true },
   { windowMs: 0 },
   { busy: true },
   { slowRead: true },
+  { excluded: true },
+  { plan: { nodes: [nodeOf('i-00000001'), { ...nodeOf('i-00000002'), skip: 'hybrid' }] } },
   { gone: true },
   { send: 'refused' },
+  { send: 'invalid' },
   { send: 'unclear' },
   { send: 'missed' },
 ]
 
-/** A person's red buttons: each story is also told with each of them pressed after every step. */
+/** A person's red buttons: each story is also told with each of them pressed wherever it stands for the first time. */
 const INTERRUPTIONS: readonly RunEvent[] = [
   { type: 'AbortAsked', reason: 'by hand', rollback: false },
   { type: 'AbortAsked', reason: 'by hand', rollback: true },
@@ -96,8 +116,9 @@ export function recordedSteps(): readonly Step[] {
     if (!found.has(key)) found.set(key, step)
   }
   for (const story of STORIES) {
-    const length = new Telling(story, keep).tell()
-    for (const event of INTERRUPTIONS) for (let step = 0; step < length; step++) new Telling(story, keep).tell(step, event)
+    const turns = new Telling(story, keep).tell()
+    if (story.undisturbed === true) continue
+    for (const event of INTERRUPTIONS) for (const turn of turns) new Telling(story, keep).tell(turn, event)
   }
   return [...found.values()]
 }
@@ -119,31 +140,48 @@ class Telling {
     this.#state = initial('diagram', planOf(story))
   }
 
-  /** Resolves to the number of turns it took. */
-  tell(interruptAt = -1, interruption?: RunEvent): number {
+  /** Tells it to its end; returns the turns at which the machines stood as never before in it. */
+  tell(interruptAt = -1, interruption?: RunEvent): readonly number[] {
     const { plan } = this.#state
-    this.#record({ type: 'RunRequested', runbook: plan.runbook.name, act: plan.act, reason: '', inputs: {}, flags: [], now: false, trial: null, undoes: plan.undoes })
+    this.#record({
+      type: 'RunRequested',
+      runbook: plan.runbook.name,
+      act: plan.act,
+      reason: '',
+      inputs: {},
+      flags: [],
+      now: false,
+      trial: null,
+      undoes: plan.undoes,
+    })
     this.#record({ type: 'PlanPinned', plan: sha256('plan'), nodes: plan.nodes.length, waves: plan.waves.map((wave) => wave.name) })
     this.#record({ type: 'DriverTook', driver: 'first', epoch: 1 })
+    const turns: number[] = []
     for (let turn = 0; turn < STEPS_MAX; turn++) {
-      if (this.#state.phase.name === 'finished') return turn
+      if (this.#state.phase.name === 'finished') return turns
+      if (this.#first(JSON.stringify([...pictureOf(this.#state)]))) turns.push(turn)
       if (turn === interruptAt && interruption) this.#record(interruption)
-      if (!this.#turn()) return turn
+      if (!this.#turn()) return turns
     }
-    throw new Error(`a story does not end: ${JSON.stringify(this.#story)} ${JSON.stringify(interruption)} at ${String(interruptAt)}, in ${JSON.stringify(this.#state.phase)} ${[...this.#state.activities.keys()].join()} ${JSON.stringify(this.#state.scanAsked)} ${[...this.#state.scanLeft].join()}`)
+    throw new Error(`a story does not end: ${JSON.stringify(this.#story)}`)
   }
 
   /** Whether anything happened: a decision, an answer of the world, or time going on. */
   #turn(): boolean {
     const { events, wakeAt } = next(this.#state, this.#now)
     if (events.length > 0) return this.#recordAll(this.#claimed(events))
-    const [effect] = this.#state.activities.values()
+    const effect = this.#open()
     const word = this.#personsWord()
     if (word) return this.#recordAll(word)
     if (effect) return this.#recordAll(this.#answer(effect))
     if (wakeAt === null) return false
-    this.#now = plus(wakeAt, 0)
+    this.#now = wakeAt
     return true
+  }
+
+  /** What the world still owes an answer; a scan that has answered waits only for the run to go on. */
+  #open(): Effect | undefined {
+    return [...this.#state.activities.values()].find((effect) => effect.kind !== 'scan' || this.#state.scanLeft.size > 0)
   }
 
   /** Another run's hand is on the nodes, once. */
@@ -178,11 +216,13 @@ class Telling {
       case 'prepare':
         return [{ type: 'CellPrepared', cell: effect.cell, documents: {} }]
       case 'scan':
+        if (this.#story.silent === true) return [{ type: 'NodesUnscanned', nodes: positions, reason: 'silent' }]
         return [{ type: 'NodesScanned', nodes: positions, lists: positions.map(() => sha256('list')), missing: positions.map(() => 1) }]
       case 'classify':
         return [{ type: 'ListsPinned', lists: sha256('lists'), count: 1, patches: [1], nodes: positions, of: positions.map(() => 0) }]
       case 'read':
-        if (this.#story.slowRead === true && this.#first('read')) this.#now = plus(this.#now, 0)
+        if (this.#story.excluded === true && this.#first('excluded'))
+          return [{ type: 'BatchRead', batch: effect.batch, skipped: effect.nodes, reasons: effect.nodes.map(() => 'excluded'), down: [] }]
         return [{ type: 'BatchRead', batch: effect.batch, skipped: [], reasons: [], down: [] }, ...this.#lateFor(effect.batch)]
       case 'send':
       case 'find':
@@ -214,13 +254,25 @@ class Telling {
   #sending({ kind, n }: Extract<Effect, { kind: 'send' | 'find' }>): readonly RunEvent[] {
     const { send } = this.#story
     const unsure = send === 'unclear' || send === 'missed'
-    if (kind === 'send' && send === 'refused' && this.#first('refused')) return [{ type: 'CommandRefused', n, code: 'aws.throttled', message: '', invalid: [] }]
+    if (kind === 'send' && send === 'refused' && this.#first('refused'))
+      return [{ type: 'CommandRefused', n, code: 'aws.throttled', message: '', invalid: [] }]
+    if (kind === 'send' && send === 'invalid')
+      return [{ type: 'CommandRefused', n, code: 'aws.invalid', message: '', invalid: commandOf(this.#state, n).nodes }]
     if (kind === 'send' && unsure && this.#first('unclear')) return [{ type: 'CommandUnclear', n, message: '' }]
     if (kind === 'find' && send !== 'unclear' && this.#first('missed')) return [{ type: 'CommandMissed', n }]
-    return [{ type: 'CommandSent', n, commandId: `command-${String(n)}`, requestedAt: this.#now, expiresAfter: plus(this.#now, HOUR), adopted: kind === 'find' }]
+    return [
+      {
+        type: 'CommandSent',
+        n,
+        commandId: `command-${String(n)}`,
+        requestedAt: this.#now,
+        expiresAfter: plus(this.#now, HOUR),
+        adopted: kind === 'find',
+      },
+    ]
   }
 
-  /** All nodes of a command at once, then its end. */
+  /** All nodes of a command at once; when it is asked again, the command's end. */
   #reports(n: number): readonly RunEvent[] {
     const { nodes, work, open } = commandOf(this.#state, n)
     const { outcome = 'patched', reason = 'installed' } = this.#story
@@ -228,8 +280,20 @@ class Telling {
     const all = <T>(value: T): T[] => nodes.map(() => value)
     this.#now = plus(this.#now, MINUTE)
     const changed = all(1)
-    const report: RunEvent = { type: 'NodesReported', n, nodes, outcomes: all(told), reasons: all(reason), changed, missing: all(0), before: all(''), after: all(''), reboot: all(false), ended: all(this.#now) }
-    return [...(open > 0 ? [report] : []), { type: 'CommandClosed', n }]
+    const report: RunEvent = {
+      type: 'NodesReported',
+      n,
+      nodes,
+      outcomes: all(told),
+      reasons: all(reason),
+      changed,
+      missing: all(0),
+      before: all(''),
+      after: all(''),
+      reboot: all(false),
+      ended: all(this.#now),
+    }
+    return open > 0 ? [report] : [{ type: 'CommandClosed', n }]
   }
 
   #first(what: string): boolean {
@@ -273,7 +337,15 @@ function runbookOf(story: Story): Runbook {
     title: null,
     owner: null,
     scope: { accounts: ['one'], regions: ['us-east-1'], match: ANY, exclude: null },
-    window: { schedule: 'rate(7 days)', timezone: 'UTC', durationMs: 6 * HOUR, cutoffMs: HOUR, unfinished: story.unfinished ?? 'stop', onGap: 'next-valid', onOverlap: 'first' },
+    window: {
+      schedule: 'rate(7 days)',
+      timezone: 'UTC',
+      durationMs: 6 * HOUR,
+      cutoffMs: HOUR,
+      unfinished: story.unfinished ?? 'stop',
+      onGap: 'next-valid',
+      onOverlap: 'first',
+    },
     patches: null,
     test: null,
     baseline: 'none',
@@ -294,8 +366,15 @@ function runbookOf(story: Story): Runbook {
 
 /** Two waves of one node each. */
 function planOf(story: Story): PlanContent {
-  const gate = { failuresMax: 0, hard: false, bakeMs: story.bakeMs ?? 0, checks: ['probe'], evidencePercent: null, approval: null, holdForMs: null }
-  const node = (id: string): PlannedNode => ({ node: id, account: '111111111111', region: 'us-east-1', ami: 'ami-1', zone: 'use1-az1', platform: 'amazon-linux-2023', groups: [], list: 0, skip: null })
+  const gate = {
+    failuresMax: 0,
+    hard: false,
+    bakeMs: story.bakeMs ?? 0,
+    checks: ['probe'],
+    evidencePercent: null,
+    approval: null,
+    holdForMs: null,
+  }
   return {
     v: 1,
     act: 'rollout',
@@ -303,7 +382,7 @@ function planOf(story: Story): PlanContent {
     undoes: null,
     runbook: runbookOf(story),
     inputs: {},
-    nodes: [node('i-00000001'), node('i-00000002')],
+    nodes: [nodeOf('i-00000001'), nodeOf('i-00000002')],
     groups: [],
     waves: ['canary', 'rest'].map((name, index) => ({ name, nodes: [index], concurrency: 1, tighter: [], gate, unrepresented: [] })),
     lists: [],
@@ -320,4 +399,9 @@ function planOf(story: Story): PlanContent {
     documents: {},
     ...story.plan,
   }
+}
+
+function nodeOf(id: string): PlannedNode {
+  const where = { account: '111111111111', region: 'us-east-1', ami: 'ami-1', zone: 'use1-az1', platform: 'amazon-linux-2023' }
+  return { node: id, ...where, groups: [], list: 0, skip: null }
 }

@@ -116,7 +116,7 @@ function worstOf(sandbox: Sandbox): Record<string, number> {
   for (const row of sandbox.ledger()) {
     for (const [group, count] of Object.entries(row.inFlightInGroup)) {
       const per = group.slice(0, group.indexOf('='))
-      worst[per] = Math.max(worst[per] ?? 0, Number(count))
+      worst[per] = Math.max(worst[per] ?? 0, count)
     }
   }
   return worst

@@ -12,6 +12,8 @@ export type Io = Readonly<{
   /** stderr is a terminal that a live view may redraw; false under CI, NO_COLOR only takes the colours. */
   live: boolean
   colour: boolean
+  /** stdout is a terminal that takes colours; absent: it does not. */
+  outColour?: boolean
   /** Columns of the terminal, 80 when unknown. */
   columns: number
   /** Writes to stderr without a line end: for redrawing. */

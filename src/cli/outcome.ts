@@ -31,6 +31,7 @@ async function leaving(world: World, run: string, again: string, io: Io): Promis
   const { waitsFor } = viewOf((await clock.hold(() => openRun(store, run))).state)
   if (io.signal.aborted) io.err(`left: run ${run} goes on where it stands, nothing of it was stopped. Commands in flight run to their end on their nodes.`)
   else io.err(`run ${run} has not ended${waitsFor === null ? '' : `: it waits for ${waitsFor}`}`)
+  if (waitsFor !== null) io.err(`decide it with \`patchwave approve ${run} --reason …\` or \`patchwave reject ${run} --reason …\``)
   io.err(`go on with \`${again}\`, or stop it with \`patchwave abort ${run} --reason …\``)
   return EXIT.notEnded
 }

@@ -8,14 +8,13 @@ import { leaveNote, type Steering } from '../engine/inbox.ts'
 import type { World } from '../engine/world.ts'
 import type { RunRow } from '../ports/store.ts'
 import type { App, Session } from './app.ts'
-import type { CommandSpec } from './call.ts'
 
 /** How long the answer of another process's driver is waited for: it reads its inbox every five seconds. */
 const ANSWER_MS: Ms = 20 * SECOND
 const LOOK_MS: Ms = 500
 
 /** What became of a wish: the fact that answers it, or null while it lies in the inbox of a driver elsewhere. */
-export type Answered = Readonly<{ run: string; fact: Fact | null; finished: string | null }>
+export type Answered = Readonly<{ run: string; fact: Fact | null; finished: string | null; driven: boolean }>
 
 /**
  * Leaves a wish in a run's inbox and sees to it that it is answered: by its driver, or, when nobody drives it, by driving it for just that long.
@@ -54,7 +53,10 @@ const ANSWERS: Readonly<Record<Steering['what'], RunEvent['type']>> = {
   reject: 'ApprovalRefused',
 }
 
-/** A pause or resume is answered and left at once; the others go on until nothing is in flight, so that an abort can cancel and an approval can count. */
+/**
+ * Drives just long enough. An abort goes on to its end, because nobody else would cancel or restore anything; approved baselines get their
+ * label. All else only goes on record here: whoever drives the run next acts on it.
+ */
 async function answerHere(app: App, world: World, run: string, steering: Steering): Promise<Answered> {
   const enough = new AbortController()
   const seen: { fact: Fact | null } = { fact: null }
@@ -62,13 +64,16 @@ async function answerHere(app: App, world: World, run: string, steering: Steerin
     listen: (_, fact) => {
       if (seen.fact !== null || !answers(steering, fact)) return
       seen.fact = fact
-      if (fact.event.type === 'SteeringRefused' || steering.what === 'pause' || steering.what === 'resume') enough.abort()
+      if (!goesOn(fact.event)) enough.abort()
     },
-    leaveWhen: () => seen.fact !== null,
+    leaveWhen: (state) => seen.fact !== null && (state.aborting === null || state.approvals.some((one) => one.state === 'asked')),
     signal: AbortSignal.any([app.io.signal, enough.signal]),
   })
-  return { run, fact: seen.fact, finished: ended?.outcome ?? null }
+  return { run, fact: seen.fact, finished: ended?.outcome ?? null, driven: false }
 }
+
+const goesOn = (event: RunEvent): boolean =>
+  event.type === 'AbortAsked' || event.type === 'RollbackAsked' || ((event.type === 'ApprovalGiven' || event.type === 'ApprovalRefused') && event.subject.kind === 'baselines')
 
 async function awaitAnswer(app: App, world: World, { run }: RunRow, steering: Steering, read: number): Promise<Answered> {
   let from = read + 1
@@ -77,11 +82,11 @@ async function awaitAnswer(app: App, world: World, { run }: RunRow, steering: St
       from = sealed.seq + 1
       const { at, actor, type, data } = readEntry(sealed)
       const fact: Fact = { at, actor, event: fromData(type, data) }
-      if (answers(steering, fact)) return { run, fact, finished: (await world.store.run(run))?.outcome ?? null }
+      if (answers(steering, fact)) return { run, fact, finished: (await world.store.run(run))?.outcome ?? null, driven: true }
     }
     await world.clock.sleep(plus(world.clock.now(), LOOK_MS), app.io.signal)
   }
-  return { run, fact: null, finished: null }
+  return { run, fact: null, finished: null, driven: true }
 }
 
 function refusal(steering: Steering, reason: string): PatchwaveError {
@@ -97,11 +102,9 @@ export function tell(app: App, json: boolean, done: readonly Answered[], what: s
     app.io.out(JSON.stringify(rows.length === 1 ? rows[0] : { runs: rows }))
     return
   }
-  for (const { run, fact, finished } of done) {
+  for (const { run, fact, finished, driven } of done) {
     if (fact === null) app.io.out(`${run}: ${what} lies in its inbox; its driver takes it within seconds`)
     else app.io.out(`${run}: ${what} recorded${finished === null ? '' : `; the run has ended: ${finished}`}`)
+    if (fact !== null && finished === null && !driven) app.io.err('nobody drives it now: go on with `patchwave run` of its runbook')
   }
 }
-
-/** What the steering commands have in common. */
-export type SteeringSpec = Pick<CommandSpec, 'path' | 'summary' | 'example'> & Readonly<{ what: Steering['what'] }>

@@ -1,4 +1,4 @@
-import { assert } from '../kit/assert.ts'
+import { assert, Bug } from '../kit/assert.ts'
 import { PatchwaveError } from '../kit/error.ts'
 import { earliest, MINUTE, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
 import type { Effect } from '../core/run/effect.ts'
@@ -6,6 +6,7 @@ import type { Actor, RunEvent, RunOutcome } from '../core/run/event.ts'
 import { next } from '../core/run/next.ts'
 import type { RunState } from '../core/run/state.ts'
 import { perform, type Performing } from './effects/perform.ts'
+import { provenClaims } from './claims.ts'
 import { answerNotes } from './inbox.ts'
 import { Journal, Replaced, type Listener } from './journal.ts'
 import { Mailbox } from './mailbox.ts'
@@ -49,6 +50,7 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
   const turn = new Driver(world, journal, parts)
   try {
     await journal.record([{ type: 'DriverTook', driver: world.driver, epoch: lease.epoch }], turn.actor)
+    await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
   } catch (error) {
     if (error instanceof Replaced) return undefined
@@ -82,7 +84,7 @@ class Driver {
   readonly #pumps = new Set<Promise<void>>()
   #renewAt: Instant
   #notesAt: Instant
-  #bug: unknown
+  #bug: Error | undefined
 
   constructor(world: World, journal: Journal, parts: DriveParts) {
     this.#world = world
@@ -174,7 +176,7 @@ class Driver {
     this.#running.set(effect.key, stop)
     const pump = this.#pump(effect, AbortSignal.any([stop.signal, this.#signal]))
       .catch((error: unknown) => {
-        this.#bug = error
+        this.#bug = error instanceof Error ? error : new Bug(String(error))
       })
       .finally(() => {
         this.#running.delete(effect.key)

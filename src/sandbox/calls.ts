@@ -33,14 +33,16 @@ export class Calls {
 
   /** By cell, then by call. `call` is `ssm.SendCommand` and the like. */
   rows(): readonly CallRow[] {
-    const rows = [...this.#counts].flatMap(([key, calls]) => [...calls].map(([call, counts]) => ({ key, row: { ...cellOf(key), call, ...counts } })))
+    const rows = [...this.#counts].flatMap(([key, calls]) =>
+      [...calls].map(([call, counts]) => ({ key, row: { ...cellOf(key), call, ...counts } })),
+    )
     return rows.sort((a, b) => (a.key === b.key ? order(a.row.call, b.row.call) : order(a.key, b.key))).map(({ row }) => row)
   }
 
   #of(cell: Cell, { service, operation }: Call): Counts {
     const key = cellKey(cell)
     let calls = this.#counts.get(key)
-    if (!calls) this.#counts.set(key, (calls = new Map()))
+    if (!calls) this.#counts.set(key, (calls = new Map<string, Counts>()))
     const name = `${service}.${operation}`
     let counts = calls.get(name)
     if (!counts) calls.set(name, (counts = { count: 0, throttled: 0, failed: 0 }))

@@ -36,7 +36,8 @@ async function exchange(dispatch: Dispatch, request: WireRequest, signal: AbortS
     return { statusCode: status, headers: { ...headers }, body }
   } catch (error) {
     // As the SDK's own handler names a connection that broke.
-    if (error instanceof ConnectionReset) throw Object.assign(new Error(error.message), { name: 'TimeoutError', code: error.code, syscall: 'read' })
+    if (error instanceof ConnectionReset)
+      throw Object.assign(new Error(error.message), { name: 'TimeoutError', code: error.code, syscall: 'read' })
     throw error
   }
 }

@@ -22,6 +22,7 @@ export type ServedSandbox = Readonly<{
   env: Readonly<Record<string, string>>
   identities: readonly SandboxIdentity[]
   fleet: ReturnType<Sandbox['summary']>
+  accounts: Readonly<Record<string, string>>
   sandbox: Sandbox
   close: () => Promise<void>
 }>
@@ -47,6 +48,7 @@ export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1 }
     env: { ...sandbox.env(endpoint), ...clock },
     identities: sandbox.identities(),
     fleet: sandbox.summary(),
+    accounts: sandbox.accounts(),
     sandbox,
     close: () => closed(server),
   }

@@ -13,7 +13,10 @@ export type Ids = Readonly<{
 /** An id maker of its own for each `purpose` under one seed, so that one user of ids never shifts another's. */
 export function idsFrom(seed: number | string, purpose: string): Ids {
   const share = seeded(derive(seed, 'ids', purpose))
-  const word = (): string => Math.floor(share() * 0x1_0000_0000).toString(16).padStart(8, '0')
+  const word = (): string =>
+    Math.floor(share() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, '0')
   const hex = (digits: number): string => {
     let text = ''
     while (text.length < digits) text += word()

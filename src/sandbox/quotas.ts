@@ -24,7 +24,9 @@ const each = (calls: readonly string[], rate: number): [string, Rate][] =>
 
 const RATES = new Map<string, Rate>([
   ...each(
-    ['PutParameter', 'LabelParameterVersion', 'UnlabelParameterVersion', 'GetParameterHistory', 'DescribeParameters'].map((call) => `ssm.${call}`),
+    ['PutParameter', 'LabelParameterVersion', 'UnlabelParameterVersion', 'GetParameterHistory', 'DescribeParameters'].map(
+      (call) => `ssm.${call}`,
+    ),
     PARAMETER_WRITES,
   ),
   ...['DeleteParameter', 'DeleteParameters'].map((call) => shared(`ssm.${call}`, 'ssm.parameter-deletes', PARAMETER_WRITES)),

@@ -52,8 +52,10 @@ export interface Sandbox {
   /** What an AWS client needs to be the operator here; with the endpoint, over HTTP. */
   env(endpoint?: string): Readonly<Record<string, string>>
   identities(): readonly SandboxIdentity[]
-  /** Account ids by the names of the fleet file, the Regions in use, and how many nodes. */
-  summary(): Readonly<{ nodes: number; accounts: Readonly<Record<string, string>>; regions: readonly string[] }>
+  /** Account ids by the names that fleet files use. */
+  accounts(): Readonly<Record<string, string>>
+  /** How large the fleet is. */
+  summary(): Readonly<{ nodes: number; accounts: number; regions: number }>
   /** Queue URLs begin with this from now on. */
   locate(endpoint: string): void
 }
@@ -112,9 +114,18 @@ class EmbeddedAws implements Sandbox {
     return USERS.map((name) => ({ name, arn: userArn(CONTROL_ACCOUNT, name), env: credentials(name) }))
   }
 
+  accounts(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#part.world.fleet.accounts())
+  }
+
   summary(): ReturnType<Sandbox['summary']> {
-    const accounts = Object.fromEntries([...this.#part.world.fleet.accounts()])
-    return { nodes: this.nodes().length, accounts, regions: regionsOf(this.#fleet) }
+    const { groups } = this.#fleet
+    const count = (of: readonly string[]): number => new Set(of).size
+    return {
+      nodes: this.nodes().length,
+      accounts: count(groups.map((each) => each.account)),
+      regions: count(groups.map((each) => each.region)),
+    }
   }
 
   locate(endpoint: string): void {

@@ -27,7 +27,7 @@ export const LAW: Readonly<Record<string, Rule>> = {
   kit: { from: [], instead: 'kit is the leaf: move what needs more to the folder whose noun it is' },
   'kit/digest.ts': { from: ['kit'], packages: ['node:crypto'], instead: 'digests need createHash alone' },
   'kit/document.ts': { from: ['kit'], packages: ['yaml', 'ajv', 'ajv/*'], instead: 'documents need yaml and ajv alone' },
-  'kit/schema.ts': { from: ['kit'], packages: ['ajv', 'ajv/*', 'ajv-formats'], instead: 'schemas need ajv alone' },
+  'kit/schema.ts': { from: ['kit'], packages: ['ajv', 'ajv/*'], instead: 'schemas need ajv alone' },
   'core/runbook': { from: ['kit'], packages: CORE_PACKAGES, instead: CORE_INSTEAD },
   'core/plan': { from: ['kit', 'core/runbook'], packages: CORE_PACKAGES, instead: CORE_INSTEAD },
   'core/run': { from: ['kit', 'core/runbook', 'core/plan'], packages: CORE_PACKAGES, instead: CORE_INSTEAD },
@@ -48,7 +48,7 @@ export const LAW: Readonly<Record<string, Rule>> = {
   sandbox: {
     from: ['kit'],
     types: ['ports'],
-    packages: ['yaml', 'ajv', 'ajv/*', 'fast-xml-parser', 'node:http', 'node:crypto', 'node:zlib'],
+    packages: ['yaml', 'ajv', 'ajv/*', 'node:http', 'node:crypto', 'node:zlib'],
     instead: 'the sandbox stands on the other side of the wire: it knows the engine by its requests alone',
   },
   ...Object.fromEntries(ROOT_FILES.map((file) => [file, ROOT])),

@@ -80,7 +80,51 @@ function looseType(node: ts.Node): Pick<Breach, 'what' | 'instead'> | undefined 
 }
 
 /** How many exports of a file still say nothing: to be lowered, never raised. A file that says everything leaves the list. */
-export const SILENT: Readonly<Record<string, number>> = {}
+export const SILENT: Readonly<Record<string, number>> = {
+  'src/adapters/aws/lanes.ts': 5,
+  'src/adapters/aws/sessions.ts': 1,
+  'src/adapters/sqlite/claims.ts': 1,
+  'src/adapters/sqlite/database.ts': 1,
+  'src/cli/app.ts': 2,
+  'src/config/config.ts': 2,
+  'src/core/plan/plan.ts': 4,
+  'src/core/plan/schedule.ts': 1,
+  'src/core/run/dispatch.ts': 1,
+  'src/core/run/event.ts': 4,
+  'src/core/run/evolve-waves.ts': 13,
+  'src/core/run/limits.ts': 1,
+  'src/core/run/state.ts': 7,
+  'src/core/run/view.ts': 1,
+  'src/core/runbook/runbook.ts': 12,
+  'src/engine/acts.ts': 2,
+  'src/engine/ask.ts': 1,
+  'src/engine/driver.ts': 2,
+  'src/engine/request.ts': 1,
+  'src/kit/error.ts': 1,
+  'src/kit/ids.ts': 1,
+  'src/kit/instant.ts': 4,
+  'src/ports/commands.ts': 1,
+  'src/ports/parameters.ts': 1,
+  'src/ports/queue.ts': 2,
+  'src/ports/store.ts': 3,
+  'src/sandbox/dispatch.ts': 1,
+  'src/sandbox/http.ts': 1,
+  'src/sandbox/model.ts': 1,
+  'src/sandbox/nodes/world.ts': 1,
+  'src/sandbox/observer.ts': 1,
+  'src/sandbox/sandbox.ts': 1,
+  'src/sandbox/services/documents.ts': 1,
+  'src/sandbox/services/ec2-input.ts': 2,
+  'src/sandbox/services/parameters-filters.ts': 1,
+  'src/sandbox/services/parameters-rules.ts': 1,
+  'src/sandbox/services/parameters-shelf.ts': 1,
+  'src/sandbox/services/sqs-errors.ts': 4,
+  'src/sandbox/services/sqs-message.ts': 3,
+  'src/sandbox/services/sqs-receive.ts': 3,
+  'src/sandbox/services/sqs.ts': 2,
+  'src/sandbox/services/sts.ts': 1,
+  'src/sandbox/wire/xml.ts': 1,
+}
 
 /** What is too much, or no longer true, in a list of silent exports. */
 export function ratchetBreaches(path: string, silent: readonly Breach[], allowed = SILENT[path]): readonly Breach[] {

@@ -1,4 +1,10 @@
-import { CreateDocumentCommand, DescribeDocumentCommand, GetDocumentCommand, UpdateDocumentCommand, UpdateDocumentDefaultVersionCommand } from '@aws-sdk/client-ssm'
+import {
+  CreateDocumentCommand,
+  DescribeDocumentCommand,
+  GetDocumentCommand,
+  UpdateDocumentCommand,
+  UpdateDocumentDefaultVersionCommand,
+} from '@aws-sdk/client-ssm'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import { sha256 } from '../../src/kit/digest.ts'
@@ -60,9 +66,14 @@ describe('a document', () => {
     const { DocumentDescription } = call('UpdateDocument', { Name: 'Patchwave-Apply', Content: text('two'), DocumentVersion: '$LATEST' })
     expect(DocumentDescription).toMatchObject({ DocumentVersion: '2', DefaultVersion: '1', LatestVersion: '2', Status: 'Updating' })
     expect(describe_({ Name: 'Patchwave-Apply' })).toMatchObject({ Description: 'one' })
-    expect(call('UpdateDocumentDefaultVersion', { Name: 'Patchwave-Apply', DocumentVersion: '2' })).toMatchObject({ Description: { DefaultVersion: '2' } })
+    expect(call('UpdateDocumentDefaultVersion', { Name: 'Patchwave-Apply', DocumentVersion: '2' })).toMatchObject({
+      Description: { DefaultVersion: '2' },
+    })
     expect(describe_({ Name: 'Patchwave-Apply' })).toMatchObject({ Description: 'two', Hash: sha256(text('two')) })
-    expect(call('GetDocument', { Name: 'Patchwave-Apply', DocumentVersion: '1' })).toMatchObject({ Content: text('one'), DocumentVersion: '1' })
+    expect(call('GetDocument', { Name: 'Patchwave-Apply', DocumentVersion: '1' })).toMatchObject({
+      Content: text('one'),
+      DocumentVersion: '1',
+    })
     expect(call('ListDocumentVersions', { Name: 'Patchwave-Apply' })['DocumentVersions']).toMatchObject([
       { DocumentVersion: '2', IsDefaultVersion: true },
       { DocumentVersion: '1', IsDefaultVersion: false },
@@ -126,11 +137,16 @@ describe('a document', () => {
 it('does over the SDK what an adapter needs', async () => {
   const { ssm } = front().clients()
   const Name = 'Patchwave-Scan'
-  const { DocumentDescription } = await ssm.send(new CreateDocumentCommand({ Name, Content: text('one'), DocumentType: 'Command', DocumentFormat: 'JSON' }))
+  const { DocumentDescription } = await ssm.send(
+    new CreateDocumentCommand({ Name, Content: text('one'), DocumentType: 'Command', DocumentFormat: 'JSON' }),
+  )
   expect(DocumentDescription?.Hash).toBe(sha256(text('one')))
   await ssm.send(new UpdateDocumentCommand({ Name, Content: text('two'), DocumentVersion: '$LATEST', DocumentFormat: 'JSON' }))
   await ssm.send(new UpdateDocumentDefaultVersionCommand({ Name, DocumentVersion: '2' }))
-  expect((await ssm.send(new DescribeDocumentCommand({ Name }))).Document).toMatchObject({ Hash: sha256(text('two')), CreatedDate: new Date(START) })
+  expect((await ssm.send(new DescribeDocumentCommand({ Name }))).Document).toMatchObject({
+    Hash: sha256(text('two')),
+    CreatedDate: new Date(START),
+  })
   expect((await ssm.send(new GetDocumentCommand({ Name, DocumentVersion: '1' }))).Content).toBe(text('one'))
   const same = new UpdateDocumentCommand({ Name, Content: text('two'), DocumentVersion: '$LATEST' })
   expect(await nameOf(ssm.send(same))).toBe('DuplicateDocumentContent')

@@ -37,7 +37,11 @@ export type Clients = Readonly<{ ssm: SSMClient; sqs: SQSClient; ec2: EC2Client;
 /** SDK clients of one cell that never retry, over whatever transport. */
 export function clientsOf(
   transport: Readonly<{ requestHandler?: ReturnType<typeof sandboxHandler>; endpoint?: string }>,
-  { account = STAGING, region = 'us-east-1', credentials = operatorOf(account) }: Readonly<{ account?: string; region?: string; credentials?: Credentials }> = {},
+  {
+    account = STAGING,
+    region = 'us-east-1',
+    credentials = operatorOf(account),
+  }: Readonly<{ account?: string; region?: string; credentials?: Credentials }> = {},
 ): Clients {
   const config = { region, credentials, maxAttempts: 1, ...transport }
   return { ssm: new SSMClient(config), sqs: new SQSClient(config), ec2: new EC2Client(config), sts: new STSClient(config) }

@@ -132,7 +132,10 @@ describe('versions', () => {
     fill(3)
     call('LabelParameterVersion', { Name: '/p/v', ParameterVersion: 2, Labels: ['b', 'a'] })
     const first = call('GetParameterHistory', { Name: '/p/v', MaxResults: 2 })
-    expect(first['Parameters']).toMatchObject([{ Version: 1, Labels: [] }, { Version: 2, Labels: ['a', 'b'], LastModifiedUser: caller.arn }])
+    expect(first['Parameters']).toMatchObject([
+      { Version: 1, Labels: [] },
+      { Version: 2, Labels: ['a', 'b'], LastModifiedUser: caller.arn },
+    ])
     const second = call('GetParameterHistory', { Name: '/p/v', MaxResults: 2, NextToken: first['NextToken'] })
     expect(second).toMatchObject({ Parameters: [{ Version: 3, Value: '3' }], NextToken: undefined })
     expect(codeOf(() => call('GetParameterHistory', { Name: '/p/v', NextToken: 'x' }))).toBe('InvalidNextToken')
@@ -141,7 +144,8 @@ describe('versions', () => {
 })
 
 describe('labels', () => {
-  const labels = (version: number): unknown => (call('GetParameterHistory', { Name: '/p/l' })['Parameters'] as Output[])[version - 1]?.['Labels']
+  const labels = (version: number): unknown =>
+    (call('GetParameterHistory', { Name: '/p/l' })['Parameters'] as Output[])[version - 1]?.['Labels']
 
   beforeEach(() => {
     put('/p/l', '1')
@@ -168,8 +172,13 @@ describe('labels', () => {
 
   it('are taken off', () => {
     call('LabelParameterVersion', { Name: '/p/l', Labels: ['a'] })
-    expect(call('UnlabelParameterVersion', { Name: '/p/l', ParameterVersion: 2, Labels: ['a', 'b'] })).toEqual({ RemovedLabels: ['a'], InvalidLabels: ['b'] })
-    expect(codeOf(() => call('LabelParameterVersion', { Name: '/p/l', ParameterVersion: 9, Labels: ['a'] }))).toBe('ParameterVersionNotFound')
+    expect(call('UnlabelParameterVersion', { Name: '/p/l', ParameterVersion: 2, Labels: ['a', 'b'] })).toEqual({
+      RemovedLabels: ['a'],
+      InvalidLabels: ['b'],
+    })
+    expect(codeOf(() => call('LabelParameterVersion', { Name: '/p/l', ParameterVersion: 9, Labels: ['a'] }))).toBe(
+      'ParameterVersionNotFound',
+    )
   })
 })
 
@@ -204,8 +213,12 @@ describe('a listing', () => {
     put('/p/b', '1')
     call('LabelParameterVersion', { Name: '/p/a', ParameterVersion: 1, Labels: ['approved'] })
     const filter = [{ Key: 'Label', Values: ['approved'] }]
-    expect(call('GetParametersByPath', { Path: '/p', ParameterFilters: filter })['Parameters']).toMatchObject([{ Name: '/p/a', Version: 1 }])
-    expect(codeOf(() => call('GetParametersByPath', { Path: '/p', ParameterFilters: [{ Key: 'Tier', Values: ['Standard'] }] }))).toBe('InvalidFilterKey')
+    expect(call('GetParametersByPath', { Path: '/p', ParameterFilters: filter })['Parameters']).toMatchObject([
+      { Name: '/p/a', Version: 1 },
+    ])
+    expect(codeOf(() => call('GetParametersByPath', { Path: '/p', ParameterFilters: [{ Key: 'Tier', Values: ['Standard'] }] }))).toBe(
+      'InvalidFilterKey',
+    )
   })
 
   it('describes without values', () => {
@@ -233,7 +246,10 @@ describe('over the SDK', () => {
     }
     expect(found).toEqual(['/p/0', '/p/1', '/p/2'])
     expect((await ssm.send(new GetParameterHistoryCommand({ Name: '/p/0' }))).Parameters?.[0]?.Labels).toEqual(['approved'])
-    expect(await ssm.send(new DeleteParametersCommand({ Names: ['/p/0', '/p/9'] }))).toMatchObject({ DeletedParameters: ['/p/0'], InvalidParameters: ['/p/9'] })
+    expect(await ssm.send(new DeleteParametersCommand({ Names: ['/p/0', '/p/9'] }))).toMatchObject({
+      DeletedParameters: ['/p/0'],
+      InvalidParameters: ['/p/9'],
+    })
     expect(await nameOf(ssm.send(new GetParameterCommand({ Name: '/p/0' })))).toBe('ParameterNotFound')
   })
 })

@@ -30,7 +30,11 @@ let embedded: Sqs
 
 beforeEach(() => {
   clock = new VirtualClock(START)
-  embedded = sqs({ clock, ids: idsFrom(1, 'test'), urlOf: (cell, name) => `https://sqs.${cell.region}.amazonaws.com/${cell.account}/${name}` })
+  embedded = sqs({
+    clock,
+    ids: idsFrom(1, 'test'),
+    urlOf: (cell, name) => `https://sqs.${cell.region}.amazonaws.com/${cell.account}/${name}`,
+  })
 })
 
 const call = async (operation: string, input: Output, who = caller, signal?: AbortSignal): Promise<Output> => {
@@ -38,8 +42,10 @@ const call = async (operation: string, input: Output, who = caller, signal?: Abo
   if (!work) throw new Error(`no ${operation}`)
   return await work(input, who, signal)
 }
-const create = (QueueName: string, Attributes: Record<string, string> = {}): Promise<Output> => call('CreateQueue', { QueueName, Attributes })
-const send = (queue: string, MessageBody: string, more: Output = {}): Promise<Output> => call('SendMessage', { QueueUrl: urlOf(queue), MessageBody, ...more })
+const create = (QueueName: string, Attributes: Record<string, string> = {}): Promise<Output> =>
+  call('CreateQueue', { QueueName, Attributes })
+const send = (queue: string, MessageBody: string, more: Output = {}): Promise<Output> =>
+  call('SendMessage', { QueueUrl: urlOf(queue), MessageBody, ...more })
 const receive = async (queue: string, more: Output = {}): Promise<readonly Message[]> => {
   const output = await call('ReceiveMessage', { QueueUrl: urlOf(queue), MaxNumberOfMessages: 10, AttributeNames: ['All'], ...more })
   return (output['Messages'] ?? []) as Message[]
@@ -49,7 +55,9 @@ const remove = (queue: string, ReceiptHandle: string): Promise<Output> => call('
 const counts = async (queue: string): Promise<number[]> => {
   const { Attributes } = await call('GetQueueAttributes', { QueueUrl: urlOf(queue), AttributeNames: ['All'] })
   const all = Attributes as Record<string, string>
-  return ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'].map((name) => Number(all[name]))
+  return ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'].map((name) =>
+    Number(all[name]),
+  )
 }
 const later = (seconds: number): Promise<void> => clock.run(() => clock.sleep(plus(clock.now(), seconds * SECOND)))
 const handleOf = (message: Message | undefined): string => message?.ReceiptHandle ?? 'none'
@@ -95,7 +103,9 @@ describe('queues', () => {
     expect(await call('ListQueues', {})).toEqual({ QueueUrls: ['a', 'b1', 'b2'].map(urlOf) })
     expect(await call('ListQueues', { QueueNamePrefix: 'x' })).toEqual({})
     const first = await call('ListQueues', { QueueNamePrefix: 'b', MaxResults: 1 })
-    expect(await call('ListQueues', { QueueNamePrefix: 'b', MaxResults: 1, NextToken: first['NextToken'] })).toEqual({ QueueUrls: [urlOf('b2')] })
+    expect(await call('ListQueues', { QueueNamePrefix: 'b', MaxResults: 1, NextToken: first['NextToken'] })).toEqual({
+      QueueUrls: [urlOf('b2')],
+    })
     expect(await call('ListQueues', {}, foreign)).toEqual({})
   })
 
@@ -140,7 +150,9 @@ describe('queues', () => {
       CreatedTimestamp: String(START / 1_000),
     })
     expect(await codeOf(call('GetQueueAttributes', { QueueUrl: urlOf('f.fifo'), AttributeNames: ['Colour'] }))).toBe('InvalidAttributeName')
-    expect(await codeOf(call('SetQueueAttributes', { QueueUrl: urlOf('f.fifo'), Attributes: { FifoQueue: 'false' } }))).toBe('InvalidAttributeValue')
+    expect(await codeOf(call('SetQueueAttributes', { QueueUrl: urlOf('f.fifo'), Attributes: { FifoQueue: 'false' } }))).toBe(
+      'InvalidAttributeValue',
+    )
   })
 })
 
@@ -219,7 +231,10 @@ describe('a standard queue', () => {
     }
     expect(await bodies('work')).toEqual([])
     const [dead] = await receive('dead')
-    expect(dead?.Attributes).toMatchObject({ DeadLetterQueueSourceArn: `arn:aws:sqs:us-east-1:${STAGING}:work`, SentTimestamp: String(START) })
+    expect(dead?.Attributes).toMatchObject({
+      DeadLetterQueueSourceArn: `arn:aws:sqs:us-east-1:${STAGING}:work`,
+      SentTimestamp: String(START),
+    })
   })
 
   it('refuses a dead-letter queue of another kind or that forbids it', async () => {
@@ -227,7 +242,9 @@ describe('a standard queue', () => {
     await create('closed', { RedriveAllowPolicy: '{"redrivePermission":"denyAll"}' })
     for (const target of ['f.fifo', 'closed']) {
       const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:us-east-1:${STAGING}:${target}`, maxReceiveCount: 2 })
-      expect(await codeOf(call('SetQueueAttributes', { QueueUrl: urlOf('q'), Attributes: { RedrivePolicy } }))).toBe('InvalidParameterValueException')
+      expect(await codeOf(call('SetQueueAttributes', { QueueUrl: urlOf('q'), Attributes: { RedrivePolicy } }))).toBe(
+        'InvalidParameterValueException',
+      )
     }
   })
 
@@ -414,7 +431,11 @@ describe('a FIFO queue', () => {
   })
 
   it('gives each group out in its order, whatever is received, deleted and lost on the way', async () => {
-    const step = fc.record({ group: fc.constantFrom('a', 'b', 'c'), act: fc.constantFrom('send', 'send', 'receive', 'forget'), count: fc.integer({ min: 1, max: 4 }) })
+    const step = fc.record({
+      group: fc.constantFrom('a', 'b', 'c'),
+      act: fc.constantFrom('send', 'send', 'receive', 'forget'),
+      count: fc.integer({ min: 1, max: 4 }),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         clock = new VirtualClock(START)
@@ -479,10 +500,25 @@ describe('over the SDK', () => {
   it('passes its checksums, and takes batches, receives and deletes', async () => {
     const { sqs: client } = front().clients()
     const { QueueUrl } = await client.send(new CreateQueueCommand({ QueueName: 'f.fifo', Attributes: { FifoQueue: 'true' } }))
-    const Entries = ['ä', '<&>', '\t€'].map((MessageBody, n) => ({ Id: String(n), MessageBody, MessageGroupId: 'g', MessageDeduplicationId: String(n) }))
+    const Entries = ['ä', '<&>', '\t€'].map((MessageBody, n) => ({
+      Id: String(n),
+      MessageBody,
+      MessageGroupId: 'g',
+      MessageDeduplicationId: String(n),
+    }))
     expect((await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))).Successful).toHaveLength(3)
-    await client.send(new SendMessageCommand({ QueueUrl, MessageBody: 'b', MessageGroupId: 'h', MessageDeduplicationId: 'h', MessageAttributes: { raw: { DataType: 'Binary', BinaryValue: Buffer.from([0, 255]) } } }))
-    const { Messages = [] } = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }))
+    await client.send(
+      new SendMessageCommand({
+        QueueUrl,
+        MessageBody: 'b',
+        MessageGroupId: 'h',
+        MessageDeduplicationId: 'h',
+        MessageAttributes: { raw: { DataType: 'Binary', BinaryValue: Buffer.from([0, 255]) } },
+      }),
+    )
+    const { Messages = [] } = await client.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }),
+    )
     expect(Messages.map(({ Body }) => Body)).toEqual(['ä', '<&>', '\t€', 'b'])
     expect(Messages[3]?.MessageAttributes?.['raw']?.BinaryValue).toEqual(new Uint8Array([0, 255]))
     await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: Messages[3]?.ReceiptHandle, VisibilityTimeout: 0 }))
@@ -492,6 +528,6 @@ describe('over the SDK', () => {
     expect(Attributes).toEqual({ ApproximateNumberOfMessages: '1' })
     const bad = new SendMessageCommand({ QueueUrl: `${QueueUrl ?? ''}x`, MessageBody: 'x' })
     await expect(client.send(bad)).rejects.toMatchObject({ name: 'QueueDoesNotExist', Code: 'AWS.SimpleQueueService.NonExistentQueue' })
-    expect(await nameOf(client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 11 })))).toBe('InvalidParameterValueException')
+    expect(await nameOf(client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 11 })))).toBe('InvalidParameterValue')
   })
 })

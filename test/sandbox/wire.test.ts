@@ -17,7 +17,12 @@ const scope = (service: string, key = userKey(STAGING, 'operator')): string =>
 const ssm = (operation: string, body: string, headers: Record<string, string | undefined> = {}): WireRequest => ({
   method: 'POST',
   path: '/',
-  headers: { 'x-amz-target': `AmazonSSM.${operation}`, 'content-type': 'application/x-amz-json-1.1', authorization: scope('ssm'), ...headers },
+  headers: {
+    'x-amz-target': `AmazonSSM.${operation}`,
+    'content-type': 'application/x-amz-json-1.1',
+    authorization: scope('ssm'),
+    ...headers,
+  },
   body,
 })
 const sqs = (operation: string, body: string): WireRequest => ({
@@ -69,9 +74,41 @@ describe('the front door', () => {
   })
 
   it('survives whatever is sent to whatever operation', async () => {
-    const operations = ['GetParameter', 'PutParameter', 'CreateDocument', 'LabelParameterVersion', 'GetParametersByPath', 'SendCommand', 'ListCommands']
-    const queueOperations = ['CreateQueue', 'SendMessage', 'SendMessageBatch', 'ReceiveMessage', 'DeleteMessageBatch', 'SetQueueAttributes', 'ListQueues']
-    const names = ['Name', 'Value', 'Type', 'Names', 'Path', 'Labels', 'QueueUrl', 'QueueName', 'Attributes', 'Entries', 'MessageBody', 'InstanceIds', 'Filters', 'NextToken', '__proto__']
+    const operations = [
+      'GetParameter',
+      'PutParameter',
+      'CreateDocument',
+      'LabelParameterVersion',
+      'GetParametersByPath',
+      'SendCommand',
+      'ListCommands',
+    ]
+    const queueOperations = [
+      'CreateQueue',
+      'SendMessage',
+      'SendMessageBatch',
+      'ReceiveMessage',
+      'DeleteMessageBatch',
+      'SetQueueAttributes',
+      'ListQueues',
+    ]
+    const names = [
+      'Name',
+      'Value',
+      'Type',
+      'Names',
+      'Path',
+      'Labels',
+      'QueueUrl',
+      'QueueName',
+      'Attributes',
+      'Entries',
+      'MessageBody',
+      'InstanceIds',
+      'Filters',
+      'NextToken',
+      '__proto__',
+    ]
     const input = fc.dictionary(fc.constantFrom(...names), fc.jsonValue())
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...operations), fc.constantFrom(...queueOperations), input, async (one, other, value) => {
@@ -86,7 +123,18 @@ describe('the front door', () => {
   })
 
   it('survives whatever form is sent to EC2', async () => {
-    const names = ['InstanceId', 'InstanceId.1', 'Filter.1.Name', 'Filter.1.Value.1', 'Filter', 'Filter.1', 'MaxResults', 'NextToken', 'Owner.1.x', '__proto__.1']
+    const names = [
+      'InstanceId',
+      'InstanceId.1',
+      'Filter.1.Name',
+      'Filter.1.Value.1',
+      'Filter',
+      'Filter.1',
+      'MaxResults',
+      'NextToken',
+      'Owner.1.x',
+      '__proto__.1',
+    ]
     const pairs = fc.array(fc.tuple(fc.constantFrom(...names), fc.string()))
     const action = fc.constantFrom('DescribeInstances', 'DescribeInstanceStatus', 'DescribeImages')
     await fc.assert(
@@ -124,7 +172,13 @@ describe('an input', () => {
   })
 
   it('keeps what fits and drops what is unknown', () => {
-    expect(read({ Name: 'a', Other: 1, Items: [{ Key: 'k' }] })).toEqual({ Name: 'a', Kind: undefined, Count: undefined, On: undefined, Items: [{ Key: 'k' }] })
+    expect(read({ Name: 'a', Other: 1, Items: [{ Key: 'k' }] })).toEqual({
+      Name: 'a',
+      Kind: undefined,
+      Count: undefined,
+      On: undefined,
+      Items: [{ Key: 'k' }],
+    })
   })
 })
 
@@ -143,7 +197,13 @@ describe('a form', () => {
 
 describe('XML', () => {
   it('carries text unchanged that XML can carry', () => {
-    const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false, trimValues: false, processEntities: true, htmlEntities: true })
+    const parser = new XMLParser({
+      ignoreAttributes: true,
+      parseTagValue: false,
+      trimValues: false,
+      processEntities: true,
+      htmlEntities: true,
+    })
     const carried = fc.string({ unit: 'binary' }).filter((value) => /^[\t\n\x20-\ud7ff\ue000-\ufffd]*$/u.test(value))
     fc.assert(
       fc.property(carried, (value) => {

@@ -9,8 +9,11 @@ import { appendOne, createRun, pages, unknownRun } from './journal.ts'
 
 /** Opens the store in a file (made when absent) or in memory (`:memory:`). @throws `store.unusable`, `store.full`, `store.busy` */
 export async function openSqliteStore(path: string, options: Readonly<{ busyMs?: number }> = {}): Promise<Store> {
-  return Promise.resolve(new SqliteStore(openDatabase(path, options.busyMs)))
+  return Promise.resolve(storeOn(openDatabase(path, options.busyMs)))
 }
+
+/** The store in a database that is open already; `close` closes it. */
+export const storeOn = (database: Database): Store => new SqliteStore(database)
 
 type Waiting = Readonly<{ append: Append; done: (result: Appended) => void; failed: (error: unknown) => void }>
 type Answer = Readonly<{ appended: Appended } | { error: unknown }>

@@ -22,7 +22,7 @@ export const plan: CommandSpec = {
       const file = textOf(call, 'out')
       if (file !== undefined) await app.writeFile(file, planText(made))
       if (common.json) app.io.out(JSON.stringify(planShape(made)))
-      else for (const line of planPage(made, painter(app.io.colour))) app.io.out(line)
+      else for (const line of planPage(made, painter(app.io.outColour ?? false))) app.io.out(line)
       if (file !== undefined) app.io.err(`written to ${file}; run it with \`patchwave run ${file}\``)
       return EXIT.done
     })

@@ -1,6 +1,9 @@
+import { known } from '../../kit/assert.ts'
 import { conduct } from '../../engine/conduct.ts'
+import { openRun } from '../../engine/open.ts'
 import { planRollback } from '../../engine/planning.ts'
 import { requestRun } from '../../engine/request.ts'
+import type { World } from '../../engine/world.ts'
 import type { RunRow } from '../../ports/store.ts'
 import type { Session } from '../app.ts'
 import { argOf, REASON, textOf, using, type Call, type CommandSpec } from '../call.ts'
@@ -30,12 +33,21 @@ export const rollback: CommandSpec = {
   },
 }
 
+/** A run of its own that undoes an ended one; one that was begun and left is gone on with. */
 async function undo({ app, common }: Call, session: Session, row: RunRow, reason: string): Promise<number> {
   const { world } = session
   const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), virtual: false })
-  const plan = await planRollback(world, row.run)
-  const run = await requestRun(world, { plan, actor: await session.actor(), reason, now: true, trial: null })
-  follower.begins(run, plan, false)
+  const begun = await begunUndoing(world, row)
+  const plan = begun === null ? await planRollback(world, row.run) : null
+  const run = begun ?? (await requestRun(world, { plan: known(plan, 'the plan'), actor: await session.actor(), reason, now: true, trial: null }))
+  follower.begins(run, plan, begun !== null)
   const ended = await conduct(world, run, { listen: follower.listen, signal: app.io.signal }).finally(follower.close)
-  return conclude(world, { ended: ended ? [ended] : [], left: ended ? null : run }, `patchwave rollback ${row.run}`, app.io, common.json)
+  return conclude(world, { ended: ended ? [ended] : [], left: ended ? null : run }, `patchwave rollback ${row.run} --reason …`, app.io, common.json)
+}
+
+async function begunUndoing(world: World, { run, runbook }: RunRow): Promise<string | null> {
+  for (const row of await world.store.runs({ unfinished: true, runbook })) {
+    if ((await openRun(world.store, row.run)).state.undoes === run) return row.run
+  }
+  return null
 }

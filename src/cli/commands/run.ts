@@ -51,7 +51,7 @@ async function requestOf(call: Call, target: Target, session: Session): Promise<
 async function follow(call: Call, world: World, request: ActsRequest): Promise<Went> {
   const { app, common } = call
   const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), virtual: false })
-  const paint = painter(app.io.colour)
+  const paint = painter(app.io.outColour ?? false)
   const leave = flagOf(call, 'wait') ? {} : { leaveWhen: (state: Parameters<typeof mayLeave>[0], wakeAt: Parameters<typeof mayLeave>[1]) => mayLeave(state, wakeAt, world.clock.now()) }
   try {
     return await runActs(world, request, {

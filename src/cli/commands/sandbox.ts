@@ -9,7 +9,7 @@ export const sandbox: CommandSpec = {
   path: 'sandbox',
   summary: 'serve an embedded AWS over a simulated fleet; prints the environment to export',
   options: [
-    { flags: '--fleet <file>', means: 'the nodes (default: an empty AWS)' },
+    { flags: '--fleet <file>', means: 'the nodes (default: the shipped demo fleet)' },
     { flags: '--port <n>', means: 'where to listen (default: any free port)' },
     { flags: '--speed <n>', means: 'how much faster than the wall’s its time runs (default: 1)' },
     { flags: '--faults <file>', means: 'what goes wrong, and how often' },
@@ -30,23 +30,31 @@ async function serve(call: Call): Promise<number> {
   try {
     if (common.json) app.io.out(JSON.stringify(served.ready))
     else for (const line of readyLines(served.ready)) app.io.out(line)
-    await Promise.race([aborted(app.io.signal), served.closed])
+    await aborted(app.io.signal)
   } finally {
     await served.close()
   }
   return EXIT.done
 }
 
-/** What a person pastes into another terminal. */
-export function readyLines({ endpoint, env, fleet }: Readonly<Record<string, unknown>>): string[] {
-  const counts = Object.entries(objectOf(fleet)).map(([what, count]) => `${String(count)} ${what}`)
+/** What a person pastes into another terminal, and whose keys there are besides. */
+export function readyLines({ endpoint, env, fleet, identities }: Readonly<Record<string, unknown>>): string[] {
+  const counts = Object.entries(objectOf(fleet)).flatMap(([what, count]) => (typeof count === 'number' ? [`${String(count)} ${what}`] : []))
   return [
     `# sandbox at ${String(endpoint)}${counts.length > 0 ? `: ${counts.join(', ')}` : ''}; in another terminal:`,
     ...Object.entries(objectOf(env)).map(([name, value]) => `export ${name}=${quoted(String(value))}`),
+    ...(Array.isArray(identities) ? identities : []).flatMap((one) => identityLine(objectOf(one))),
   ]
 }
 
-const objectOf = (value: unknown): object => (typeof value === 'object' && value !== null ? value : {})
+function identityLine({ name, arn, env }: Fields): string[] {
+  const key = objectOf(env)['AWS_ACCESS_KEY_ID']
+  return typeof key === 'string' ? [`# ${String(name)} (${String(arn)}): AWS_ACCESS_KEY_ID=${quoted(key)}`] : []
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const objectOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? { ...value } : {})
 
 const quoted = (value: string): string => (/^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`)
 

@@ -13,6 +13,8 @@ import { statusShape } from '../shapes.ts'
 
 /** How often `--watch` reads the journal. Status events are slower than this. */
 const WATCH_MS: Ms = 2_000
+/** What is not redrawn may wrap: nothing of it is cut. */
+const COLUMNS = 1_000
 
 /** One run, or all that have not ended. Reads the store only. */
 export const status: CommandSpec = {
@@ -68,8 +70,10 @@ function shapeOf({ args }: Call, views: readonly RunView[]): string {
   return JSON.stringify(args[0] !== undefined && one ? statusShape(one, true) : { runs: views.map((view) => statusShape(view, false)) })
 }
 
-function linesOf({ app, args }: Call, views: readonly RunView[], session: StoreSession): string[] {
-  const screen = { now: session.now(), virtual: false, columns: app.io.columns, paint: painter(app.io.colour) }
+function linesOf(call: Call, views: readonly RunView[], session: StoreSession): string[] {
+  const { app, args } = call
+  const live = flagOf(call, 'watch') && app.io.live
+  const screen = { now: session.now(), virtual: false, columns: live ? app.io.columns : COLUMNS, paint: painter(live ? app.io.colour : (app.io.outColour ?? false)) }
   const [one, ...others] = views
   if (one === undefined) return ['no run is unfinished; `patchwave status --all` shows the others']
   if (args[0] !== undefined || others.length === 0) return runLines(one, screen)

@@ -1,4 +1,4 @@
-import { clock } from '../render/text.ts'
+import { isoSeconds } from '../../kit/instant.ts'
 import type { Io } from '../app.ts'
 import { notable } from '../render/notable.ts'
 import type { Follower, Scene } from './scene.ts'
@@ -12,7 +12,7 @@ export function lineFollower(io: Io, scene: Scene): Follower {
     },
     listen: (state, fact) => {
       const line = notable(state, fact)
-      if (line !== undefined) io.err(`${clock(fact.at)}  ${line}`)
+      if (line !== undefined) io.err(`${isoSeconds(fact.at)}  ${line}`)
     },
     close: () => Promise.resolve(),
   }

@@ -1,7 +1,7 @@
 import { isoSeconds } from '../../kit/instant.ts'
 import type { Fact, Subject } from '../../core/run/event.ts'
 import type { RunState } from '../../core/run/state.ts'
-import { counted, plain, tallied } from './text.ts'
+import { counted, cut, plain, tallied } from './text.ts'
 
 /** What a fact means to somebody who watches, in a line; `undefined` for the many that only matter to the record. Pure. */
 export function notable(state: RunState, { event, actor }: Fact): string | undefined {
@@ -58,7 +58,7 @@ function inWaves(state: RunState, event: Fact['event'], wave: (index: number) =>
     case 'WaveDrained':
       return `wave ${wave(event.wave)} drained; its gate is measured`
     case 'CheckMeasured':
-      return `${event.purpose === 'gate' ? `gate ${wave(event.wave)}` : event.purpose}: ${event.check} ${event.verdict}${event.evidence === '' ? '' : ` (${plain(event.evidence).slice(0, 160)})`}`
+      return measured(state, event, wave(event.wave))
     case 'GateHeld':
       return `gate ${wave(event.wave)} holds: ${event.why.map(plain).join(', ')}`
     case 'GateExpired':
@@ -79,6 +79,17 @@ function inWaves(state: RunState, event: Fact['event'], wave: (index: number) =>
       return undefined
   }
 }
+
+/** A gate is measured every few minutes: the first round, the last one and whatever does not pass are news. */
+function measured(state: RunState, event: Extract<Fact['event'], { type: 'CheckMeasured' }>, wave: string): string | undefined {
+  const gate = event.purpose === 'gate'
+  const last = (gate ? state.waves[event.wave]?.measure : state.measure)?.last ?? false
+  if (event.verdict === 'pass' && event.round > 1 && !last) return undefined
+  return `${gate ? `gate ${wave}` : event.purpose}: ${event.check} ${event.verdict}${event.evidence === '' ? '' : ` (${cut(plain(event.evidence), EVIDENCE)})`}`
+}
+
+/** Characters of a measurement's evidence; the whole of it is on record. */
+const EVIDENCE = 160
 
 const because = (reason: string): string => (reason === '' ? '' : `: ${plain(reason)}`)
 

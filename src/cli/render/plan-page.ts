@@ -1,11 +1,13 @@
 import { DAY, iso, type Ms } from '../../kit/instant.ts'
-import type { PinnedList, Plan, PlannedWave } from '../../core/plan/plan.ts'
+import type { Patch, PinnedList, Plan, PlannedWave } from '../../core/plan/plan.ts'
 import { touchedIn } from '../shapes.ts'
 import type { Paint } from './paint.ts'
 import { counted, plain, span, table, tallied, when } from './text.ts'
 
 /** Patches of a list that are named before the rest is only counted. */
 const PATCHES_SHOWN = 8
+/** CVEs of a patch that are named; a kernel may fix hundreds. */
+const CVES_SHOWN = 2
 
 /** What a person reads before approving: the headline first, then what happens where, how bad it may get, and what cannot be undone. */
 export function planPage(plan: Plan, paint: Paint): string[] {
@@ -17,7 +19,7 @@ export function planPage(plan: Plan, paint: Paint): string[] {
     ...section('waves', content.waves.flatMap((wave) => waveLines(plan, wave, paint))),
     ...section('budgets', worstLines(plan)),
     ...section('limits', limitLines(plan)),
-    ...section('patches', content.lists.flatMap((list) => listLines(list, paint))),
+    ...section('patches', listLines(content.lists, paint)),
     ...section('trial', trialLines(plan)),
     ...section('windows', plan.windows.map((one) => `opens ${when(one.opens)}, nothing starts after ${when(one.cutoff)}, closes ${when(one.closes)}`)),
     ...section('cannot be undone', plan.irreversible.map(plain)),
@@ -72,12 +74,24 @@ function limitLines({ content }: Plan): string[] {
   return table(rows)
 }
 
-function listLines(list: PinnedList, paint: Paint): string[] {
-  const { baseline, patches } = list
-  const tested = baseline === null ? paint.bad('UNTESTED') : `baseline ${plain(baseline.path)}:${String(baseline.version)} of ${when(baseline.storedAt)}`
-  const names = patches.slice(0, PATCHES_SHOWN).map((one) => `  ${plain(`${one.name} ${one.version} (${one.severity || one.classification || 'unclassified'}${one.cves.length > 0 ? `, ${one.cves.slice(0, 2).join(', ')}${one.cves.length > 2 ? ', …' : ''}` : ''})`)}`)
-  const more = patches.length - names.length
-  return [`${list.account} ${plain(list.image)}: ${counted(patches.length, 'patch').replace('patchs', 'patches')}, ${tested}`, ...names, ...(more > 0 ? [`  and ${String(more)} more`] : [])]
+/** Accounts whose nodes get the same list see it once, each with its own baseline. */
+function listLines(lists: readonly PinnedList[], paint: Paint): string[] {
+  return [...Map.groupBy(lists, (list) => list.digest).values()].flatMap((same) => {
+    const patches = same[0]?.patches ?? []
+    const names = patches.slice(0, PATCHES_SHOWN).map((one) => `    ${patchText(one)}`)
+    const more = patches.length - names.length
+    const images = [...new Set(same.map((list) => plain(list.image)))].join(', ')
+    return [`${images}: ${counted(patches.length, 'patch', 'patches')}`, ...same.map((list) => `  ${list.account}  ${testedText(list, paint)}`), ...names, ...(more > 0 ? [`    and ${String(more)} more`] : [])]
+  })
+}
+
+function testedText({ baseline }: PinnedList, paint: Paint): string {
+  return baseline === null ? paint.bad('UNTESTED: no baseline stands behind it') : `baseline ${plain(baseline.path)}:${String(baseline.version)} of ${when(baseline.storedAt)}`
+}
+
+function patchText({ name, version, severity, classification, cves }: Patch): string {
+  const named = [...cves.slice(0, CVES_SHOWN), ...(cves.length > CVES_SHOWN ? [`${String(cves.length - CVES_SHOWN)} more`] : [])]
+  return plain(`${name} ${version} (${[severity || classification || 'unclassified', ...named].join(', ')})`)
 }
 
 function trialLines({ content }: Plan): string[] {

@@ -24,8 +24,8 @@ export function table(rows: readonly (readonly string[])[], right: ReadonlySet<n
 /** At most `width` characters, the cut marked. */
 export const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`)
 
-/** `3 nodes`, `1 node`. */
-export const counted = (count: number, noun: string): string => `${String(count)} ${noun}${count === 1 ? '' : 's'}`
+/** `3 nodes`, `1 node`, `2 patches`. */
+export const counted = (count: number, noun: string, many = `${noun}s`): string => `${String(count)} ${count === 1 ? noun : many}`
 
 /** A span as people say it, in at most two units: `3d 4h`, `1h 30m`, `45s`. */
 export function span(ms: Ms): string {

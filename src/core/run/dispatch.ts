@@ -24,7 +24,7 @@ export const READ_FRESH_MS: Ms = 60 * SECOND
 export function nextDispatch(state: RunState, index: number, now: Instant): Decision {
   const stop = stopReason(state, index, now)
   if (stop !== null) return placesDue(state, stop) ?? drain(state, index)
-  if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain(state, index) : nothing)
+  if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain(state, index) : wake(startLimit(state)))
   const refused = refusedCells(state, index)
   if (refused) return refused
   const intent = nextIntent(state, state.plan.work, startLimit(state), now)
@@ -138,11 +138,12 @@ function choose(state: RunState, index: number, now: Instant): Decision {
 
 /** Fills free places in rounds. With nothing in flight and nothing that can be chosen, what waits is held for good. */
 export function fillPlaces(state: RunState, concurrency: number, tighter: ReadonlyMap<number, number>, work: Work, now: Instant): Decision {
-  const places = concurrency - state.inFlight
-  if (places <= 0 || state.waitingCount === 0) return nothing
+  const fresh = Math.max(0, concurrency - state.inFlight - state.suspects)
+  const again = state.suspects > state.retrying ? state.suspects - state.retrying : 0
+  if (fresh + again === 0 || state.waitingCount === 0) return nothing
   const due = plus(state.freedAt, ROUND_MS)
-  if (places < COMMAND_NODES_MAX && state.inFlight > 0 && now < due) return wake(due)
-  const rounds = chooseRounds(state, places, work === 'scan' ? null : tighter, (cell) => state.prepared.get(cell) === true, now)
+  if (fresh < COMMAND_NODES_MAX && state.inFlight > 0 && now < due) return wake(due)
+  const rounds = chooseRounds(state, { fresh, again }, work === 'scan' ? null : tighter, (cell) => state.prepared.get(cell) === true, now)
   if (rounds.length > 0)
     return events(...rounds.map((round, index): RunEvent => ({ type: 'BatchChosen', batch: state.batchCount + 1 + index, cell: round.cell, list: round.list, work, nodes: round.nodes })))
   return heldForGood(state)

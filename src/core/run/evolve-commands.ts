@@ -1,9 +1,9 @@
 import { assert, known } from '../../kit/assert.ts'
-import type { Instant } from '../../kit/instant.ts'
+import { MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Outcome, RunEvent } from './event.ts'
-import { setOut } from './limits.ts'
-import { at, codeOf, commandOf, STAGE, unwant, want, type Batch, type RunState } from './state.ts'
-import { enqueue, unpark } from './waiting.ts'
+import { end, giveUp, move, recount } from './standing.ts'
+import { at, codeOf, commandOf, provesNothingSent, STAGE, unwant, want, type Batch, type Command, type RunState } from './state.ts'
+import { enqueue } from './waiting.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
@@ -13,11 +13,9 @@ export function batchChosen(state: RunState, event: Of<'BatchChosen'>): void {
   state.batchCount = event.batch
   for (const position of event.nodes) {
     assert(at(state.nodes.stage, position) === STAGE.waiting, `node ${String(position)} does not wait`)
-    state.nodes.stage[position] = STAGE.chosen
-    if (event.work !== 'scan') setOut(state, position, true)
+    move(state, position, STAGE.chosen)
+    recount(state, position)
   }
-  state.waitingCount -= event.nodes.length
-  state.inFlight += event.nodes.length
   state.batches.set(event.batch, { batch: event.batch, cell: event.cell, list: event.list, work: event.work, nodes: event.nodes, readAt: null })
   want(state, { kind: 'read', key: `read:${String(event.batch)}`, batch: event.batch, cell: event.cell, work: event.work, nodes: event.nodes })
 }
@@ -28,12 +26,14 @@ export function batchRead(state: RunState, event: Of<'BatchRead'>, now: Instant)
   unwant(state, `read:${String(event.batch)}`)
   const leaving = new Set(event.skipped)
   const down = new Set(event.down)
+  for (const position of batch.nodes) state.nodes.down[position] = down.has(position) ? 1 : 0
   event.skipped.forEach((position, index) => {
     const reason = known(event.reasons[index], 'the reason')
-    end(state, position, batch.work === 'rollback' ? 'rollback-failed' : 'skipped', reason)
-    if (!down.has(position) && batch.work !== 'rollback') release(state, position)
+    if (batch.work === 'rollback') end(state, position, 'rollback-failed', reason)
+    else giveUp(state, position, reason)
+    recount(state, position)
   })
-  leave(state, leaving.size, now)
+  if (leaving.size > 0) state.freedAt = now
   const nodes = batch.nodes.filter((position) => !leaving.has(position))
   if (nodes.length === 0) state.batches.delete(event.batch)
   else state.batches.set(event.batch, { ...batch, nodes, readAt: now })
@@ -48,7 +48,7 @@ export function batchDropped(state: RunState, number: number, now: Instant): voi
     backToWaiting(state, position)
     enqueue(state, position)
   }
-  leave(state, batch.nodes.length, now)
+  state.freedAt = now
 }
 
 /** Another run's hand is on these nodes or their groups: they step back and are tried again at `until`. */
@@ -59,7 +59,7 @@ export function nodesBusy(state: RunState, event: Of<'NodesBusy'>, now: Instant)
     backToWaiting(state, position)
     state.waiting.busy.push({ node: position, until: event.until })
   }
-  leave(state, busy.size, now)
+  state.freedAt = now
   const nodes = batch.nodes.filter((position) => !busy.has(position))
   if (nodes.length === 0) state.batches.delete(event.batch)
   else state.batches.set(event.batch, { ...batch, nodes })
@@ -72,7 +72,7 @@ export function intended(state: RunState, event: Of<'CommandIntended'>, now: Ins
   state.tokenCount = event.n
   state.batches.delete(event.batch)
   for (const position of event.nodes) {
-    state.nodes.stage[position] = STAGE.flying
+    move(state, position, STAGE.flying)
     state.nodes.command[position] = event.n
     state.nodes.attempts[position] = at(state.nodes.attempts, position) + 1
     if (event.work !== 'scan') state.nodes.touched[position] = 1
@@ -91,6 +91,7 @@ export function intended(state: RunState, event: Of<'CommandIntended'>, now: Ins
     expiresAfter: event.notBefore,
     open: event.nodes.length,
     cancelled: false,
+    doubtful: false,
   })
   state.openCommands.add(event.n)
   want(state, { kind: 'send', key: `send:${String(event.n)}`, n: event.n })
@@ -102,7 +103,7 @@ export function sent(state: RunState, event: Of<'CommandSent'>): void {
   if (command.ids.includes(event.commandId)) return
   command.ids.push(event.commandId)
   if (event.expiresAfter > command.expiresAfter) command.expiresAfter = event.expiresAfter
-  if (command.phase === 'closed') return
+  if (command.phase === 'closed' || command.phase === 'refused') return
   command.phase = 'sent'
   unwant(state, `send:${String(event.n)}`)
   unwant(state, `find:${String(event.n)}`)
@@ -110,45 +111,65 @@ export function sent(state: RunState, event: Of<'CommandSent'>): void {
   if (state.aborting !== null && command.work === 'apply') cancelAsked(state, event.n)
 }
 
-/** Nothing was sent: the nodes are as before. Those that SSM named as invalid leave; the others wait again. */
+/**
+ * Nothing was sent: the nodes are as before. Those that SSM named as invalid leave; the others wait again. When an earlier copy may have been
+ * sent, the refusal of a later one proves nothing: it is looked up until it is found or its time has passed.
+ */
 export function refused(state: RunState, event: Of<'CommandRefused'>, now: Instant): void {
+  if (!provesNothingSent(state, event.n)) return unclear(state, event.n)
   const command = commandOf(state, event.n)
   command.phase = 'refused'
   state.openCommands.delete(event.n)
-  unwant(state, `send:${String(event.n)}`)
-  unwant(state, `find:${String(event.n)}`)
+  state.unsent.delete(event.n)
+  for (const kind of ['send', 'find']) unwant(state, `${kind}:${String(event.n)}`)
   const invalid = new Set(event.invalid)
   for (const position of command.nodes) {
-    if (command.work === 'apply') state.nodes.touched[position] = 0
+    const attempts = at(state.nodes.attempts, position) - 1
+    state.nodes.attempts[position] = attempts
+    if (attempts === 0) state.nodes.touched[position] = 0
     if (invalid.has(position)) {
-      end(state, position, command.work === 'rollback' ? 'rollback-failed' : 'skipped', 'refused-by-ssm')
-      if (command.work !== 'rollback') release(state, position)
+      if (command.work === 'rollback') end(state, position, 'rollback-failed', 'refused-by-ssm')
+      else giveUp(state, position, 'refused-by-ssm')
+      recount(state, position)
     } else {
       backToWaiting(state, position)
       enqueue(state, position)
     }
   }
-  leave(state, command.nodes.length, now)
+  state.freedAt = now
 }
 
 /** Whether it was sent cannot be known: it is looked up before the same token is sent again. */
 export function unclear(state: RunState, n: number): void {
-  commandOf(state, n).phase = 'unclear'
+  const command = commandOf(state, n)
+  command.phase = 'unclear'
+  command.doubtful = true
   unwant(state, `send:${String(n)}`)
   want(state, { kind: 'find', key: `find:${String(n)}`, n })
 }
 
-/** SSM does not know the token: the same token is sent again. */
-export function missed(state: RunState, n: number): void {
-  commandOf(state, n).phase = 'intended'
+/** How long after `startBefore` a look-up proves that nothing was sent: SSM's list of commands lags about a minute behind itself. */
+const PROOF_MS: Ms = MINUTE
+
+/**
+ * SSM does not know the token: the same token is sent again, unless nothing may start any more. Then it is looked up until its time has
+ * passed; what arrives later is refused by the node itself (`too-late`).
+ */
+export function missed(state: RunState, n: number, now: Instant): void {
+  const command = commandOf(state, n)
   unwant(state, `find:${String(n)}`)
-  want(state, { kind: 'send', key: `send:${String(n)}`, n })
+  const stopped = state.paused || (state.aborting !== null && command.work === 'apply')
+  if (now < command.startBefore && !stopped) {
+    command.phase = 'intended'
+    want(state, { kind: 'send', key: `send:${String(n)}`, n })
+  } else if (now < plus(command.startBefore, PROOF_MS)) want(state, { kind: 'find', key: `find:${String(n)}`, n })
+  else state.unsent.add(n)
 }
 
 /** The first report for (token, node) counts; a later one only turns `unknown`. */
 export function reported(state: RunState, event: Of<'NodesReported'>, now: Instant): void {
   const command = commandOf(state, event.n)
-  let ended = 0
+  let freed = false
   event.nodes.forEach((position, index) => {
     if (at(state.nodes.command, position) !== event.n) return
     const flying = at(state.nodes.stage, position) === STAGE.flying
@@ -159,25 +180,27 @@ export function reported(state: RunState, event: Of<'NodesReported'>, now: Insta
     state.nodes.missing[position] = known(event.missing[index], 'missing')
     state.nodes.endedSeconds[position] = Math.floor(known(event.ended[index], 'ended') / 1000)
     if (flying) {
-      ended += 1
+      freed = true
       command.open -= 1
     }
-    settle(state, position, outcome, known(event.reasons[index], 'the reason'), flying)
+    settle(state, command, position, outcome, known(event.reasons[index], 'the reason'), flying)
+    recount(state, position)
   })
-  leave(state, ended, now)
+  if (freed) state.freedAt = now
 }
 
-function settle(state: RunState, position: number, outcome: Outcome, reason: string, flying: boolean): void {
+function settle(state: RunState, command: Command, position: number, outcome: Outcome, reason: string, flying: boolean): void {
   if (flying && outcome === 'failed' && mayRetry(state, position, reason)) {
-    state.nodes.stage[position] = STAGE.retrying
+    move(state, position, STAGE.retrying)
     state.nodes.reason[position] = reason
-    state.retrying += 1
-    state.waitingCount += 1
     return
   }
-  end(state, position, outcome, reason)
-  if (outcome === 'skipped' || outcome === 'not-needed') state.nodes.touched[position] = 0
-  if (outcome !== 'failed' && outcome !== 'unknown' && outcome !== 'rollback-failed') release(state, position)
+  const first = at(state.nodes.attempts, position) === 1
+  if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful) end(state, position, 'unknown', reason) // Another copy may still come.
+  else if (outcome === 'skipped' && !first) giveUp(state, position, reason)
+  else end(state, position, outcome, reason)
+  const nothingDone = at(state.nodes.outcome, position) === codeOf('skipped') || outcome === 'not-needed'
+  if (nothingDone && first) state.nodes.touched[position] = 0
 }
 
 function mayRetry(state: RunState, position: number, reason: string): boolean {
@@ -191,7 +214,7 @@ export function gone(state: RunState, nodes: readonly number[]): void {
     if (at(state.nodes.stage, position) !== STAGE.ended || at(state.nodes.touched, position) === 0) continue
     const rolledBack = state.phase.name === 'rolling-back'
     end(state, position, rolledBack ? 'rollback-failed' : 'failed', 'gone')
-    setOut(state, position, true)
+    recount(state, position)
   }
 }
 
@@ -201,14 +224,12 @@ export function closed(state: RunState, n: number, now: Instant): void {
   assert(command.open === 0, `command ${String(n)} is closed with open nodes`)
   command.phase = 'closed'
   state.openCommands.delete(n)
-  unwant(state, `watch:${String(n)}`)
-  unwant(state, `cancel:${String(n)}`)
+  for (const kind of ['send', 'find', 'watch', 'cancel']) unwant(state, `${kind}:${String(n)}`)
   for (const position of command.nodes) {
     if (at(state.nodes.stage, position) !== STAGE.retrying || at(state.nodes.command, position) !== n) continue
-    state.nodes.stage[position] = STAGE.waiting
-    state.retrying -= 1
+    move(state, position, STAGE.waiting)
     state.freedAt = now
-    enqueue(state, position)
+    enqueue(state, position, true)
   }
 }
 
@@ -218,12 +239,9 @@ export function skipped(state: RunState, event: Of<'NodesSkipped'>): void {
   for (const position of event.nodes) {
     const stage = at(state.nodes.stage, position)
     assert(stage === STAGE.waiting || stage === STAGE.retrying, `node ${String(position)} does not wait`)
-    if (stage === STAGE.retrying) state.retrying -= 1
-    const failedBefore = stage === STAGE.retrying || at(state.nodes.attempts, position) > 0
-    state.waitingCount -= 1
     if (rollback) end(state, position, 'rollback-failed', event.reason)
-    else if (failedBefore && at(state.nodes.touched, position) === 1) end(state, position, 'failed', state.nodes.reason[position] || event.reason)
-    else end(state, position, 'skipped', event.reason)
+    else giveUp(state, position, event.reason)
+    recount(state, position)
   }
 }
 
@@ -235,41 +253,9 @@ export function cancelAsked(state: RunState, n: number): void {
   want(state, { kind: 'cancel', key: `cancel:${String(n)}`, n })
 }
 
-/** Gives a node its outcome and moves the wave's counters. */
-export function end(state: RunState, position: number, outcome: Outcome, reason: string): void {
-  const before = at(state.nodes.outcome, position)
-  const code = codeOf(outcome)
-  state.nodes.stage[position] = STAGE.ended
-  state.nodes.outcome[position] = code
-  state.nodes.reason[position] = reason
-  if (outcome !== 'rolled-back' && outcome !== 'rollback-failed') state.nodes.applied[position] = code
-  const wave = state.waves[at(state.nodes.wave, position)]
-  if (wave === undefined) return
-  wave.counts[before] = at(wave.counts, before) - 1
-  wave.counts[code] = at(wave.counts, code) + 1
-}
-
 function backToWaiting(state: RunState, position: number): void {
-  state.nodes.stage[position] = STAGE.waiting
-  state.waitingCount += 1
-  if (!staysOut(state, position)) release(state, position)
-}
-
-/** In a rollback, a node that failed before stays out until it is restored. */
-const staysOut = (state: RunState, position: number): boolean => {
-  const outcome = at(state.nodes.outcome, position)
-  return outcome === codeOf('failed') || outcome === codeOf('unknown')
-}
-
-function release(state: RunState, position: number): void {
-  unpark(state, setOut(state, position, false))
-}
-
-/** Places become free: the next round may begin a moment later. */
-function leave(state: RunState, count: number, now: Instant): void {
-  if (count === 0) return
-  state.inFlight -= count
-  state.freedAt = now
+  move(state, position, STAGE.waiting)
+  recount(state, position)
 }
 
 function batchOf(state: RunState, number: number): Batch {

@@ -1,10 +1,10 @@
 import { assert, known } from '../../kit/assert.ts'
 import type { Instant } from '../../kit/instant.ts'
-import { end } from './evolve-commands.ts'
 import type { RunEvent, Verdict } from './event.ts'
-import { addOutside, setOut } from './limits.ts'
+import { addOutside } from './limits.ts'
+import { end, move, recount } from './standing.ts'
 import { approvalOf, at, codeOf, STAGE, unwant, want, type Measure, type Phase, type RunState, type WaveState } from './state.ts'
-import { clearWaiting, enqueue, unpark } from './waiting.ts'
+import { clearWaiting, enqueue, unparkAll } from './waiting.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
@@ -15,13 +15,26 @@ export function planPinned(state: RunState): void {
   state.plan.nodes.forEach((node, position) => {
     if (node.skip !== null) end(state, position, 'skipped', node.skip)
   })
+  if (state.plan.approval === null || !opensAtOnce(state)) wantWindow(state)
+}
+
+/** A run by hand opens a window of its own; an approved plan waits for the approval, not the window for people. */
+const opensAtOnce = (state: RunState): boolean => state.atOnce || state.plan.runbook.window === null
+
+export function wantWindow(state: RunState): void {
   want(state, { kind: 'window', key: 'window', after: state.at })
+}
+
+/** The plan is approved: a run by hand may open now. */
+export function planApproved(state: RunState): void {
+  if (opensAtOnce(state) && state.window === null && !state.activities.has('window')) wantWindow(state)
 }
 
 export function windowOpened(state: RunState): void {
   if (state.window) state.window = { ...state.window, opened: true }
   state.phase = { name: 'surveying' }
   want(state, { kind: 'survey', key: 'survey' })
+  for (const [cell, answer] of state.prepared) if (answer !== true) state.prepared.delete(cell)
   for (const cell of state.cells) if (state.prepared.get(cell) !== true) want(state, { kind: 'prepare', key: `prepare:${cell}`, cell })
 }
 
@@ -30,13 +43,12 @@ export function fleetRead(state: RunState, event: Of<'FleetRead'>): void {
   unwant(state, 'survey')
   const down = new Set(event.down)
   for (let position = 0; position < state.nodes.count; position++) {
-    const stage = at(state.nodes.stage, position)
-    if (stage === STAGE.ended && at(state.nodes.touched, position) === 1) continue
-    if (down.has(position)) setOut(state, position, true)
-    else unpark(state, setOut(state, position, false))
+    state.nodes.down[position] = down.has(position) ? 1 : 0
+    recount(state, position)
   }
   resetOutside(state)
   for (const group of event.outside) addOutside(state, group)
+  unparkAll(state)
   state.appeared = event.appeared
   state.lastDriftReason = event.drift
   state.phase = afterSurvey(state)
@@ -140,11 +152,9 @@ export function waveStarted(state: RunState, index: number, now: Instant): void 
   wave.startedAt = now
   state.phase = { name: 'waves', wave: index }
   clearWaiting(state)
-  state.waitingCount = 0
   for (const position of known(state.plan.waves[index], 'the wave').nodes) {
     if (at(state.nodes.stage, position) !== STAGE.idle) continue
-    state.nodes.stage[position] = STAGE.waiting
-    state.waitingCount += 1
+    move(state, position, STAGE.waiting)
     enqueue(state, position)
   }
   state.freedAt = now
@@ -213,16 +223,14 @@ export function rollbackAdvanced(state: RunState): void {
 function loadRollback(state: RunState): void {
   if (state.phase.name !== 'rolling-back') return
   clearWaiting(state)
-  state.waitingCount = 0
+  state.rollbackAt = state.at
   const index = state.phase.waves[state.phase.at]
   if (index === undefined) return
   const nodes = known(state.plan.waves[index], 'the wave').nodes.filter((position) => needsRollback(state, position)).toReversed()
   for (const position of nodes) {
     const open = state.openCommands.has(at(state.nodes.command, position))
-    state.nodes.stage[position] = open ? STAGE.retrying : STAGE.waiting
-    state.waitingCount += 1
-    if (open) state.retrying += 1
-    else enqueue(state, position, at(state.nodes.out, position) === 1)
+    move(state, position, open ? STAGE.retrying : STAGE.waiting)
+    if (!open) enqueue(state, position, at(state.nodes.out, position) === 1)
   }
   state.freedAt = state.at
 }

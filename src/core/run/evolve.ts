@@ -38,9 +38,10 @@ function apply(state: RunState, fact: Fact): void {
       return
     case 'ApprovalGiven': {
       const asked = known(approvalOf(state, event.subject), 'the approval')
-      asked.by.push(event.by)
+      if (!asked.by.includes(event.by)) asked.by.push(event.by)
       if (asked.by.length >= asked.count) asked.state = 'given'
       waves.approveBaselines(state)
+      if (event.subject.kind === 'plan' && asked.state === 'given') waves.planApproved(state)
       return
     }
     case 'ApprovalRefused':
@@ -109,7 +110,7 @@ function apply(state: RunState, fact: Fact): void {
     case 'CommandUnclear':
       return commands.unclear(state, event.n)
     case 'CommandMissed':
-      return commands.missed(state, event.n)
+      return commands.missed(state, event.n, now)
     case 'NodesReported':
       return commands.reported(state, event, now)
     case 'NodesGone':

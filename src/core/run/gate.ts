@@ -72,8 +72,11 @@ function lacksEvidence(state: RunState, index: number, wave: WaveState): string[
 const goodOf = (wave: WaveState): number => at(wave.counts, codeOf('patched')) + at(wave.counts, codeOf('rolled-back'))
 
 /** There is nothing to bake and no one to ask. */
-const provesNothing = (state: RunState, index: number, wave: WaveState): boolean =>
-  goodOf(wave) === 0 && at(wave.counts, codeOf('not-needed')) < known(state.plan.waves[index], 'the wave').nodes.length
+function provesNothing(state: RunState, index: number, wave: WaveState): boolean {
+  const read = at(wave.counts, codeOf('not-needed'))
+  if (goodOf(wave) > 0 || (state.plan.work === 'scan' && read > 0)) return false
+  return read < known(state.plan.waves[index], 'the wave').nodes.length
+}
 
 function approved(state: RunState, index: number, wave: WaveState, now: Instant): Decision {
   const rule = known(state.plan.waves[index], 'the wave').gate.approval

@@ -10,11 +10,11 @@ export const tentative = (): Tentative => ({ groups: new Map(), sets: new Map() 
  * Nodes that were down before, inside and outside the plan, count as out.
  */
 export function blockedBy(state: RunState, position: number, tighter: ReadonlyMap<number, number>, more: Tentative): number | undefined {
-  const adds = at(state.nodes.out, position) === 1 ? 0 : 1
+  if (at(state.nodes.out, position) === 1) return undefined
   for (const group of planned(state, position).groups) {
     const out = outOf(state, group) + (more.groups.get(group) ?? 0)
-    if (out + adds > limitOf(state, group, tighter)) return group
-    if (adds === 1 && othersOfSet(state, group, out, more) > 0) return group
+    if (out + 1 > limitOf(state, group, tighter)) return group
+    if (othersOfSet(state, group, out, more) > 0) return group
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 import { known } from '../../kit/assert.ts'
-import { latest, MINUTE, plus, type Instant } from '../../kit/instant.ts'
+import type { Instant } from '../../kit/instant.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
 import { nextDispatch, placesDue, soonest } from './dispatch.ts'
 import type { Effect } from './effect.ts'
@@ -38,6 +38,8 @@ function changedEffects(state: RunState): { effects: Effect[]; dropped: string[]
 
 function decide(state: RunState, now: Instant): Decision {
   if (state.phase.name === 'finished' || state.driver === null) return nothing
+  const [unsent] = state.unsent
+  if (unsent !== undefined) return events({ type: 'CommandRefused', n: unsent, code: 'never-sent', message: 'looked up until nothing of it could start any more', invalid: [] })
   const expired = state.approvals.find((one) => one.state === 'asked' && now >= one.expires)
   if (expired) return events({ type: 'ApprovalExpired', subject: expired.subject })
   if (state.aborting && state.phase.name !== 'rolling-back') return nextAbort(state, now)
@@ -94,25 +96,29 @@ function nextBefore(state: RunState, now: Instant): Decision {
   const checks = runsChecks(state, 'before', known(state.window, 'the window').cutoff, now)
   if (checks.pending) return checks.pending
   if (checks.why.length > 0) return finish(state, 'stopped', `before: ${checks.why.join(', ')}`)
-  return afterBefore(state).name === 'scanning' ? nextScan(state, now) : events({ type: 'WaveStarted', wave: 0, name: state.waves[0]?.name ?? '' })
+  return afterBefore(state).name === 'scanning' ? nextScan(state, now) : nextWave(state, 0, now)
 }
+
+/** A check that stays unclear is measured at least so often before it counts against the run, also when the window has closed. */
+const OWN_ROUNDS_MIN = 3
 
 /** The run's own checks: still measuring, or done with what stands against it. What stays inconclusive until `until` counts against it. */
 function runsChecks(state: RunState, purpose: 'before' | 'after', until: Instant, now: Instant): { pending?: Decision; why: readonly string[]; failed: boolean } {
   const asked = nextMeasure(state, purpose, -1, state.plan[purpose], now, now)
   if (state.measure?.purpose !== purpose || state.measure.endedAt === null) return { pending: asked ?? nothing, why: [], failed: false }
   const { verdict, why } = checksVerdict(state.measure)
-  if (verdict === 'inconclusive' && now < until) return { pending: asked?.events.length ? asked : wake(soonest(asked?.wakeAt ?? null, until)), why, failed: false }
+  const early = now < until || (purpose === 'after' && state.measure.round < OWN_ROUNDS_MIN)
+  if (verdict === 'inconclusive' && early) return { pending: asked?.events.length ? asked : wake(now < until ? soonest(asked?.wakeAt ?? null, until) : (asked?.wakeAt ?? null)), why, failed: false }
   return { why, failed: verdict === 'fail' }
 }
 
 function nextScan(state: RunState, now: Instant): Decision {
-  if (state.paused) return nothing
+  const cutoff = known(state.window, 'the window').cutoff
   if (state.scanAsked === null) {
-    return events({ type: 'ScanAsked', n: state.tokenCount + 1, tokens: 1 })
+    if (now >= cutoff) return finish(state, 'stopped', 'window-ended')
+    return state.paused ? wake(cutoff) : events({ type: 'ScanAsked', n: state.tokenCount + 1, tokens: 1 })
   }
   if (state.scanLeft.size === 0) return events({ type: 'ScanFinished' })
-  const cutoff = known(state.window, 'the window').cutoff
   return now >= cutoff ? events({ type: 'NodesUnscanned', nodes: [...state.scanLeft].sort((a, b) => a - b), reason: 'cutoff' }) : wake(cutoff)
 }
 
@@ -120,8 +126,8 @@ function nextWave(state: RunState, index: number, now: Instant): Decision {
   const wave = known(state.waves[index], 'the wave')
   const cutoff = known(state.window, 'the window').cutoff
   if (wave.phase === 'queued') {
-    if (state.paused) return nothing
     if (now >= cutoff) return pastCutoff(state, index)
+    if (state.paused) return wake(cutoff)
     return events({ type: 'WaveStarted', wave: index, name: wave.name })
   }
   if (wave.phase === 'running') return nextDispatch(state, index, now)
@@ -147,8 +153,7 @@ function afterFailure(state: RunState, index: number, wave: WaveState, now: Inst
 }
 
 function nextRollbackStart(state: RunState, waves: readonly number[], why: string, now: Instant): Decision {
-  const window = known(state.window, 'the window')
-  const outside = now >= window.closes
+  const outside = state.window === null || now >= state.window.closes
   const asked = approvalOf(state, { kind: 'rollback' })
   if (outside && state.plan.rollback.outside === 'ask' && asked?.state !== 'given') {
     if (asked === undefined) return events({ type: 'ApprovalAsked', subject: { kind: 'rollback' }, group: '', count: 1, expires: (now + ROLLBACK_ASK_MS) as Instant })
@@ -169,13 +174,15 @@ function nextAbort(state: RunState, now: Instant): Decision {
   const drained = placesDue(state, 'aborted')
   if (drained) return drained
   const touched = state.waves.flatMap((wave, index) => (wave.startedAt === null ? [] : [index])).toReversed()
-  if (aborting.rollback && touched.length > 0 && state.plan.work === 'apply') return nextRollbackStart(state, touched, aborting.reason, now)
+  const reversible = state.plan.work === 'apply' && state.plan.rollback.method !== 'none'
+  if (aborting.rollback && touched.length > 0 && reversible) return nextRollbackStart(state, touched, aborting.reason, now)
   return finish(state, 'aborted', aborting.reason)
 }
 
 function nextStoring(state: RunState, now: Instant): Decision {
   const { trial } = state.plan
   const wanted = trial?.lineages.reduce((sum, lineage) => sum + lineage.accounts.length, 0) ?? 0
+  if (wanted === 0) return finish(state, 'succeeded', 'there is no baseline to store')
   if (state.stored.size < wanted) return nothing
   const refused = [...state.stored.entries()].filter(([, one]) => 'refused' in one)
   if (refused.length > 0) return finish(state, 'failed', `baselines refused: ${refused.map(([key]) => key).join(', ')}`)
@@ -194,7 +201,7 @@ function nextAfter(state: RunState, now: Instant): Decision {
   const closing = waitForClosing(state)
   if (closing) return closing
   if (state.plan.after.length > 0) {
-    const checks = runsChecks(state, 'after', afterUntil(state, now), now)
+    const checks = runsChecks(state, 'after', known(state.window, 'the window').closes, now)
     if (checks.pending) return checks.pending
     if (checks.why.length > 0) return finish(state, checks.failed ? 'failed' : 'stopped', `after: ${checks.why.join(', ')}`)
   }
@@ -203,9 +210,6 @@ function nextAfter(state: RunState, now: Instant): Decision {
   if (state.plan.work === 'rollback') return finish(state, 'rolled-back', 'restored')
   return finish(state, 'succeeded', 'all gates passed')
 }
-
-/** Checks that stay unclear are repeated until the window closes, three rounds at the least. */
-const afterUntil = (state: RunState, now: Instant): Instant => latest(known(state.window, 'the window').closes, plus(state.measure?.askedAt ?? now, 15 * MINUTE))
 
 const waitForClosing = (state: RunState): Decision | undefined => (state.openCommands.size > 0 ? nothing : undefined)
 

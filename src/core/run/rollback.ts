@@ -1,9 +1,9 @@
 import { known } from '../../kit/assert.ts'
-import type { Instant } from '../../kit/instant.ts'
+import { HOUR, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import { fillPlaces, nextIntent, placesDue } from './dispatch.ts'
 import { finished } from './finish.ts'
 import { events, nothing, type Decision } from './decision.ts'
-import { at, codeOf, type Phase, type RunState } from './state.ts'
+import { at, codeOf, STAGE, type Phase, type RunState } from './state.ts'
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>
 
@@ -12,15 +12,28 @@ export function nextRollback(state: RunState, phase: RollingBack, now: Instant):
   if (state.rollback !== null) return ended(state, phase, state.rollback)
   const failed = countOf(state, 'rollback-failed')
   if (failed > state.plan.rollback.failuresMax) return placesDue(state, 'rollback-stopped') ?? rolledBack(state, true)
+  if (state.aborting?.rollback === false) return placesDue(state, 'aborted') ?? rolledBack(state, true)
   const index = phase.waves[phase.at]
   if (index === undefined) return rolledBack(state, false)
   if (state.paused) return nothing
+  const held = heldTooLong(state, now)
+  if (held) return held
   if (state.waitingCount === 0 && state.inFlight === 0) return events({ type: 'RollbackAdvanced', wave: index })
   const intent = nextIntent(state, 'rollback', null, now)
   if (intent) return intent
   const rule = known(state.plan.waves[index], 'the wave')
   const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
   return fillPlaces(state, rule.concurrency, tighter, 'rollback', now)
+}
+
+/** No command of another run lasts this long; what still holds our nodes then is not going to let go. */
+const HELD_MAX_MS: Ms = 3 * HOUR
+
+/** A rollback has no window that would end its waiting for another run's hand. */
+function heldTooLong(state: RunState, now: Instant): Decision | undefined {
+  if (state.waiting.busy.length === 0 || now < plus(known(state.rollbackAt, 'the beginning'), HELD_MAX_MS)) return undefined
+  const nodes = [...new Set(state.waiting.busy.map((one) => one.node))].filter((position) => at(state.nodes.stage, position) === STAGE.waiting)
+  return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'held' }) : undefined
 }
 
 function rolledBack(state: RunState, stopped: boolean): Decision {
@@ -31,7 +44,8 @@ function ended(state: RunState, phase: RollingBack, result: NonNullable<RunState
   if (state.openCommands.size > 0) return nothing
   const clean = result.failed === 0 && !result.stopped
   const reason = clean ? `rolled back ${String(result.restored)} nodes` : `rollback: ${String(result.restored)} restored, ${String(result.failed)} failed`
-  return events(finished(state, clean ? phase.after : phase.after === 'aborted' ? 'aborted' : 'failed', reason))
+  const aborted = phase.after === 'aborted' || state.aborting?.rollback === false
+  return events(finished(state, clean ? phase.after : aborted ? 'aborted' : 'failed', reason))
 }
 
 const countOf = (state: RunState, outcome: 'rolled-back' | 'rollback-failed'): number => state.waves.reduce((sum, wave) => sum + at(wave.counts, codeOf(outcome)), 0)

@@ -26,6 +26,9 @@ export type Nodes = {
   readonly touched: Uint8Array
   /** Out of service, as the disruption limits count it. */
   readonly out: Uint8Array
+  /** It was seen to be down: out of service whatever we do to it. */
+  readonly down: Uint8Array
+  /** Intents that named it and were not refused. */
   readonly attempts: Uint8Array
   /** The number of the last intent that named it; 0: none. */
   readonly command: Int32Array
@@ -57,6 +60,8 @@ export type Command = {
   /** Nodes whose verdict is still out. */
   open: number
   cancelled: boolean
+  /** It may have been sent without our knowing: a refusal of a later copy does not prove that nothing runs. */
+  doubtful: boolean
 }
 
 export type WavePhase = 'queued' | 'running' | 'drained' | 'passed' | 'failed'
@@ -135,6 +140,8 @@ export type RunState = {
   readonly commands: Map<number, Command>
   /** Commands that are not closed. */
   readonly openCommands: Set<number>
+  /** Doubtful commands of which it is proved by now that they were never sent. */
+  readonly unsent: Set<number>
   batchCount: number
   /** The last number given to a token. */
   tokenCount: number
@@ -142,6 +149,8 @@ export type RunState = {
   inFlight: number
   /** Nodes that wait for their last command to close before they get a new token. */
   retrying: number
+  /** Nodes that failed and wait for another attempt. They keep their places: each may still be a failure. */
+  suspects: number
   /** Nodes of the current wave that still wait for a place. */
   waitingCount: number
   readonly waiting: Waiting
@@ -162,6 +171,8 @@ export type RunState = {
   measure: Measure | null
   baselinesApproved: boolean
   rollback: { restored: number; failed: number; stopped: boolean } | null
+  /** When the rollback of the current wave began. */
+  rollbackAt: Instant | null
   scanAsked: number | null
   readonly scanLeft: Set<number>
   lists: { readonly digest: string; readonly count: number } | null
@@ -197,6 +208,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     applied: new Uint8Array(count),
     touched: new Uint8Array(count),
     out: new Uint8Array(count),
+    down: new Uint8Array(count),
     attempts: new Uint8Array(count),
     command: new Int32Array(count),
     missing: new Int32Array(count),
@@ -248,10 +260,12 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     batches: new Map(),
     commands: new Map(),
     openCommands: new Set(),
+    unsent: new Set(),
     batchCount: 0,
     tokenCount: 0,
     inFlight: 0,
     retrying: 0,
+    suspects: 0,
     waitingCount: 0,
     waiting: { lanes: new Map(), parked: new Map(), busy: [] },
     groupOut: new Int32Array(plan.groups.length),
@@ -263,6 +277,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     measure: null,
     baselinesApproved: false,
     rollback: null,
+    rollbackAt: null,
     scanAsked: null,
     scanLeft: new Set(),
     lists: null,
@@ -311,6 +326,15 @@ export function at(array: Readonly<{ [index: number]: number; length: number }>,
   return value
 }
 
+/** A node that failed and waits for another attempt. */
+export const isSuspect = ({ nodes }: RunState, position: number): boolean => {
+  const stage = at(nodes.stage, position)
+  return (stage === STAGE.waiting || stage === STAGE.retrying) && at(nodes.touched, position) === 1 && at(nodes.outcome, position) === 0
+}
+
+/** Whether a refusal of this command proves that no copy of it was ever sent. Only then may its nodes and claims be let go. */
+export const provesNothingSent = (state: RunState, n: number): boolean => !commandOf(state, n).doubtful || state.unsent.has(n)
+
 /** Adds an effect to what should be in flight; a known key is replaced. */
 export function want(state: RunState, effect: Effect): void {
   state.activities.set(effect.key, effect)
@@ -322,10 +346,11 @@ export function unwant(state: RunState, key: string): void {
   if (state.activities.delete(key)) state.dirty.push(key)
 }
 
-/** Failed and unknown nodes of a wave. */
-export const spent = (wave: WaveState): number => at(wave.counts, codeOf('failed')) + at(wave.counts, codeOf('unknown'))
+/** Failed and unknown nodes of a wave; in a run that undoes another one, those that could not be restored. */
+export const spent = (wave: WaveState): number =>
+  at(wave.counts, codeOf('failed')) + at(wave.counts, codeOf('unknown')) + at(wave.counts, codeOf('rollback-failed'))
 
-/** Failed and unknown nodes of the whole run. */
+/** `spent` of the whole run. */
 export const spentInRun = (state: RunState): number => state.waves.reduce((sum, wave) => sum + spent(wave), 0)
 
 /** The approval of a subject, or `undefined` when it was never asked. The newest asking counts. */

@@ -24,6 +24,9 @@ export type Report = Readonly<{ outcome: Outcome; reason: string; changed: numbe
 const DIGEST = /^([0-9a-f]{64})?$/
 const WORD = /^[a-z][a-z-]{0,39}$/
 
+/** The end of the year 9999: what lies beyond cannot be written as an instant. */
+const SECONDS_MAX = 253_402_300_799
+
 /** The result line of stdout, or `undefined` when there is none that fits. */
 export function readResult(output: string): ResultLine | undefined {
   const line = output.slice(0, 2_500).split('\n', 1)[0] ?? ''
@@ -43,6 +46,7 @@ export function readResult(output: string): ResultLine | undefined {
     const found = raw[key]
     return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0 ? found : 0
   }
+  const endedSeconds = count('endedAt')
   const token = text('token', /^[0-9a-f-]{36}\.[0-9]{1,9}$/)
   const verdict = text('verdict', WORD)
   const reason = text('reason', WORD)
@@ -59,14 +63,19 @@ export function readResult(output: string): ResultLine | undefined {
     kernel: text('kernel', /^[\w.+~-]{0,128}$/) ?? '',
     boot: text('boot', /^[\w-]{0,64}$/) ?? '',
     reboot: raw['reboot'] === 'wanted',
-    endedAt: instant(count('endedAt') * 1000),
+    endedAt: instant(endedSeconds <= SECONDS_MAX ? endedSeconds * 1000 : 0),
   }
 }
 
 /** SSM's status details after which nothing can have run on the node. */
 const NEVER_RAN: ReadonlySet<string> = new Set(['Undeliverable', 'InvalidPlatform', 'AccessDenied', 'Terminated'])
 
-const APPLIED: Readonly<Record<string, Outcome>> = { patched: 'patched', 'not-needed': 'not-needed', scanned: 'not-needed', skipped: 'skipped', failed: 'failed' }
+/** What a script's own word amounts to, by the work that it was asked to do. Any other word is none. */
+const SPOKEN: Readonly<Record<Work, ReadonlyMap<string, Outcome>>> = {
+  apply: new Map<string, Outcome>([['patched', 'patched'], ['not-needed', 'not-needed'], ['skipped', 'skipped'], ['failed', 'failed']]),
+  scan: new Map<string, Outcome>([['scanned', 'not-needed'], ['skipped', 'skipped'], ['failed', 'failed']]),
+  rollback: new Map<string, Outcome>([['rolled-back', 'rolled-back']]),
+}
 
 /**
  * Judges an ended invocation by what the node says of itself; SSM's status only tells why it says nothing. What cannot be known is `unknown`,
@@ -85,10 +94,7 @@ export function judge(work: Work, token: string, status: string, output: string)
   return silent('unknown', status === 'Success' || status === 'Failed' ? 'unreadable' : kebab(status))
 }
 
-function spoken(work: Work, line: ResultLine): Outcome {
-  if (work === 'rollback') return line.verdict === 'rolled-back' ? 'rolled-back' : 'rollback-failed'
-  return APPLIED[line.verdict] ?? 'unknown'
-}
+const spoken = (work: Work, line: ResultLine): Outcome => SPOKEN[work].get(line.verdict) ?? inWork(work, 'unknown')
 
 /** A rollback that is not proved has failed. */
 const inWork = (work: Work, outcome: Outcome): Outcome => (work === 'rollback' ? 'rollback-failed' : outcome)

@@ -1,6 +1,6 @@
 import type { Instant } from '../../kit/instant.ts'
 import { blockedBy, outOf, reserve, tentative, type Tentative } from './limits.ts'
-import { at, cellAt, STAGE, type RunState } from './state.ts'
+import { at, cellAt, isSuspect, STAGE, type RunState } from './state.ts'
 
 /** SSM takes at most 50 ids in one SendCommand. */
 export const COMMAND_NODES_MAX = 50
@@ -19,9 +19,15 @@ export function unpark(state: RunState, groups: readonly number[]): void {
   for (const group of groups) {
     moveToLanes(state, group, true)
     const set = at(state.groupSet, group)
-    if (set < 0 || outOf(state, group) > 0 || at(state.setActive, set) > 0) continue
-    for (const other of state.setMembers[set] ?? []) if (other !== group) moveToLanes(state, other, false)
+    if (set < 0 || outOf(state, group) > 0) continue
+    const free = at(state.setActive, set) === 0
+    for (const other of state.setMembers[set] ?? []) if (other !== group && (free || outOf(state, other) > 0)) moveToLanes(state, other, false)
   }
+}
+
+/** Lets all parked nodes go. Part of `evolve`. */
+export function unparkAll(state: RunState): void {
+  for (const group of [...state.waiting.parked.keys()]) moveToLanes(state, group, true)
 }
 
 function moveToLanes(state: RunState, group: number, front: boolean): void {
@@ -49,45 +55,55 @@ export const busyUntil = (state: RunState): Instant | undefined => state.waiting
 /** A chosen round: up to 50 nodes of one lane. */
 export type Round = Readonly<{ cell: string; list: number; nodes: readonly number[] }>
 
+/** Free places: for nodes that were not tried yet, and for those that failed and wait for another attempt, which keep their own. */
+export type Places = Readonly<{ fresh: number; again: number }>
+
 /**
- * Picks waiting nodes for at most `places` places without breaking a limit. What a limit forbids is parked behind its group, so that each
+ * Picks waiting nodes for at most these places without breaking a limit. What a limit forbids is parked behind its group, so that each
  * node is looked at once per change of that group and not once per call. `tighter: null`: reading commands, to which no limit applies.
  */
-export function chooseRounds(state: RunState, places: number, tighter: ReadonlyMap<number, number> | null, mayUse: (cell: string) => boolean, now: Instant): Round[] {
+export function chooseRounds(state: RunState, places: Places, tighter: ReadonlyMap<number, number> | null, mayUse: (cell: string) => boolean, now: Instant): Round[] {
   returnBusy(state, now)
-  const more = tentative()
-  const taken = new Set<number>()
+  const choice: Choice = { ...places, tighter, more: tentative(), taken: new Set() }
   const rounds: Round[] = []
   for (const [key, lane] of state.waiting.lanes) {
     const bar = key.indexOf('|')
     const cell = key.slice(0, bar)
     if (!mayUse(cell)) continue
-    let nodes = takeFrom(state, lane, Math.min(COMMAND_NODES_MAX, places), tighter, more, taken)
+    let nodes = takeFrom(state, lane, choice)
     while (nodes.length > 0) {
       rounds.push({ cell, list: Number(key.slice(bar + 1)), nodes })
-      places -= nodes.length
-      nodes = takeFrom(state, lane, Math.min(COMMAND_NODES_MAX, places), tighter, more, taken)
+      nodes = takeFrom(state, lane, choice)
     }
     if (lane.length === 0) state.waiting.lanes.delete(key)
   }
   return rounds
 }
 
-function takeFrom(state: RunState, lane: number[], most: number, tighter: ReadonlyMap<number, number> | null, more: Tentative, taken: Set<number>): number[] {
+/** A choice in the making: what is left of the places, and who was taken. */
+type Choice = { fresh: number; again: number; readonly tighter: ReadonlyMap<number, number> | null; readonly more: Tentative; readonly taken: Set<number> }
+
+function takeFrom(state: RunState, lane: number[], choice: Choice): number[] {
   const nodes: number[] = []
+  const left: number[] = []
   let read = 0
-  while (nodes.length < most && read < lane.length) {
+  while (nodes.length < COMMAND_NODES_MAX && read < lane.length && choice.fresh + choice.again > 0) {
     const position = at(lane, read)
     read += 1
-    if (at(state.nodes.stage, position) !== STAGE.waiting || taken.has(position)) continue
-    const group = tighter === null ? undefined : blockedBy(state, position, tighter, more)
-    if (group === undefined) {
-      reserve(state, position, more)
-      taken.add(position)
+    if (at(state.nodes.stage, position) !== STAGE.waiting || choice.taken.has(position)) continue
+    const kind = isSuspect(state, position) ? 'again' : 'fresh'
+    const group = choice.tighter === null ? undefined : blockedBy(state, position, choice.tighter, choice.more)
+    if (group !== undefined) park(state, group, position)
+    else if (choice[kind] === 0) left.push(position)
+    else {
+      reserve(state, position, choice.more)
+      choice.taken.add(position)
+      choice[kind] -= 1
       nodes.push(position)
-    } else park(state, group, position)
+    }
   }
-  lane.splice(0, read)
+  left.forEach((position, index) => (lane[index] = position))
+  lane.splice(left.length, read - left.length)
   return nodes
 }
 

@@ -34,7 +34,7 @@ export async function* surveyFleet({ world, state, signal }: Performing): Found 
   const strangers = [...seen.values()].filter((node) => !ours.has(node.node) && !isGone(node))
   const outside = outsideDown(state.plan, [...seen.values()])
   const names = namesOf(world)
-  const appeared = strangers.filter((node) => inScope(state.plan.runbook.scope, node, names)).length
+  const appeared = state.plan.act === 'trial' ? 0 : strangers.filter((node) => inScope(state.plan.runbook.scope, node, names)).length
   const nodes = [...seen.values()]
   const why = state.plan.act === 'rollout' && refused.size === 0 ? driftReason(drift(state.plan, nodes, names)) : null
   yield [...events, { type: 'FleetRead', down, gone, outside, appeared, drift: why }]

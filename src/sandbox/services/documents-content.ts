@@ -27,7 +27,10 @@ export function readContent(content: string, format: string, type: string): Docu
   if (typeof schemaVersion !== 'string') throw invalid('The document has no schemaVersion.')
   const known = SCHEMAS[type]
   if (known && !known.includes(schemaVersion)) {
-    throw new ServiceError('InvalidDocumentSchemaVersion', `The document schema version ${schemaVersion} is not supported for the type ${type}.`)
+    throw new ServiceError(
+      'InvalidDocumentSchemaVersion',
+      `The document schema version ${schemaVersion} is not supported for the type ${type}.`,
+    )
   }
   if (schemaVersion === '2.2') checkSteps(value['mainSteps'])
   return {
@@ -39,7 +42,8 @@ export function readContent(content: string, format: string, type: string): Docu
 }
 
 /** The same document in the other notation, for GetDocument. */
-export const asJson = (content: string, format: string): string => (format === 'JSON' ? content : JSON.stringify(parsed(content, format), null, 2))
+export const asJson = (content: string, format: string): string =>
+  format === 'JSON' ? content : JSON.stringify(parsed(content, format), null, 2)
 
 function parsed(content: string, format: string): unknown {
   try {
@@ -55,7 +59,8 @@ function checkSteps(steps: unknown): void {
   if (!Array.isArray(steps) || steps.length === 0) throw invalid('The document has no mainSteps.')
   const names = new Set<unknown>()
   for (const step of steps as readonly unknown[]) {
-    if (!isRecord(step) || typeof step['action'] !== 'string' || typeof step['name'] !== 'string') throw invalid('A step needs an action and a name.')
+    if (!isRecord(step) || typeof step['action'] !== 'string' || typeof step['name'] !== 'string')
+      throw invalid('A step needs an action and a name.')
     if (names.has(step['name'])) throw invalid(`Two steps have the name ${step['name']}.`)
     names.add(step['name'])
   }

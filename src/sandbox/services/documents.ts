@@ -18,7 +18,16 @@ const VERSION = optional(text({ pattern: /([$]LATEST|[$]DEFAULT|^[1-9][0-9]*$)/ 
 const VERSION_NAME = optional(text({ pattern: /^[a-zA-Z0-9_\-.]{1,128}$/ }))
 const FORMAT = optional(text({ oneOf: ['YAML', 'JSON', 'TEXT'] }))
 const TARGET_TYPE = optional(text({ max: 200, pattern: /^\/[\w.\-:/]*$/ }))
-const TYPES = ['Command', 'Automation', 'Session', 'Policy', 'Package', 'ApplicationConfiguration', 'ApplicationConfigurationSchema', 'ChangeCalendar']
+const TYPES = [
+  'Command',
+  'Automation',
+  'Session',
+  'Policy',
+  'Package',
+  'ApplicationConfiguration',
+  'ApplicationConfigurationSchema',
+  'ChangeCalendar',
+]
 
 const CREATE = {
   Content: text({ min: 1 }),
@@ -82,7 +91,7 @@ export function documents(clock: Clock): Documents {
   const shelf = (cell: Cell): Map<string, Document> => {
     const key = cellKey(cell)
     let found = shelves.get(key)
-    if (!found) shelves.set(key, (found = new Map()))
+    if (!found) shelves.set(key, (found = new Map<string, Document>()))
     return found
   }
   const service: Service = {
@@ -112,9 +121,17 @@ function create(shelf: Map<string, Document>, input: Read<typeof CREATE>, caller
     throw new ServiceError('ValidationException', `The document name ${input.Name} begins with a reserved prefix.`)
   }
   if (shelf.has(input.Name)) throw new ServiceError('DocumentAlreadyExists', `Document with same name ${input.Name} already exists`)
-  if (shelf.size >= DOCUMENTS_MAX) throw new ServiceError('DocumentLimitExceeded', `You can have at most ${String(DOCUMENTS_MAX)} documents.`)
+  if (shelf.size >= DOCUMENTS_MAX)
+    throw new ServiceError('DocumentLimitExceeded', `You can have at most ${String(DOCUMENTS_MAX)} documents.`)
   const version = newVersion(input, { number: 1, type, at, format: 'JSON' })
-  const document: Document = { name: input.Name, owner: caller.account, type, tags: input.Tags ?? [], versions: [version], defaultVersion: 1 }
+  const document: Document = {
+    name: input.Name,
+    owner: caller.account,
+    type,
+    tags: input.Tags ?? [],
+    versions: [version],
+    defaultVersion: 1,
+  }
   shelf.set(input.Name, document)
   return { DocumentDescription: described(document, version, 'Creating') }
 }
@@ -126,7 +143,10 @@ function update(shelf: Map<string, Document>, input: Read<typeof UPDATE>, at: In
   if (!document || !latest) throw unknown(input.Name)
   const base = pick(document, input.DocumentVersion ?? '$DEFAULT')
   if (base !== latest) {
-    throw new ServiceError('InvalidDocumentVersion', 'The document version is not valid or does not exist: only the latest version can be updated.')
+    throw new ServiceError(
+      'InvalidDocumentVersion',
+      'The document version is not valid or does not exist: only the latest version can be updated.',
+    )
   }
   if (document.versions.length >= VERSIONS_MAX) {
     throw new ServiceError('DocumentVersionLimitExceeded', `A document can have at most ${String(VERSIONS_MAX)} versions.`)
@@ -136,7 +156,10 @@ function update(shelf: Map<string, Document>, input: Read<typeof UPDATE>, at: In
   }
   const version = newVersion(input, { number: latest.number + 1, type: document.type, at, format: latest.format })
   if (version.hash === latest.hash) {
-    throw new ServiceError('DuplicateDocumentContent', 'The content of the document matches the latest version. Change the content and try again.')
+    throw new ServiceError(
+      'DuplicateDocumentContent',
+      'The content of the document matches the latest version. Change the content and try again.',
+    )
   }
   document.versions.push(version)
   return { DocumentDescription: described(document, version, 'Updating') }
@@ -215,7 +238,7 @@ function remove(shelf: Map<string, Document>, input: ReturnType<typeof readDelet
   const version = pick(document, input.DocumentVersion, input.VersionName)
   if (!version) throw noVersion(input.DocumentVersion ?? input.VersionName)
   if (version.number === document.defaultVersion) {
-    throw new ServiceError('InvalidDocumentOperation', 'Default version of the document can\'t be deleted.')
+    throw new ServiceError('InvalidDocumentOperation', "Default version of the document can't be deleted.")
   }
   document.versions.splice(document.versions.indexOf(version), 1)
   return {}

@@ -34,7 +34,8 @@ export function filtersOf(input: Input): readonly Filter[] {
     const name = one(item, 'Name')
     if (name === undefined) throw new ServiceError('MissingParameter', 'The request must contain the parameter Filter.Name')
     const values = texts(item, 'Value')
-    if (values.length > 200) throw new ServiceError('FilterLimitExceeded', 'The maximum number of filter values specified on a single call is 200')
+    if (values.length > 200)
+      throw new ServiceError('FilterLimitExceeded', 'The maximum number of filter values specified on a single call is 200')
     return { name, values }
   })
 }
@@ -93,7 +94,10 @@ function checkSize(text: string, { min, max, noun }: Readonly<{ min: number; max
 }
 
 /** The page's part of the list and the token of the next one. */
-export function cut<T>(all: readonly T[], { from, size, question }: Page): Readonly<{ items: readonly T[]; nextToken: string | undefined }> {
+export function cut<T>(
+  all: readonly T[],
+  { from, size, question }: Page,
+): Readonly<{ items: readonly T[]; nextToken: string | undefined }> {
   const to = from + size
   return { items: all.slice(from, to), nextToken: to < all.length ? tokenFor(to, question) : undefined }
 }

@@ -59,7 +59,9 @@ export const instanceAttributes: Attributes<SimNode> = (name) => {
 export const statusAttributes: Attributes<SimNode> = (name) => {
   if (name === 'instance-status.status' || name === 'system-status.status') return (node) => [statusOf(node).status]
   if (name === 'instance-status.reachability' || name === 'system-status.reachability') return (node) => [statusOf(node).reachability]
-  return ['availability-zone', 'availability-zone-id', 'instance-state-name', 'instance-state-code'].includes(name) ? FILTERS[name] : undefined
+  return ['availability-zone', 'availability-zone-id', 'instance-state-name', 'instance-state-code'].includes(name)
+    ? FILTERS[name]
+    : undefined
 }
 
 /** One instance in a reservation of its own, with the names of the XML. */

@@ -4,8 +4,7 @@ import { sha256 } from '../../kit/digest.ts'
 export type Place = Readonly<{ at: number; question: string }>
 
 /** An opaque token for the next page of this question. */
-export const tokenFor = (at: number, question: unknown): string =>
-  Buffer.from(JSON.stringify([at, markOf(question)])).toString('base64url')
+export const tokenFor = (at: number, question: unknown): string => Buffer.from(JSON.stringify([at, markOf(question)])).toString('base64url')
 
 /** The position in a token of the same question; 0 without a token, `undefined` for a token that was not made for it. */
 export function placeIn(token: string | undefined, question: unknown): number | undefined {

@@ -26,7 +26,10 @@ export function matches(parameter: Parameter, filters: readonly ParameterFilter[
 function check({ Key, Option = 'Equals' }: ParameterFilter, asker: Asker): void {
   if (asker === 'path' && !PATH_KEYS.includes(Key)) throw new ServiceError('InvalidFilterKey', '')
   if (!OPTIONS[asker].includes(Option)) {
-    throw new ServiceError('InvalidFilterOption', `The following filter option is not valid: ${Option}. Valid options include: [${OPTIONS[asker].join(', ')}].`)
+    throw new ServiceError(
+      'InvalidFilterOption',
+      `The following filter option is not valid: ${Option}. Valid options include: [${OPTIONS[asker].join(', ')}].`,
+    )
   }
 }
 

@@ -22,7 +22,9 @@ export function checkName(name: string, arnPrefix: string): void {
     throw invalid(`Parameter name, with its ARN, must not be longer than ${String(NAME_CHARACTERS_MAX)} characters.`)
   }
   if (!/^[a-zA-Z0-9_.\-/]+$/.test(name) || name.endsWith('/') || name.includes('//')) {
-    throw invalid('Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_')
+    throw invalid(
+      'Parameter name: can\'t be prefixed with "ssm" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_',
+    )
   }
   if (/^\/?aws/i.test(name)) throw new ServiceError('AccessDeniedException', `No access to reserved parameter name: ${name}.`)
   if (/^\/?ssm/i.test(name)) throw invalid('Parameter name: can\'t be prefixed with "ssm" (case-insensitive).')
@@ -38,19 +40,33 @@ const levelsOf = (name: string): number => name.split('/').filter((part) => part
 export function tierFor(asked: string | undefined, before: Tier | undefined, bytes: number, policies: boolean): Tier {
   const needed: Tier = bytes > STANDARD_BYTES_MAX || policies ? 'Advanced' : 'Standard'
   if (asked === 'Standard' && before === 'Advanced') {
-    throw invalid("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier.")
+    throw invalid(
+      "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier.",
+    )
   }
-  const tier: Tier = asked === 'Intelligent-Tiering' ? (before === 'Advanced' ? 'Advanced' : needed) : asked === 'Advanced' ? 'Advanced' : (before ?? 'Standard')
+  const tier: Tier =
+    asked === 'Intelligent-Tiering'
+      ? before === 'Advanced'
+        ? 'Advanced'
+        : needed
+      : asked === 'Advanced'
+        ? 'Advanced'
+        : (before ?? 'Standard')
   const limit = tier === 'Standard' ? STANDARD_BYTES_MAX : ADVANCED_BYTES_MAX
   if (bytes <= limit) return tier
   throw tier === 'Standard'
-    ? invalid(`Standard tier parameters support a maximum parameter value of ${String(STANDARD_BYTES_MAX)} characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.`)
+    ? invalid(
+        `Standard tier parameters support a maximum parameter value of ${String(STANDARD_BYTES_MAX)} characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.`,
+      )
     : invalid(`Advanced tier parameters support a maximum parameter value of ${String(ADVANCED_BYTES_MAX)} characters.`)
 }
 
 /** Refuses a value that its parameter's pattern does not match, and references inside a value. */
 export function checkValue(value: string, pattern: string | undefined): void {
-  if (value === '') throw invalid('1 validation error detected: Value \'\' at \'value\' failed to satisfy constraint: Member must have length greater than or equal to 1')
+  if (value === '')
+    throw invalid(
+      "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1",
+    )
   if (/\{\{\s*ssm:/.test(value)) throw invalid('Parameter value can not nest another parameter.')
   if (pattern === undefined || pattern === '') return
   if (!compiled(pattern).test(value)) {

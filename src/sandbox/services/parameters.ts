@@ -57,7 +57,7 @@ export function parameters(clock: Clock): Service {
   const shelf = (caller: Caller): Map<string, Parameter> => {
     const key = cellKey(caller)
     let found = shelves.get(key)
-    if (!found) shelves.set(key, (found = new Map()))
+    if (!found) shelves.set(key, (found = new Map<string, Parameter>()))
     return found
   }
   return {
@@ -92,7 +92,10 @@ function put(clock: Clock, shelf: Map<string, Parameter>, input: Put, caller: Ca
   const arnPrefix = `arn:aws:ssm:${caller.region}:${caller.account}:parameter`
   checkName(input.Name, `${arnPrefix}/`)
   if (before && input.Overwrite !== true) {
-    throw new ServiceError('ParameterAlreadyExists', 'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.')
+    throw new ServiceError(
+      'ParameterAlreadyExists',
+      'The parameter already exists. To overwrite this value, set the overwrite option in the request to true.',
+    )
   }
   checkPut(input, before)
   const last = before && newest(before)
@@ -110,19 +113,27 @@ function put(clock: Clock, shelf: Map<string, Parameter>, input: Put, caller: Ca
   }
   const version = (last?.version ?? 0) + 1
   const by = caller.arn
-  const { Description: description = last?.description, Policies: policies = last?.policies, DataType: dataType = last?.dataType ?? 'text' } = input
+  const {
+    Description: description = last?.description,
+    Policies: policies = last?.policies,
+    DataType: dataType = last?.dataType ?? 'text',
+  } = input
   addVersion(parameter, { version, value: input.Value, at: clock.now(), by, tier, description, allowedPattern, dataType, policies })
   shelf.set(name, parameter)
   return { Version: version, Tier: tier }
 }
 
 function checkPut(input: Put, before: Parameter | undefined): void {
-  if (!before && input.Type === undefined) throw new ServiceError('ValidationException', 'A parameter type is required when you create a parameter.')
+  if (!before && input.Type === undefined)
+    throw new ServiceError('ValidationException', 'A parameter type is required when you create a parameter.')
   if (before && input.Type !== undefined && input.Type !== before.type) {
     throw new ServiceError('HierarchyTypeMismatchException', `The parameter type can't be changed from ${before.type} to ${input.Type}.`)
   }
   if (input.Overwrite === true && (input.Tags?.length ?? 0) > 0) {
-    throw new ServiceError('ValidationException', 'Invalid request: tags and overwrite can\'t be used together. To create a parameter with tags, please remove overwrite flag.')
+    throw new ServiceError(
+      'ValidationException',
+      "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag.",
+    )
   }
   if (input.Policies !== undefined && input.Tier === 'Standard') {
     throw new ServiceError('ValidationException', 'Parameter policies can only be applied to parameters of the advanced-parameter tier.')
@@ -134,7 +145,10 @@ function checkCount(shelf: ReadonlyMap<string, Parameter>, tier: string): void {
   if (shelf.size < limit) return
   const count = [...shelf.values()].filter((each) => newest(each).tier === tier).length
   if (count >= limit) {
-    throw new ServiceError('ParameterLimitExceeded', `You have exceeded the number of ${tier.toLowerCase()} parameters (${String(limit)}) for this account and Region.`)
+    throw new ServiceError(
+      'ParameterLimitExceeded',
+      `You have exceeded the number of ${tier.toLowerCase()} parameters (${String(limit)}) for this account and Region.`,
+    )
   }
 }
 
@@ -146,7 +160,10 @@ function found(shelf: ReadonlyMap<string, Parameter>, text: string): Found {
   if (!parameter) throw unknown(text)
   const version = select(parameter, selector)
   if (!version) {
-    throw new ServiceError('ParameterVersionNotFound', `Systems Manager could not find version ${selector ?? ''} of ${name}. Verify the version and try again.`)
+    throw new ServiceError(
+      'ParameterVersionNotFound',
+      `Systems Manager could not find version ${selector ?? ''} of ${name}. Verify the version and try again.`,
+    )
   }
   return { parameter, version, selector }
 }
@@ -175,7 +192,10 @@ const GAP_PLACES = 10
 function below(shelf: ReadonlyMap<string, Parameter>, input: ReturnType<typeof readBelow>): Record<string, unknown> {
   const { Path: path, Recursive: recursive, ParameterFilters: filters } = input
   if (!path.startsWith('/')) {
-    throw new ServiceError('ValidationException', 'The parameter doesn\'t meet the parameter name requirements. The parameter name must begin with a forward slash "/".')
+    throw new ServiceError(
+      'ValidationException',
+      'The parameter doesn\'t meet the parameter name requirements. The parameter name must begin with a forward slash "/".',
+    )
   }
   const prefix = path.endsWith('/') ? path : `${path}/`
   const all = [...shelf.values()].filter(({ name }) => name.startsWith(prefix)).sort(byName)
@@ -228,7 +248,10 @@ function labelled(shelf: ReadonlyMap<string, Parameter>, name: string, number: n
   if (!parameter) throw unknown(name)
   const version = versionAt(parameter, number)
   if (!version) {
-    throw new ServiceError('ParameterVersionNotFound', `Systems Manager could not find version ${String(number)} of ${name}. Verify the version and try again.`)
+    throw new ServiceError(
+      'ParameterVersionNotFound',
+      `Systems Manager could not find version ${String(number)} of ${name}. Verify the version and try again.`,
+    )
   }
   return { parameter, version }
 }
@@ -260,7 +283,10 @@ const described = (parameter: Parameter, version: Version): Record<string, unkno
 
 type Listing<T> = Readonly<{ all: readonly T[]; size: number; token: string | undefined; question: unknown }>
 
-function paged<T>({ all, size, token, question }: Listing<T>, show: (page: readonly T[]) => Record<string, unknown>): Record<string, unknown> {
+function paged<T>(
+  { all, size, token, question }: Listing<T>,
+  show: (page: readonly T[]) => Record<string, unknown>,
+): Record<string, unknown> {
   const from = placeIn(token, question)
   if (from === undefined) throw new ServiceError('InvalidNextToken', 'The specified token is not valid.')
   const to = from + size

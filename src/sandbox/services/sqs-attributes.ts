@@ -79,7 +79,11 @@ function policyOf(name: string, value: string): Record<string, unknown> {
 export function checkQueueName(name: string, attributes: Attributes): void {
   const fifo = attributes['FifoQueue'] === 'true'
   if (fifo && !/^[A-Za-z0-9_-]{1,75}\.fifo$/.test(name)) {
-    throw badValue(name, 'QueueName', 'The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.')
+    throw badValue(
+      name,
+      'QueueName',
+      'The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.',
+    )
   }
   if (!fifo && !/^[A-Za-z0-9_-]{1,80}$/.test(name)) {
     throw badValue(name, 'QueueName', 'Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length.')
@@ -109,9 +113,14 @@ export function redriveOf(policy: string | undefined): Settings['redrive'] {
   if (policy === undefined || policy === '') return undefined
   const { deadLetterTargetArn: arn, maxReceiveCount: count } = policyOf('RedrivePolicy', policy)
   const receivesMax = Number(count)
-  if (typeof arn !== 'string' || arn === '') throw badValue(policy, 'RedrivePolicy', 'Redrive policy does not contain mandatory attribute: deadLetterTargetArn.')
+  if (typeof arn !== 'string' || arn === '')
+    throw badValue(policy, 'RedrivePolicy', 'Redrive policy does not contain mandatory attribute: deadLetterTargetArn.')
   if (!(Number.isInteger(receivesMax) && receivesMax >= 1 && receivesMax <= 1_000)) {
-    throw badValue(policy, 'RedrivePolicy', `Invalid value for maxReceiveCount: ${String(count)}, valid values are from 1 to 1000 both inclusive.`)
+    throw badValue(
+      policy,
+      'RedrivePolicy',
+      `Invalid value for maxReceiveCount: ${String(count)}, valid values are from 1 to 1000 both inclusive.`,
+    )
   }
   return { arn, receivesMax }
 }
@@ -141,7 +150,8 @@ const READ_ONLY = [...COUNTED, 'CreatedTimestamp', 'LastModifiedTimestamp', 'Que
 
 /** Refuses a name that GetQueueAttributes does not know. */
 export function checkAttributeName(name: string): void {
-  if (!Object.hasOwn(NUMBERS, name) && !Object.hasOwn(WORDS, name) && !FREE.includes(name) && !READ_ONLY.includes(name)) throw unknownName(name)
+  if (!Object.hasOwn(NUMBERS, name) && !Object.hasOwn(WORDS, name) && !FREE.includes(name) && !READ_ONLY.includes(name))
+    throw unknownName(name)
 }
 
 /** The first attribute in which a second CreateQueue differs from the queue that is there. */

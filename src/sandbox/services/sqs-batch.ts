@@ -31,12 +31,18 @@ function checkEntries(entries: readonly Entry[], kind: string): void {
     throw new ServiceError('EmptyBatchRequest', `There should be at least one ${kind}RequestEntry in the request.`)
   }
   if (entries.length > ENTRIES_MAX) {
-    throw new ServiceError('TooManyEntriesInBatchRequest', `Maximum number of entries per request are ${String(ENTRIES_MAX)}. You have sent ${String(entries.length)}.`)
+    throw new ServiceError(
+      'TooManyEntriesInBatchRequest',
+      `Maximum number of entries per request are ${String(ENTRIES_MAX)}. You have sent ${String(entries.length)}.`,
+    )
   }
   for (const { Id } of entries) {
     if (Id === '') throw missingParameter(`${kind}RequestEntry.1.Id`)
     if (!/^[A-Za-z0-9_-]{1,80}$/.test(Id)) {
-      throw new ServiceError('InvalidBatchEntryId', 'A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.')
+      throw new ServiceError(
+        'InvalidBatchEntryId',
+        'A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.',
+      )
     }
   }
   const twice = entries.find(({ Id }, index) => entries.findIndex((each) => each.Id === Id) !== index)

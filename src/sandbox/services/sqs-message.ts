@@ -34,7 +34,8 @@ export function checkOrder(input: MessageInput, settings: Settings): void {
   if (group !== undefined && !ID.test(group)) throw badValue(group, 'MessageGroupId', idRule('MessageGroupId'))
   if (id !== undefined && !ID.test(id)) throw badValue(id, 'MessageDeduplicationId', idRule('MessageDeduplicationId'))
   if (!settings.fifo) {
-    if (id !== undefined) throw badValue(id, 'MessageDeduplicationId', 'The request include parameter that is not valid for this queue type.')
+    if (id !== undefined)
+      throw badValue(id, 'MessageDeduplicationId', 'The request include parameter that is not valid for this queue type.')
     return
   }
   if (group === undefined) throw missingParameter('MessageGroupId')
@@ -50,7 +51,10 @@ export function checkMessage(input: MessageInput, settings: Settings): string {
   const wrong = FORBIDDEN.exec(body)
   if (wrong || !body.isWellFormed()) {
     const shown = wrong ? (wrong[0].codePointAt(0) ?? 0).toString(16) : 'surrogate'
-    throw new ServiceError('InvalidMessageContents', `Invalid binary character '#x${shown}' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF`)
+    throw new ServiceError(
+      'InvalidMessageContents',
+      `Invalid binary character '#x${shown}' was found in the message body, the set of allowed characters is #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF`,
+    )
   }
   if (delay !== undefined && (delay < 0 || delay > DELAY_SECONDS_MAX)) {
     throw badValue(delay, 'DelaySeconds', `DelaySeconds must be >= 0 and <= ${String(DELAY_SECONDS_MAX)}.`)
@@ -60,7 +64,9 @@ export function checkMessage(input: MessageInput, settings: Settings): string {
   }
   checkAttributeValues(input.MessageAttributes ?? {})
   if (sizeOf(input) > settings.messageBytesMax) {
-    throw badParameters(`One or more parameters are invalid. Reason: Message must be shorter than ${String(settings.messageBytesMax)} bytes.`)
+    throw badParameters(
+      `One or more parameters are invalid. Reason: Message must be shorter than ${String(settings.messageBytesMax)} bytes.`,
+    )
   }
   return body
 }
@@ -69,23 +75,30 @@ const idRule = (name: string): string => `${name} can only include alphanumeric 
 
 function checkAttributeValues(values: AttributeValues): void {
   const names = Object.keys(values)
-  if (names.length > ATTRIBUTES_MAX) throw badParameters(`Number of message attributes [${String(names.length)}] exceeds the allowed maximum [${String(ATTRIBUTES_MAX)}].`)
+  if (names.length > ATTRIBUTES_MAX)
+    throw badParameters(`Number of message attributes [${String(names.length)}] exceeds the allowed maximum [${String(ATTRIBUTES_MAX)}].`)
   for (const [name, { DataType: type, StringValue, BinaryValue }] of Object.entries(values)) {
     const kind = type.split('.')[0] ?? ''
     if (!/^[A-Za-z0-9_.-]+$/.test(name) || name.length > ATTRIBUTE_NAME_CHARACTERS_MAX || /^(aws|amazon)\./i.test(name)) {
       throw badParameters(`Message (user) attribute name '${name.slice(0, 300)}' is invalid.`)
     }
-    if (!['String', 'Number', 'Binary'].includes(kind)) throw badParameters(`The message attribute '${name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.`)
+    if (!['String', 'Number', 'Binary'].includes(kind))
+      throw badParameters(
+        `The message attribute '${name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.`,
+      )
     const value = kind === 'Binary' ? BinaryValue : StringValue
-    if (value === undefined || value === '') throw badParameters(`Message (user) attribute '${name}' must contain a non-empty value of type '${kind}'.`)
-    if (kind === 'Number' && Number.isNaN(Number(value))) throw badParameters(`Can't cast the value of message (user) attribute '${name}' to a number.`)
+    if (value === undefined || value === '')
+      throw badParameters(`Message (user) attribute '${name}' must contain a non-empty value of type '${kind}'.`)
+    if (kind === 'Number' && Number.isNaN(Number(value)))
+      throw badParameters(`Can't cast the value of message (user) attribute '${name}' to a number.`)
   }
 }
 
 /** Bytes that count against a message's limit: body, and name, type and value of each attribute. */
 export function sizeOf({ MessageBody: body = '', MessageAttributes: values = {} }: MessageInput): number {
   let size = Buffer.byteLength(body)
-  for (const [name, value] of Object.entries(values)) size += Buffer.byteLength(name) + Buffer.byteLength(value.DataType) + bytesOf(value).length
+  for (const [name, value] of Object.entries(values))
+    size += Buffer.byteLength(name) + Buffer.byteLength(value.DataType) + bytesOf(value).length
   return size
 }
 

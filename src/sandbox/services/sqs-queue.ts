@@ -52,7 +52,9 @@ export class Queue {
   readonly #once = new Map<string, Once>()
   readonly #waiting = new Set<() => void>()
 
-  constructor(options: Readonly<{ name: string; arn: string; at: Instant; attributes: Attributes; tags: Readonly<Record<string, string>> }>) {
+  constructor(
+    options: Readonly<{ name: string; arn: string; at: Instant; attributes: Attributes; tags: Readonly<Record<string, string>> }>,
+  ) {
     this.name = options.name
     this.arn = options.arn
     this.createdAt = options.at

@@ -30,7 +30,11 @@ export class Queues {
     const queue = this.get({ account, region: caller.region }, name)
     if (!queue) throw noQueue()
     if (account !== caller.account && queue.attributes['Policy'] === undefined) {
-      throw new ServiceError('AccessDeniedException', `User: ${caller.arn} is not authorized to perform: sqs on resource: ${queue.arn} because no resource-based policy allows it`, 403)
+      throw new ServiceError(
+        'AccessDeniedException',
+        `User: ${caller.arn} is not authorized to perform: sqs on resource: ${queue.arn} because no resource-based policy allows it`,
+        403,
+      )
     }
     return queue
   }
@@ -46,7 +50,12 @@ export class Queues {
   }
 
   /** The queue with this name: a new one, or the one that is there when nothing differs. */
-  create(cell: Cell, name: string, attributes: Attributes, options: Readonly<{ at: Instant; tags?: Readonly<Record<string, string>> }>): Queue {
+  create(
+    cell: Cell,
+    name: string,
+    attributes: Attributes,
+    options: Readonly<{ at: Instant; tags?: Readonly<Record<string, string>> }>,
+  ): Queue {
     checkQueueName(name, attributes)
     const arn = queueArn(cell, name)
     this.#checkRedrive(attributes, arn)
@@ -55,7 +64,10 @@ export class Queues {
     if (there) return sameOr(there, attributes)
     const deletedAt = this.#deleted.get(arn)
     if (deletedAt !== undefined && options.at - deletedAt < RECREATE_AFTER_MS) {
-      throw new ServiceError('QueueDeletedRecently', 'You must wait 60 seconds after deleting a queue before you can create another with the same name.')
+      throw new ServiceError(
+        'QueueDeletedRecently',
+        'You must wait 60 seconds after deleting a queue before you can create another with the same name.',
+      )
     }
     const queue = new Queue({ name, arn, at: options.at, attributes, tags: options.tags ?? {} })
     const key = cellKey(cell)
@@ -67,7 +79,10 @@ export class Queues {
 
   change(queue: Queue, attributes: Attributes, at: Instant): void {
     if (queue.settings.fifo && attributes['FifoQueue'] !== undefined && attributes['FifoQueue'] !== 'true') {
-      throw new ServiceError('InvalidAttributeValue', 'Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.')
+      throw new ServiceError(
+        'InvalidAttributeValue',
+        'Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.',
+      )
     }
     checkAttributes(attributes, queue.settings.fifo)
     this.#checkRedrive({ ...attributes, ...(queue.settings.fifo && { FifoQueue: 'true' }) }, queue.arn)

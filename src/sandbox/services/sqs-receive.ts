@@ -113,7 +113,8 @@ function chosen(values: AttributeValues, patterns: readonly string[]): Attribute
 }
 
 /** A handle is new for every receive: it names the message and which receive of it. */
-const handleOf = (queue: Queue, { id, receives }: Stored): string => Buffer.from(`${id} ${queue.arn} ${String(receives)}`).toString('base64')
+const handleOf = (queue: Queue, { id, receives }: Stored): string =>
+  Buffer.from(`${id} ${queue.arn} ${String(receives)}`).toString('base64')
 
 type Held = Readonly<{ message: Stored; current: boolean }>
 
@@ -136,10 +137,14 @@ export function changeVisibility(queue: Queue, handle: string, seconds: number, 
   checkVisibility(seconds)
   const found = held(queue, handle, now)
   if (!found) throw badValue(handle, 'ReceiptHandle', 'Message does not exist or is not available for visibility timeout change.')
-  if (!found.current) throw new ServiceError('MessageNotInflight', 'The message referred to isn\'t in flight.')
+  if (!found.current) throw new ServiceError('MessageNotInflight', "The message referred to isn't in flight.")
   const until = plus(now, seconds * SECOND)
   if (until > plus(found.message.receivedAt ?? now, HIDDEN_SECONDS_MAX * SECOND)) {
-    throw badValue(seconds, 'VisibilityTimeout', `Total VisibilityTimeout for the message is beyond the limit [${String(HIDDEN_SECONDS_MAX)} seconds]`)
+    throw badValue(
+      seconds,
+      'VisibilityTimeout',
+      `Total VisibilityTimeout for the message is beyond the limit [${String(HIDDEN_SECONDS_MAX)} seconds]`,
+    )
   }
   queue.setHidden(found.message, until)
 }

@@ -26,7 +26,11 @@ const LIST_MAX = 1_000
 const URL = { QueueUrl: text() }
 const readCreate = inputOf({ QueueName: text(), Attributes: optional(mapOf(text())), tags: optional(mapOf(text())) })
 const readName = inputOf({ QueueName: text(), QueueOwnerAWSAccountId: optional(text()) })
-const readList = inputOf({ QueueNamePrefix: optional(text()), NextToken: optional(text()), MaxResults: optional(whole({ min: 1, max: LIST_MAX })) })
+const readList = inputOf({
+  QueueNamePrefix: optional(text()),
+  NextToken: optional(text()),
+  MaxResults: optional(whole({ min: 1, max: LIST_MAX })),
+})
 const readUrl = inputOf(URL)
 const readGetAttributes = inputOf({ ...URL, AttributeNames: optional(list(text())) })
 const readSetAttributes = inputOf({ ...URL, Attributes: mapOf(text()) })
@@ -35,7 +39,10 @@ const readSendBatch = inputOf({ ...URL, Entries: list(structure({ Id: text(), ..
 const readHandle = inputOf({ ...URL, ReceiptHandle: text() })
 const readHandles = inputOf({ ...URL, Entries: list(structure({ Id: text(), ReceiptHandle: text() })) })
 const readVisibility = inputOf({ ...URL, ReceiptHandle: text(), VisibilityTimeout: whole() })
-const readVisibilities = inputOf({ ...URL, Entries: list(structure({ Id: text(), ReceiptHandle: text(), VisibilityTimeout: optional(whole()) })) })
+const readVisibilities = inputOf({
+  ...URL,
+  Entries: list(structure({ Id: text(), ReceiptHandle: text(), VisibilityTimeout: optional(whole()) })),
+})
 
 export type SqsOptions = Readonly<{
   clock: Clock
@@ -129,7 +136,10 @@ export function sqs({ clock, ids, urlOf }: SqsOptions): Sqs {
       for (const entry of entries) checkOrder(entry, queue.settings)
       const bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0)
       if (bytes > BATCH_BYTES_MAX) {
-        throw new ServiceError('BatchRequestTooLong', `Batch requests cannot be longer than ${String(BATCH_BYTES_MAX)} bytes. You have sent ${String(bytes)} bytes.`)
+        throw new ServiceError(
+          'BatchRequestTooLong',
+          `Batch requests cannot be longer than ${String(BATCH_BYTES_MAX)} bytes. You have sent ${String(bytes)} bytes.`,
+        )
       }
       return inBatch(entries, 'SendMessageBatch', (entry) => sender.send(queue, entry, contextOf(caller)))
     },
@@ -169,7 +179,12 @@ export function sqs({ clock, ids, urlOf }: SqsOptions): Sqs {
   }
   const deliver: Sqs['deliver'] = (cell, name, body) => {
     const queue = queues.get(cell, name)
-    if (queue) sender.send(queue, { ...NO_MESSAGE, MessageBody: body, MessageGroupId: queue.settings.fifo ? name : undefined }, { sender: EVENTS, now: clock.now() })
+    if (queue)
+      sender.send(
+        queue,
+        { ...NO_MESSAGE, MessageBody: body, MessageGroupId: queue.settings.fifo ? name : undefined },
+        { sender: EVENTS, now: clock.now() },
+      )
     return queue !== undefined
   }
   return { service, queues, deliver }
@@ -184,7 +199,12 @@ const NO_MESSAGE = {
   MessageDeduplicationId: undefined,
 }
 
-function listQueues(queues: Queues, input: ReturnType<typeof readList>, caller: Caller, urlOf: SqsOptions['urlOf']): Record<string, unknown> {
+function listQueues(
+  queues: Queues,
+  input: ReturnType<typeof readList>,
+  caller: Caller,
+  urlOf: SqsOptions['urlOf'],
+): Record<string, unknown> {
   const { QueueNamePrefix: prefix = '', MaxResults: size = LIST_MAX } = input
   const from = placeIn(input.NextToken, prefix)
   if (from === undefined) throw badParameters('Invalid or expired next token.')

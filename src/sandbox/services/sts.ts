@@ -26,7 +26,10 @@ export function sts(options: StsOptions): Service {
 function assumeRole({ callers, ids, externalIds }: StsOptions, input: Record<string, unknown>, caller: Caller): Record<string, unknown> {
   const roleArn = field(input, 'RoleArn', 20, 2_048)
   const name = field(input, 'RoleSessionName', 2, 64)
-  if (!/^[\w+=,.@-]*$/.test(name)) throw invalid(`Value '${name}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*`)
+  if (!/^[\w+=,.@-]*$/.test(name))
+    throw invalid(
+      `Value '${name}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*`,
+    )
   const [, account, path] = /^arn:aws:iam::(\d{12}):role\/([\w+=,.@/-]+)$/.exec(roleArn) ?? []
   if (account === undefined || path === undefined) throw invalid(`${roleArn} is invalid`)
   const seconds = secondsOf(input['DurationSeconds'], caller)
@@ -50,19 +53,27 @@ function field(input: Record<string, unknown>, name: string, min: number, max: n
     throw invalid(`Value null at '${camel(name)}' failed to satisfy constraint: Member must not be null`)
   }
   if (value.length < min || value.length > max) {
-    throw invalid(`Value '${value.slice(0, 100)}' at '${camel(name)}' failed to satisfy constraint: Member must have length between ${String(min)} and ${String(max)}`)
+    throw invalid(
+      `Value '${value.slice(0, 100)}' at '${camel(name)}' failed to satisfy constraint: Member must have length between ${String(min)} and ${String(max)}`,
+    )
   }
   return value
 }
 
-function secondsOf(text: unknown, caller: Caller): number {
-  if (text === undefined) return SESSION_SECONDS.standard
-  const seconds = typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+function secondsOf(value: unknown, caller: Caller): number {
+  if (value === undefined) return SESSION_SECONDS.standard
+  const text = typeof value === 'string' ? value : ''
+  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (!(seconds >= SESSION_SECONDS.min && seconds <= SESSION_SECONDS.max)) {
-    throw invalid(`Value '${String(text)}' at 'durationSeconds' failed to satisfy constraint: Member must have value between ${String(SESSION_SECONDS.min)} and ${String(SESSION_SECONDS.max)}`)
+    throw invalid(
+      `Value '${text}' at 'durationSeconds' failed to satisfy constraint: Member must have value between ${String(SESSION_SECONDS.min)} and ${String(SESSION_SECONDS.max)}`,
+    )
   }
   if (isSession(caller) && seconds > CHAINED_SECONDS_MAX) {
-    throw new ServiceError('ValidationError', 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining')
+    throw new ServiceError(
+      'ValidationError',
+      'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
+    )
   }
   return seconds
 }

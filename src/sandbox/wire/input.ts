@@ -48,7 +48,8 @@ export const text =
   (value, path, broken) => {
     if (value === undefined || value === null) return missing(path, broken, '')
     if (typeof value !== 'string') throw mistyped(path, 'a string')
-    if (min !== undefined && value.length < min) note(broken, value, path, `Member must have length greater than or equal to ${String(min)}`)
+    if (min !== undefined && value.length < min)
+      note(broken, value, path, `Member must have length greater than or equal to ${String(min)}`)
     if (max !== undefined && value.length > max) note(broken, value, path, `Member must have length less than or equal to ${String(max)}`)
     if (oneOf && !oneOf.includes(value)) note(broken, value, path, `Member must satisfy enum value set: [${oneOf.join(', ')}]`)
     if (pattern && !pattern.test(value)) note(broken, value, path, `Member must satisfy regular expression pattern: ${pattern.source}`)
@@ -67,13 +68,11 @@ export const whole =
   }
 
 /** A Boolean. */
-export const flag =
-  (): Reader<boolean> =>
-  (value, path, broken) => {
-    if (value === undefined || value === null) return missing(path, broken, false)
-    if (typeof value !== 'boolean') throw mistyped(path, 'a boolean')
-    return value
-  }
+export const flag = (): Reader<boolean> => (value, path, broken) => {
+  if (value === undefined || value === null) return missing(path, broken, false)
+  if (typeof value !== 'boolean') throw mistyped(path, 'a boolean')
+  return value
+}
 
 /** A list of such items. */
 export const list =
@@ -81,7 +80,8 @@ export const list =
   (value, path, broken) => {
     if (value === undefined || value === null) return missing(path, broken, [])
     if (!Array.isArray(value)) throw mistyped(path, 'a list')
-    if (min !== undefined && value.length < min) note(broken, value, path, `Member must have length greater than or equal to ${String(min)}`)
+    if (min !== undefined && value.length < min)
+      note(broken, value, path, `Member must have length greater than or equal to ${String(min)}`)
     if (max !== undefined && value.length > max) note(broken, value, path, `Member must have length less than or equal to ${String(max)}`)
     return value.map((item, index) => of(item, `${path}.${String(index + 1)}.member`, broken))
   }

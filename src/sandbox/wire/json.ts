@@ -40,7 +40,8 @@ export function jsonError(service: JsonService, error: ServiceError, requestId: 
 type Spelling = Readonly<{ type: string; member: 'message' | 'Message' | undefined; headers: Readonly<Record<string, string>> }>
 
 /** SSM's service model gives these shapes a lower-case `message` … */
-const LOWER_CASE = /^(Parameter|Hierarchy|InvalidPolicy)|^(InvalidKeyId|InvalidAllowedPatternException|InvalidFilterOption|IncompatiblePolicyException|PoliciesLimitExceededException|UnsupportedParameterType|ValidationException|SerializationException|UnrecognizedClientException|ExpiredTokenException|MissingAuthenticationTokenException)$/
+const LOWER_CASE =
+  /^(Parameter|Hierarchy|InvalidPolicy)|^(InvalidKeyId|InvalidAllowedPatternException|InvalidFilterOption|IncompatiblePolicyException|PoliciesLimitExceededException|UnsupportedParameterType|ValidationException|SerializationException|UnrecognizedClientException|ExpiredTokenException|MissingAuthenticationTokenException)$/
 /** … these no member at all, and the others an upper-case `Message`. */
 const SPEECHLESS = new Set([
   'DuplicateInstanceId',
@@ -79,7 +80,8 @@ const QUERY_CODES: Readonly<Record<string, string>> = {
   AccessDeniedException: 'AccessDenied',
 }
 /** What every service of that kind answers belongs to the framework, not to SQS's own model. */
-const FRAMEWORK = /^(AccessDenied|ExpiredToken|InvalidParameterValue|MissingAuthenticationToken|MissingRequiredParameter|Serialization|UnknownOperation|UnrecognizedClient|Validation)Exception$|^InternalFailure$/
+const FRAMEWORK =
+  /^(AccessDenied|ExpiredToken|InvalidParameterValue|MissingAuthenticationToken|MissingRequiredParameter|Serialization|UnknownOperation|UnrecognizedClient|Validation)Exception$|^InternalFailure$/
 
 /** The code that the query protocol has for an error of SQS; batch entries show it too. */
 export const queryCodeOf = (code: string): string => QUERY_CODES[code] ?? code

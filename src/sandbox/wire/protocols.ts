@@ -44,7 +44,8 @@ function formAddress(request: WireRequest): Addressed {
     bounded(request)
     if (form instanceof ServiceError) throw form
     const { Action: operation, Version: _, ...input } = form
-    if (typeof operation !== 'string' || typeof version !== 'string' || VERSIONS[version] === undefined) throw refused('unknown-operation', service)
+    if (typeof operation !== 'string' || typeof version !== 'string' || VERSIONS[version] === undefined)
+      throw refused('unknown-operation', service)
     return { service, operation, input }
   }
   return { service, read }

@@ -1,0 +1,170 @@
+import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
+import { known } from '../../src/kit/assert.ts'
+import type { Instant } from '../../src/kit/instant.ts'
+import type { Append, Appended, Store } from '../../src/ports/store.ts'
+import type { Dispatch } from '../../src/sandbox/dispatch.ts'
+import type { Sandbox } from '../../src/sandbox/sandbox.ts'
+
+/** A promise that nobody keeps: whoever waits for it has died. */
+const forever = <T>(): Promise<T> => new Promise(() => undefined)
+
+/**
+ * The life of one engine process. Everything that it asks of the world passes through here; once it is killed no answer reaches it any more
+ * and nothing that it does reaches the world, as after SIGKILL: no cleanup, no last word. Frozen, it is only late.
+ */
+export class Life {
+  #alive = true
+  #thaw: PromiseWithResolvers<void> | null = null
+  #stop = Promise.withResolvers<undefined>()
+
+  get alive(): boolean {
+    return this.#alive
+  }
+
+  get frozen(): boolean {
+    return this.#thaw !== null
+  }
+
+  /** Resolves when the process is killed or freezes. */
+  get stopped(): Promise<undefined> {
+    return this.#stop.promise
+  }
+
+  kill(): void {
+    this.#alive = false
+    this.#stop.resolve(undefined)
+  }
+
+  /** Nothing passes from here on, until `thaw`. */
+  freeze(): void {
+    this.#thaw ??= Promise.withResolvers()
+    this.#stop.resolve(undefined)
+  }
+
+  thaw(): void {
+    const thaw = this.#thaw
+    this.#thaw = null
+    this.#stop = Promise.withResolvers()
+    thaw?.resolve()
+  }
+
+  /** Passes an answer on, if anybody is there to hear it. */
+  async pass<T>(answer: Promise<T>): Promise<T> {
+    try {
+      const value = await answer
+      await this.#passage()
+      return value
+    } catch (error) {
+      await this.#passage()
+      throw error
+    }
+  }
+
+  async #passage(): Promise<void> {
+    while (this.#alive && this.#thaw) await this.#thaw.promise
+    if (!this.#alive) await forever()
+  }
+
+  /** Does what the process asks for, if it is there to ask. */
+  async ask<T>(work: () => Promise<T>): Promise<T> {
+    await this.#passage()
+    return await this.pass(work())
+  }
+}
+
+/** The clock as one process sees it. */
+export class MortalClock extends VirtualClock {
+  readonly #inner: VirtualClock
+  readonly #life: Life
+
+  constructor(inner: VirtualClock, life: Life) {
+    super(inner.now())
+    this.#inner = inner
+    this.#life = life
+  }
+
+  override now(): Instant {
+    return this.#inner.now()
+  }
+
+  override sleep(until: Instant, signal?: AbortSignal): Promise<void> {
+    return this.#life.alive ? this.#life.pass(this.#inner.sleep(until, signal)) : forever()
+  }
+
+  /** A process that dies or freezes while it holds the clock must not stop time for the others. */
+  override async hold<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#life.alive) return await forever()
+    const held: { answer?: Promise<T> } = {}
+    await this.#inner.hold(() => Promise.race([(held.answer ??= work()), this.#life.stopped]).catch(() => undefined))
+    return await this.#life.pass(known(held.answer, 'the answer'))
+  }
+
+  override run<T>(main: () => Promise<T>): Promise<T> {
+    return this.#inner.run(main)
+  }
+}
+
+/** Told of each append, before and after. What it does to the life counts at once. */
+export type AppendWatch = Readonly<{ before?: (append: Append) => void; after?: (append: Append, appended: Appended) => void }>
+
+/** The store as one process sees it. */
+export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): Store {
+  const through = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A): Promise<R> => life.ask(() => call(...args))
+  return {
+    create: through((...args) => inner.create(...args)),
+    append: (append) =>
+      life.ask(async () => {
+        watch.before?.(append)
+        if (!life.alive) return await forever()
+        const appended = await inner.append(append)
+        watch.after?.(append, appended)
+        return appended
+      }),
+    read: (run, from) => inner.read(run, from),
+    run: through((run) => inner.run(run)),
+    runs: through((filter) => inner.runs(filter)),
+    drive: through((...args) => inner.drive(...args)),
+    rest: through((...args) => inner.rest(...args)),
+    note: through((...args) => inner.note(...args)),
+    notes: through((...args) => inner.notes(...args)),
+    claims: through((filter) => inner.claims(filter)),
+    releaseClaim: through((node) => inner.releaseClaim(node)),
+    restoreClaims: through((claims) => inner.restoreClaims(claims)),
+    putPlan: through((...args) => inner.putPlan(...args)),
+    plan: through((digest) => inner.plan(digest)),
+    putBlob: through((...args) => inner.putBlob(...args)),
+    blob: through((digest) => inner.blob(digest)),
+    cursor: through((name) => inner.cursor(name)),
+    setCursor: through((...args) => inner.setCursor(...args)),
+    close: () => Promise.resolve(),
+  }
+}
+
+/** Told of a request by its operation (`SendCommand`) before the sandbox gets it, and after it has answered. */
+export type CallWatch = Readonly<{ before?: (operation: string) => void; after?: (operation: string) => void }>
+
+/** The sandbox as one process reaches it. */
+export function mortalSandbox(inner: Sandbox, life: Life, watch: CallWatch = {}): Sandbox {
+  const dispatch: Dispatch = (request, signal) => {
+    const operation = request.headers['x-amz-target']?.split('.').at(-1) ?? ''
+    watch.before?.(operation)
+    return life.ask(async () => {
+      const answer = await inner.dispatch(request, signal)
+      watch.after?.(operation)
+      return answer
+    })
+  }
+  return {
+    clock: inner.clock,
+    dispatch,
+    ledger: () => inner.ledger(),
+    nodes: () => inner.nodes(),
+    calls: () => inner.calls(),
+    setFaults: (faults) => { inner.setFaults(faults) },
+    reset: (options) => { inner.reset(options) },
+    env: (endpoint) => inner.env(endpoint),
+    identities: () => inner.identities(),
+    summary: () => inner.summary(),
+    locate: (endpoint) => { inner.locate(endpoint) },
+  }
+}
