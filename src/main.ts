@@ -24,3 +24,5 @@ const io = {
 
 stdout.on('error', () => process.exit(0)) // A reader such as `head` has gone: nothing more to say.
 process.exitCode = await runCli(createApp(io, env), process.argv.slice(2))
+// What was written is flushed first; timers that a broken connection leaves behind in the SDK are not waited for.
+stdout.write('', () => stderr.write('', () => process.exit()))

@@ -1,5 +1,5 @@
 import { PatchwaveError } from '../kit/error.ts'
-import { plus, SECOND, type Ms } from '../kit/instant.ts'
+import { SECOND, type Ms } from '../kit/instant.ts'
 import { readEntry } from '../core/audit/open.ts'
 import { fromData } from '../core/run/codec.ts'
 import type { Fact, RunEvent } from '../core/run/event.ts'
@@ -9,8 +9,8 @@ import type { World } from '../engine/world.ts'
 import type { RunRow } from '../ports/store.ts'
 import type { App, Session } from './app.ts'
 
-/** How long the answer of another process's driver is waited for: it reads its inbox every five seconds. */
-const ANSWER_MS: Ms = 20 * SECOND
+/** How long the answer of another process's driver is waited for, on the wall's clock: it reads its inbox every five seconds. */
+const ANSWER_MS: Ms = 15 * SECOND
 const LOOK_MS: Ms = 500
 
 /** What became of a wish: the fact that answers it, or null while it lies in the inbox of a driver elsewhere. */
@@ -25,15 +25,11 @@ export async function steer(app: App, session: Session, row: RunRow, wish: Omit<
   const { run } = row
   if (row.outcome !== null) throw new PatchwaveError('run.finished', `run ${run} has ended: ${row.outcome}`, { hint: 'undo what it did with `patchwave rollback`, or look with `patchwave status`' })
   const steering: Steering = { ...wish, actor: await session.actor() }
-  const before = row.entries
   await leaveNote(world, run, steering)
-  const answered = isDriven(world, row) ? await awaitAnswer(app, world, row, steering, before) : await answerHere(app, world, run, steering)
+  const answered = (await awaitAnswer(app, world, row, steering)) ?? (await answerHere(app, world, run, steering))
   if (answered.fact?.event.type === 'SteeringRefused') throw refusal(steering, answered.fact.event.reason)
   return answered
 }
-
-const isDriven = (world: World, { driver, leaseUntil }: RunRow): boolean =>
-  driver !== null && driver !== world.driver && leaseUntil !== null && leaseUntil > world.clock.now() && world.mayLive(driver)
 
 /** Whether a fact is the answer to this wish. */
 export function answers(steering: Steering, fact: Fact): boolean {
@@ -75,16 +71,21 @@ async function answerHere(app: App, world: World, run: string, steering: Steerin
 const goesOn = (event: RunEvent): boolean =>
   event.type === 'AbortAsked' || event.type === 'RollbackAsked' || ((event.type === 'ApprovalGiven' || event.type === 'ApprovalRefused') && event.subject.kind === 'baselines')
 
-async function awaitAnswer(app: App, world: World, { run }: RunRow, steering: Steering, read: number): Promise<Answered> {
-  let from = read + 1
-  for (const until = plus(world.clock.now(), ANSWER_MS); world.clock.now() < until && !app.io.signal.aborted; ) {
+/** The answer of a driver elsewhere; `undefined` when there is none who could answer: nobody drives, or its lease has run out in silence. */
+async function awaitAnswer(app: App, world: World, { run, entries }: RunRow, steering: Steering): Promise<Answered | undefined> {
+  let from = entries + 1
+  for (let waited = 0; !app.io.signal.aborted; waited += LOOK_MS) {
     for await (const sealed of world.store.read(run, from)) {
       from = sealed.seq + 1
       const { at, actor, type, data } = readEntry(sealed)
       const fact: Fact = { at, actor, event: fromData(type, data) }
       if (answers(steering, fact)) return { run, fact, finished: (await world.store.run(run))?.outcome ?? null, driven: true }
     }
-    await world.clock.sleep(plus(world.clock.now(), LOOK_MS), app.io.signal)
+    const row = await world.store.run(run)
+    if (!row?.driver || row.driver === world.driver || !world.mayLive(row.driver)) return undefined
+    if (waited >= ANSWER_MS && (row.leaseUntil === null || row.leaseUntil <= world.clock.now())) return undefined
+    if (waited >= ANSWER_MS) break
+    await app.pause(LOOK_MS)
   }
   return { run, fact: null, finished: null, driven: true }
 }

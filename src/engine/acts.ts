@@ -6,7 +6,7 @@ import type { Instant } from '../kit/instant.ts'
 import { conduct } from './conduct.ts'
 import type { Ended } from './driver.ts'
 import type { Listener } from './journal.ts'
-import { baselinesFresh, planRollout, planTrial } from './planning.ts'
+import { planDue, planRollout } from './planning.ts'
 import { requestRun } from './request.ts'
 import type { World } from './world.ts'
 
@@ -50,22 +50,13 @@ export async function runActs(world: World, request: ActsRequest, parts: ActsPar
     ended.push(end)
     if (row.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
   }
-  if (ended.length === 0 && (await wantsTrial(world, request, parts.signal))) {
-    const end = await act(world, request, await planTrial(world, request, parts.signal), parts)
+  for (;;) {
+    const plan = request.plan ?? (ended.length === 0 ? await planDue(world, request, parts.signal) : await planRollout(world, request, parts.signal))
+    const end = await act(world, request, plan, parts, ended.at(-1)?.run ?? null)
     if (typeof end === 'string') return { ended, left: end }
     ended.push(end)
-    if (end.outcome !== 'succeeded') return { ended, left: null }
+    if (plan.content.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
   }
-  const trial = ended.at(-1)?.run ?? null
-  const end = await act(world, request, request.plan ?? (await planRollout(world, request, parts.signal)), parts, trial)
-  if (typeof end === 'string') return { ended, left: end }
-  return { ended: [...ended, end], left: null }
-}
-
-async function wantsTrial(world: World, request: ActsRequest, signal: AbortSignal): Promise<boolean> {
-  const { test, patches, baseline } = request.runbook
-  if (request.plan !== null || test === null || patches === null || baseline === 'none') return false
-  return !(await baselinesFresh(world, request, signal))
 }
 
 async function act(world: World, request: ActsRequest, plan: Plan, parts: ActsParts, trial: string | null = null): Promise<Ended | string> {

@@ -34,10 +34,12 @@ export class Mailbox<T> {
   async wait(clock: Clock, until: Instant, signal: AbortSignal): Promise<void> {
     if (this.#letters.length > 0 || signal.aborted) return
     const woken = new AbortController()
-    this.#ring = () => {
-      woken.abort()
-    }
-    await clock.sleep(until, AbortSignal.any([signal, woken.signal]))
+    // A reason of its own: without one, each wake would build an error with its stack.
+    const ring = (): void => woken.abort('rung')
+    this.#ring = ring
+    signal.addEventListener('abort', ring, { once: true })
+    await clock.sleep(until, woken.signal)
+    signal.removeEventListener('abort', ring)
     this.#ring = () => undefined
   }
 }

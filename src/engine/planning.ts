@@ -24,9 +24,20 @@ export type PlanRequest = Readonly<{ runbook: Runbook; inputs: Readonly<Record<s
 /** Baselines and nodes read side by side; Parameter Store gives 40 reads a second. */
 const READS_AT_ONCE = 8
 
+/** Reads AWS once and makes the plan of the act that is due: the trial's, unless fresh baselines stand or the runbook wants none. Changes nothing. */
+export async function planDue(world: World, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
+  const { test, patches, baseline } = request.runbook
+  if (test === null || patches === null || baseline === 'none') return planRollout(world, request, signal)
+  const read = await readAll(world, request.runbook, signal)
+  return (await areFresh(world, request, read, signal)) ? rolloutOf(world, request, read, signal) : makeTrialPlan(inputOf(world, request, read))
+}
+
 /** Reads AWS and makes the rollout's plan. Changes nothing. @throws as `makePlan`, and `aws.*` */
 export async function planRollout(world: World, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
-  const read = await readAll(world, request.runbook, signal)
+  return rolloutOf(world, request, await readAll(world, request.runbook, signal), signal)
+}
+
+async function rolloutOf(world: World, request: PlanRequest, read: Read, signal: AbortSignal): Promise<Plan> {
   const baselines = await approvedBaselines(world, request.runbook, read, signal)
   const missing = request.runbook.baseline === 'none' && request.runbook.patches !== null ? await missingPatches(world, request.runbook, read, signal) : new Map<NodeId, Patch[]>()
   return makePlan({ ...inputOf(world, request, read), baselines, missing })
@@ -42,7 +53,12 @@ export async function baselinesFresh(world: World, request: PlanRequest, signal:
   const { runbook } = request
   const { test, baseline } = runbook
   if (test === null || baseline === 'none') return true
-  const read = await readAll(world, runbook, signal)
+  return areFresh(world, request, await readAll(world, runbook, signal), signal)
+}
+
+async function areFresh(world: World, { runbook }: PlanRequest, read: Read, signal: AbortSignal): Promise<boolean> {
+  const { test, baseline } = runbook
+  if (test === null || baseline === 'none') return true
   const testable = trialNodes(testNodes(runbook, read.nodes, read.names), test.perAmi, read.names.lineages)
   const baselines = await approvedBaselines(world, runbook, read, signal)
   const now = world.clock.now()

@@ -3,8 +3,8 @@ import type { Cell, NodeId } from '../kit/ids.ts'
 
 export type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
 
-/** EC2's reachability verdicts of one node. `unknown` is what cannot be read (initialising, insufficient data, not listed). */
-export type StatusSeen = Readonly<{ node: NodeId; verdict: 'ok' | 'impaired' | 'unknown'; detail: string }>
+/** EC2's reachability verdicts of one node. `unknown` is what cannot be read (initialising, insufficient data, not listed). `state` is null for what EC2 does not list. */
+export type StatusSeen = Readonly<{ node: NodeId; verdict: 'ok' | 'impaired' | 'unknown'; detail: string; state: NodeSeen['state'] | null }>
 
 /** One row of Patch Manager's compliance data (DescribeInstancePatches). */
 export type PatchSeen = Readonly<{ title: string; kbId: string; classification: string; severity: string; state: string; cves: readonly string[] }>

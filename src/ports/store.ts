@@ -44,7 +44,11 @@ export type Append = Readonly<{
   head: Digest | null
   entries: readonly Sealed[]
   /** Claims taken in the same transaction; refused as a whole when one node or group is busy. */
-  claim?: Readonly<{ nodes: readonly Readonly<{ node: NodeId; groups: readonly string[] }>[]; limits: readonly GroupLimit[]; notBefore: Instant }>
+  claim?: Readonly<{
+    nodes: readonly Readonly<{ node: NodeId; groups: readonly string[] }>[]
+    limits: readonly GroupLimit[]
+    notBefore: Instant
+  }>
   /** Hands taken off nodes; `out` keeps them counted in their groups. */
   release?: readonly Readonly<{ node: NodeId; out: boolean }>[]
   /** Notes that these entries answer. */
@@ -62,7 +66,10 @@ export type Appended = Readonly<{ ok: true } | { ok: false; why: 'replaced' } | 
  */
 export interface Store {
   /** A new run with its first entries, at least one. Safe to repeat with the same entries. */
-  create(row: Readonly<{ run: RunId; runbook: string; act: 'trial' | 'rollout'; requestedAt: Instant }>, entries: readonly Sealed[]): Promise<void>
+  create(
+    row: Readonly<{ run: RunId; runbook: string; act: 'trial' | 'rollout'; requestedAt: Instant }>,
+    entries: readonly Sealed[],
+  ): Promise<void>
   /**
    * Releases, claims, entries, notes and outcome together, or nothing. `head` tells a driver that was replaced; a claim that was refused names
    * the nodes that another run's hand is on and those that stand in a full group. Appends of one turn of the event loop may share a transaction.

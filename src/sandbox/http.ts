@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { instant } from '../kit/instant.ts'
 import type { FaultsFile } from './faults.ts'
-import type { FleetFile } from './fleet-file.ts'
+import { accountId, type FleetFile } from './fleet-file.ts'
 import { observe, OBSERVER_PATH } from './observer.ts'
 import { createSandbox, type Sandbox, type SandboxIdentity } from './sandbox.ts'
 import { speedClock } from './speed-clock.ts'
@@ -22,6 +22,7 @@ export type ServedSandbox = Readonly<{
   env: Readonly<Record<string, string>>
   identities: readonly SandboxIdentity[]
   fleet: ReturnType<Sandbox['summary']>
+  /** Account ids by the names in the fleet file. */
   accounts: Readonly<Record<string, string>>
   sandbox: Sandbox
   close: () => Promise<void>
@@ -48,7 +49,7 @@ export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1 }
     env: { ...sandbox.env(endpoint), ...clock },
     identities: sandbox.identities(),
     fleet: sandbox.summary(),
-    accounts: sandbox.accounts(),
+    accounts: Object.fromEntries(fleet.groups.map(({ account }) => [account, accountId(account, fleet.accounts)])),
     sandbox,
     close: () => closed(server),
   }

@@ -52,8 +52,6 @@ export interface Sandbox {
   /** What an AWS client needs to be the operator here; with the endpoint, over HTTP. */
   env(endpoint?: string): Readonly<Record<string, string>>
   identities(): readonly SandboxIdentity[]
-  /** Account ids by the names that fleet files use. */
-  accounts(): Readonly<Record<string, string>>
   /** How large the fleet is. */
   summary(): Readonly<{ nodes: number; accounts: number; regions: number }>
   /** Queue URLs begin with this from now on. */
@@ -112,10 +110,6 @@ class EmbeddedAws implements Sandbox {
 
   identities(): readonly SandboxIdentity[] {
     return USERS.map((name) => ({ name, arn: userArn(CONTROL_ACCOUNT, name), env: credentials(name) }))
-  }
-
-  accounts(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#part.world.fleet.accounts())
   }
 
   summary(): ReturnType<Sandbox['summary']> {

@@ -50,7 +50,9 @@ async function append(store: Store, last: Sealed, note = ''): Promise<Sealed> {
 
 const writer = join(import.meta.dirname, 'sqlite-writer/append.ts')
 function write(run: string, count: number): ChildProcess {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', writer, path, run, String(count)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', writer, path, run, String(count)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   children.push(child)
   return child
 }
@@ -119,7 +121,10 @@ describe('a crash', () => {
     ['is whole', () => undefined],
     ['ends in the middle of a frame', (wal) => truncateSync(wal, Math.floor(statSync(wal).size * 0.6) + 7)],
     ['has a changed byte', (wal) => flip(wal, 0.5)],
-    ['ends in zeros', (wal) => writeFileSync(wal, Buffer.concat([readFileSync(wal).subarray(0, statSync(wal).size >> 1), Buffer.alloc(9_000)]))],
+    [
+      'ends in zeros',
+      (wal) => writeFileSync(wal, Buffer.concat([readFileSync(wal).subarray(0, statSync(wal).size >> 1), Buffer.alloc(9_000)])),
+    ],
     ['is empty', (wal) => truncateSync(wal, 0)],
   ])('with a write-ahead log that %s leaves a chain that holds, and an anchor shows what is gone', async (damage, harm) => {
     const { copy, entries } = await cutOff()
@@ -156,7 +161,11 @@ describe('several processes', () => {
     const [one, two] = [await openSqliteStore(path), await openSqliteStore(path)]
     const [first] = entriesOf(A, 1)
     await one.create(row, [known(first, 'first')])
-    const next = (note: string): Parameters<Store['append']>[0] => ({ run: A, head: first?.hash ?? null, entries: entriesOf(A, 1, first, note) })
+    const next = (note: string): Parameters<Store['append']>[0] => ({
+      run: A,
+      head: first?.hash ?? null,
+      entries: entriesOf(A, 1, first, note),
+    })
     const results = await Promise.all([one.append(next('one')), two.append(next('two'))])
     expect(results.map(({ ok }) => ok).sort()).toEqual([false, true])
     expect(await all(two.read(A))).toHaveLength(2)
@@ -253,7 +262,7 @@ describe('a file that is no store', () => {
   it.each<[what: string, make: () => string]>([
     ['a folder', () => folder],
     ['below a file', () => (writeFileSync(path, ''), join(path, 'patchwave.db'))],
-    ['where nobody may write', () => '/proc/patchwave/patchwave.db'],
+    ['where nobody may write', () => '/sys/patchwave/patchwave.db'],
   ])('is refused: %s', async (_, make) => {
     await refuses(make()).toMatchObject({ code: 'store.unusable', exit: 2, more: { hint: expect.stringMatching(/folder/) as string } })
   })

@@ -16,7 +16,9 @@ export function entriesOf(run: string, count: number, previous: Sealed | null = 
   for (let i = 0; i < count; i++) {
     const last = made.at(-1) ?? previous
     const seq = (last?.seq ?? 0) + 1
-    made.push(seal(last, { run, at: afterDusk(seq * 1000), actor, type: 'WaveStarted', data: { wave: seq, name: `w${String(seq)}${note}` } }))
+    made.push(
+      seal(last, { run, at: afterDusk(seq * 1000), actor, type: 'WaveStarted', data: { wave: seq, name: `w${String(seq)}${note}` } }),
+    )
   }
   return made
 }

@@ -41,12 +41,21 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       claim: { nodes: nodes.map((node) => ({ node, groups })), limits, notBefore: afterDusk(3_600_000) },
     })
     const limit = (key: string, atMost: number, ours: number, set: string | null = null): GroupLimit => ({ key, atMost, ours, set })
-    const held = async () => (await store.claims()).map(({ node, run, hand }) => `${node}:${run === A ? 'A' : run === B ? 'B' : 'C'}:${hand ? 'hand' : 'out'}`)
+    const held = async () =>
+      (await store.claims()).map(({ node, run, hand }) => `${node}:${run === A ? 'A' : run === B ? 'B' : 'C'}:${hand ? 'hand' : 'out'}`)
 
     describe('journals', () => {
       it('gives back what was created and appended, byte for byte and in order', async () => {
         const first = await create(A, 2)
-        const [odd] = [seal(known(first.at(-1), 'head'), { run: A, at: afterDusk(9000), actor, type: 'Odd', data: { text: 'naïve 💥 \0 \u2028 "x"', zero: -0 } })]
+        const [odd] = [
+          seal(known(first.at(-1), 'head'), {
+            run: A,
+            at: afterDusk(9000),
+            actor,
+            type: 'Odd',
+            data: { text: 'naïve 💥 \0 \u2028 "x"', zero: -0 },
+          }),
+        ]
         expect(await store.append({ run: A, head: first[1]?.hash ?? null, entries: [odd] })).toEqual({ ok: true })
         expect(await all(store.read(A))).toEqual([...first, odd])
         expect(verifyChain(A, await all(store.read(A)), [{ run: A, seq: 3, hash: odd.hash }]).breaks).toEqual([])
@@ -54,7 +63,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
 
       it('reads from any entry on, over many pages', async () => {
         const entries = await create(A, 1_234)
-        for (const from of [1, 2, 500, 501, 1_000, 1_001, 1_234, 1_235]) expect((await all(store.read(A, from))).map((e) => e.seq)).toEqual(entries.slice(from - 1).map((e) => e.seq))
+        for (const from of [1, 2, 500, 501, 1_000, 1_001, 1_234, 1_235])
+          expect((await all(store.read(A, from))).map((e) => e.seq)).toEqual(entries.slice(from - 1).map((e) => e.seq))
       })
 
       it('has no entries of an absent run', async () => {
@@ -76,14 +86,19 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         const entries = await create(A, 2)
         await create(A, 2)
         expect(await all(store.read(A))).toEqual(entries)
-        await expect(store.create({ run: A, runbook: 'x', act: 'trial', requestedAt: dusk }, entriesOf(A, 2, null, 'other'))).rejects.toThrow(Bug)
+        await expect(
+          store.create({ run: A, runbook: 'x', act: 'trial', requestedAt: dusk }, entriesOf(A, 2, null, 'other')),
+        ).rejects.toThrow(Bug)
       })
 
       it('refuses a driver that was replaced, and takes nothing of what it brought', async () => {
         const [first] = await create(A)
         await append(A)
         const late = entriesOf(A, 1, known(first, 'first'), 'late')
-        expect(await store.append({ run: A, head: first?.hash ?? null, entries: late, outcome: 'failed', ...claim(['i-1']) })).toEqual({ ok: false, why: 'replaced' })
+        expect(await store.append({ run: A, head: first?.hash ?? null, entries: late, outcome: 'failed', ...claim(['i-1']) })).toEqual({
+          ok: false,
+          why: 'replaced',
+        })
         expect((await all(store.read(A))).length).toBe(2)
         expect(await store.run(A)).toMatchObject({ outcome: null, entries: 2, head: heads.get(A)?.hash })
         expect(await held()).toEqual([])
@@ -91,7 +106,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
 
       it('lets exactly one of two racing drivers through', async () => {
         const [first] = await create(A)
-        const race = ['x', 'y'].map((note) => store.append({ run: A, head: first?.hash ?? null, entries: entriesOf(A, 1, known(first, 'first'), note) }))
+        const race = ['x', 'y'].map((note) =>
+          store.append({ run: A, head: first?.hash ?? null, entries: entriesOf(A, 1, known(first, 'first'), note) }),
+        )
         expect((await Promise.all(race)).map((result) => result.ok).sort()).toEqual([false, true])
       })
 
@@ -99,7 +116,13 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         const runs = Array.from({ length: 40 }, (_, i) => runId(i + 1))
         const firsts = await Promise.all(runs.map(async (run) => known((await create(run))[0], 'first')))
         const results = await Promise.all(
-          runs.map((run, i) => store.append({ run, head: i % 4 === 0 ? 'f'.repeat(64) : (firsts[i]?.hash ?? null), entries: entriesOf(run, 2, firsts[i] ?? null) })),
+          runs.map((run, i) =>
+            store.append({
+              run,
+              head: i % 4 === 0 ? 'f'.repeat(64) : (firsts[i]?.hash ?? null),
+              entries: entriesOf(run, 2, firsts[i] ?? null),
+            }),
+          ),
         )
         expect(results.map(({ ok }) => ok)).toEqual(runs.map((_, i) => i % 4 !== 0))
         for (const [i, run] of runs.entries()) expect((await all(store.read(run))).length).toBe(i % 4 === 0 ? 1 : 3)
@@ -108,7 +131,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       it('takes appends of one run in the order of the calls', async () => {
         const [first] = await create(A)
         const more = entriesOf(A, 3, known(first, 'first'))
-        const results = await Promise.all(more.map((entry, i) => store.append({ run: A, head: [first, ...more][i]?.hash ?? null, entries: [entry] })))
+        const results = await Promise.all(
+          more.map((entry, i) => store.append({ run: A, head: [first, ...more][i]?.hash ?? null, entries: [entry] })),
+        )
         expect(results).toEqual([{ ok: true }, { ok: true }, { ok: true }])
         expect(verifyChain(A, await all(store.read(A))).entries).toBe(4)
       })
@@ -150,7 +175,19 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       it('keeps a row a run', async () => {
         const entries = await create(A, 3)
         const head = entries[2]?.hash
-        expect(await store.run(A)).toEqual({ run: A, runbook: 'monthly', act: 'rollout', requestedAt: dusk, outcome: null, driver: null, epoch: 0, leaseUntil: null, wakeAt: null, head, entries: 3 })
+        expect(await store.run(A)).toEqual({
+          run: A,
+          runbook: 'monthly',
+          act: 'rollout',
+          requestedAt: dusk,
+          outcome: null,
+          driver: null,
+          epoch: 0,
+          leaseUntil: null,
+          wakeAt: null,
+          head,
+          entries: 3,
+        })
         await append(A, { outcome: 'aborted' })
         expect(await store.run(A)).toMatchObject({ outcome: 'aborted', entries: 4, head: heads.get(A)?.hash })
       })
@@ -205,7 +242,10 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await store.note(A, afterDusk(1), 'event', '{"n":2}')
         await store.note(A, afterDusk(1), 'event', '{"n":3}')
         const [first, second] = await store.notes(A, 2)
-        expect([first, second]).toMatchObject([{ run: A, kind: 'pause', data: '{"n":1}', at: dusk }, { kind: 'event', data: '{"n":2}', at: afterDusk(1) }])
+        expect([first, second]).toMatchObject([
+          { run: A, kind: 'pause', data: '{"n":1}', at: dusk },
+          { kind: 'event', data: '{"n":2}', at: afterDusk(1) },
+        ])
         expect(await append(A, { taken: [first?.id ?? 0, second?.id ?? 0] })).toEqual({ ok: true })
         expect((await store.notes(A, 10)).map((note) => note.data)).toEqual(['{"n":3}'])
         expect(await store.notes(B, 10)).toHaveLength(1)
@@ -277,7 +317,13 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
 
       it('frees a node, or leaves it counted in its groups', async () => {
         await append(A, claim(['i-1', 'i-2'], ['g'], [limit('g', 2, 2)]))
-        await append(A, { release: [{ node: 'i-1', out: false }, { node: 'i-2', out: true }, { node: 'i-9', out: true }] })
+        await append(A, {
+          release: [
+            { node: 'i-1', out: false },
+            { node: 'i-2', out: true },
+            { node: 'i-9', out: true },
+          ],
+        })
         expect(await held()).toEqual(['i-2:A:out'])
         expect(await append(B, claim(['i-3'], ['g'], [limit('g', 1, 1)]))).toEqual({ ok: false, why: 'busy', nodes: ['i-3'] })
         expect(await append(B, claim(['i-3'], ['g'], [limit('g', 2, 1)]))).toEqual({ ok: true })
@@ -300,7 +346,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await append(A, claim(['i-1'], ['g'], [limit('g', 9, 1)]))
         await append(B, claim(['i-2'], ['g'], [limit('g', 9, 1)]))
         await append(B, { release: [{ node: 'i-2', out: true }] })
-        expect(await append(C, claim(['i-7', 'i-8'], groups, limits))).toEqual(busy.length > 0 ? { ok: false, why: 'busy', nodes: busy } : { ok: true })
+        expect(await append(C, claim(['i-7', 'i-8'], groups, limits))).toEqual(
+          busy.length > 0 ? { ok: false, why: 'busy', nodes: busy } : { ok: true },
+        )
       })
 
       it('does not count a node twice that another run left out of service', async () => {
@@ -319,7 +367,12 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await append(B, claim(['i-2'], ['c=blue'], blue))).toEqual({ ok: true })
         expect(await append(A, claim(['i-3'], ['c=blue'], blue))).toEqual({ ok: true })
         expect(await append(C, claim(['i-4'], ['d=1'], [limit('d=1', 9, 1, 'd')]))).toEqual({ ok: true })
-        await append(A, { release: [{ node: 'i-1', out: false }, { node: 'i-3', out: true }] })
+        await append(A, {
+          release: [
+            { node: 'i-1', out: false },
+            { node: 'i-3', out: true },
+          ],
+        })
         await append(B, { release: [{ node: 'i-2', out: false }] })
         expect(await append(C, claim(['i-5'], ['c=green'], green))).toEqual({ ok: false, why: 'busy', nodes: ['i-5'] })
         await append(A, { release: [{ node: 'i-3', out: false }] })
@@ -368,7 +421,12 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       await store.putPlan('d1', 'plan')
       await store.putPlan('d1', 'another')
       await store.putBlob('d1', 'b\0lob')
-      expect([await store.plan('d1'), await store.plan('d2'), await store.blob('d1'), await store.blob('d2')]).toEqual(['plan', undefined, 'b\0lob', undefined])
+      expect([await store.plan('d1'), await store.plan('d2'), await store.blob('d1'), await store.blob('d2')]).toEqual([
+        'plan',
+        undefined,
+        'b\0lob',
+        undefined,
+      ])
       expect(await store.cursor('relay')).toBe(0)
       await store.setCursor('relay', 7)
       await store.setCursor('relay', 9)

@@ -127,6 +127,19 @@ describe('a document', () => {
     expect(library.resolve({ account: STAGING, region: 'eu-central-1' }, 'Patchwave-Apply', undefined)).toBeUndefined()
   })
 
+  it('is one of 500 at most', () => {
+    for (let n = 1; n < 500; n += 1) call('CreateDocument', { Name: `Doc-${String(n)}`, Content: text('x') })
+    expect(codeOf(() => call('CreateDocument', { Name: 'Doc-500', Content: text('x') }))).toBe('DocumentLimitExceeded')
+  })
+
+  it('has 1,000 versions at most', () => {
+    const grow = (n: number): Output =>
+      call('UpdateDocument', { Name: 'Patchwave-Apply', Content: text(String(n)), DocumentVersion: '$LATEST' })
+    for (let n = 2; n <= 1_000; n += 1) grow(n)
+    // The default version is no longer the latest one: `$LATEST` still is.
+    expect(codeOf(() => grow(1_001))).toBe('DocumentVersionLimitExceeded')
+  })
+
   it('goes, but not by its default version', () => {
     expect(codeOf(() => call('DeleteDocument', { Name: 'Patchwave-Apply', DocumentVersion: '1' }))).toBe('InvalidDocumentOperation')
     call('DeleteDocument', { Name: 'Patchwave-Apply' })

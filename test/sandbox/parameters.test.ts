@@ -107,6 +107,35 @@ describe('a parameter', () => {
   })
 })
 
+describe('policies', () => {
+  const EXPIRES = '[{"Type":"Expiration","Version":"1.0","Attributes":{"Timestamp":"2028-12-02T21:34:33.000Z"}}]'
+
+  // prettier-ignore
+  it.each<[it: string, policies: string, tier: string | undefined, code: string]>([
+    ['are for Advanced parameters',   EXPIRES,                          'Advanced',            'no error'],
+    ['make one of a tiering one',     EXPIRES,                          'Intelligent-Tiering', 'no error'],
+    ['are not for Standard ones',     EXPIRES,                          undefined,             'ValidationException'],
+    ['are of a known type',           '[{"Type":"Reminder"}]',          'Advanced',            'InvalidPolicyTypeException'],
+    ['are a list',                    '{',                              'Advanced',            'InvalidPolicyAttributeException'],
+    ['are ten at most',               JSON.stringify(Array(11).fill({})), 'Advanced',          'PoliciesLimitExceededException'],
+  ])('%s', (_, Policies, Tier, code) => {
+    expect(codeOf(() => put('/p/x', 'v', { Policies, Tier }))).toBe(code)
+  })
+
+  it('are shown with their type', () => {
+    put('/p/x', 'v', { Policies: EXPIRES, Tier: 'Advanced' })
+    expect(call('GetParameterHistory', { Name: '/p/x' })['Parameters']).toMatchObject([
+      { Policies: [{ PolicyType: 'Expiration', PolicyStatus: 'Pending' }] },
+    ])
+  })
+})
+
+it('holds 10,000 Standard parameters, and then only Advanced ones', () => {
+  for (let n = 0; n < 10_000; n += 1) put(`/p/${String(n)}`, 'v')
+  expect(codeOf(() => put('/p/one-more', 'v'))).toBe('ParameterLimitExceeded')
+  expect(put('/p/one-more', 'v', { Tier: 'Advanced' })['Tier']).toBe('Advanced')
+})
+
 describe('versions', () => {
   const fill = (count: number): void => {
     put('/p/v', '1')

@@ -6,7 +6,7 @@ import type { NodeView } from '../../src/sandbox/nodes/world.ts'
 const ONE_WAVE = (gate: string, concurrency = '100%'): string => `[{ name: all, take: rest, concurrency: ${concurrency}, gate: ${gate} }]`
 
 describe('the failure budget', () => {
-  const failing = (share: string): string => `seed: 5\npackages: [{ match: openssl, fails: install, share: ${share} }]`
+  const failing = (share: string): string => `seed: 8\npackages: [{ match: openssl, fails: install, share: ${share} }]`
   // Of these twelve nodes exactly four fail at 30%.
   const TWELVE = fleet([group('prod-us', 12)])
 
@@ -33,9 +33,9 @@ describe('the failure budget', () => {
   })
 
   it('of the whole run counts over waves', async () => {
-    const waves = '[{ name: one, take: 3, concurrency: 3, gate: { failures: 3, bake: 0s } }, { name: two, take: 3, concurrency: 1, gate: { failures: 3, bake: 0s } }, { name: three, take: rest }]'
-    const partly = `seed: 5\npackages: [{ match: openssl, fails: install, share: 50% }]`
-    const then = await given(TWELVE).faults(partly).runbook({ waves, budget: '{ failures: 1 }', rollback: '{ on: never }' }).when().runs()
+    const gate = 'concurrency: 1, gate: { failures: 3, bake: 0s }'
+    const waves = `[{ name: one, take: 4, ${gate} }, { name: two, take: 4, ${gate} }, { name: three, take: rest, ${gate} }]`
+    const then = await given(TWELVE).faults(failing('30%')).runbook({ waves, budget: '{ failures: 1 }', rollback: '{ on: never }' }).when().runs()
     then.ends('failed', /budget: 2 of at most 1 in the run/)
   })
 

@@ -154,17 +154,11 @@ export function mortalSandbox(inner: Sandbox, life: Life, watch: CallWatch = {})
       return answer
     })
   }
-  return {
-    clock: inner.clock,
-    dispatch,
-    ledger: () => inner.ledger(),
-    nodes: () => inner.nodes(),
-    calls: () => inner.calls(),
-    setFaults: (faults) => { inner.setFaults(faults) },
-    reset: (options) => { inner.reset(options) },
-    env: (endpoint) => inner.env(endpoint),
-    identities: () => inner.identities(),
-    summary: () => inner.summary(),
-    locate: (endpoint) => { inner.locate(endpoint) },
-  }
+  return new Proxy(inner, {
+    get: (target, key) => {
+      if (key === 'dispatch') return dispatch
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
 }

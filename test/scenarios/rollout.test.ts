@@ -47,7 +47,7 @@ describe('a calm night', () => {
 
   it('reboots where the runbook says so', async () => {
     const boots = new Map<string, string>()
-    const when = given(SIX).runbook({ patches: '{ approve: [{ classification: [Security] }], reboot: if-needed }' }).when()
+    const when = given(SIX).runbook({ patches: '{ approve: [{ severity: [Critical, Important] }], reboot: if-needed }' }).when()
     for (const { node, bootId } of when.stage.sandbox.nodes()) boots.set(node, bootId)
     const then = await when.runs()
     then.ends('succeeded').nodes({ patched: 6 })

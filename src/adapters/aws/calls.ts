@@ -74,7 +74,7 @@ export class Calls {
   #do<Sdk, Client, T>(service: string, lane: Lane<Sdk, Client>, call: Call, work: Work<Sdk, Client, T>): Promise<T> {
     const name = `${service}.${call.operation}`
     const attempt = (): Promise<T> => this.#attempt(name, lane, call, work)
-    return retry({ clock: this.#clock, random: this.#random }, call.kind, call.signal, async () => {
+    return retry({ clock: this.#clock, random: this.#random, call: name }, call.kind, call.signal, async () => {
       try {
         return await attempt()
       } catch (error) {

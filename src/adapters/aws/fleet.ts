@@ -108,17 +108,17 @@ async function status(calls: Calls, cell: Cell, nodes: readonly NodeId[], signal
     })
     for (const one of found) {
       const words = { instance: one.InstanceStatus?.Status, system: one.SystemStatus?.Status, ebs: one.AttachedEbsStatus?.Status }
-      if (one.InstanceId !== undefined) verdicts.set(one.InstanceId, statusSeen(one.InstanceId, words))
+      if (one.InstanceId !== undefined) verdicts.set(one.InstanceId, { ...statusSeen(one.InstanceId, words), state: one.InstanceState?.Name ?? 'pending' })
     }
   }
-  return nodes.map((node) => verdicts.get(node) ?? { node, verdict: 'unknown', detail: 'not listed' })
+  return nodes.map((node) => verdicts.get(node) ?? { node, verdict: 'unknown', detail: 'not listed', state: null })
 }
 
 /** `ebs` is there only for some instance types: absent, it does not count. */
 function statusSeen(
   node: NodeId,
   words: Readonly<{ instance: string | undefined; system: string | undefined; ebs: string | undefined }>,
-): StatusSeen {
+): Omit<StatusSeen, 'state'> {
   const all = Object.values(words)
   const ok = words.instance === 'ok' && words.system === 'ok'
   const told = Object.entries(words).flatMap(([of, word]) => (word === undefined ? [] : [`${of} ${word}`]))

@@ -13,7 +13,8 @@ const PAUSE_MS_MAX: Ms = 20 * SECOND
 /** About half a minute of pauses in the mean, over a minute when throttled; then the caller decides. */
 const TRIES = 8
 
-type Means = Readonly<{ clock: Clock; random: Random; tries?: number }>
+/** `call` is the call's own name: a failure of another one inside it (its credentials) has had its tries already. */
+type Means = Readonly<{ clock: Clock; random: Random; tries?: number; call?: string }>
 
 /**
  * Does `work` until it succeeds, may not be repeated, or has been tried often enough; throws the last failure. Pauses with full jitter, on the
@@ -24,7 +25,7 @@ export async function retry<T>(means: Means, kind: Kind, signal: AbortSignal, wo
     try {
       return await work()
     } catch (error) {
-      if (tried >= (means.tries ?? TRIES) || !mayRepeat(error, kind) || signal.aborted) throw error
+      if (tried >= (means.tries ?? TRIES) || !mayRepeat(error, kind) || isAnothers(error, means.call) || signal.aborted) throw error
       await means.clock.sleep(plus(means.clock.now(), pauseMs(error, tried, means.random)), signal)
       if (signal.aborted) throw error
     }
@@ -37,6 +38,8 @@ function mayRepeat(error: unknown, kind: Kind): error is PatchwaveError {
   if (error.code === 'aws.throttled' || error.code === 'aws.unreachable') return true
   return error.code === 'aws.unclear' && kind === 'repeatable'
 }
+
+const isAnothers = (error: PatchwaveError, call: string | undefined): boolean => call !== undefined && (error.more.detail?.['call'] ?? call) !== call
 
 function pauseMs(error: PatchwaveError, tried: number, random: Random): Ms {
   const base = error.code === 'aws.throttled' ? THROTTLED_BASE_MS : BASE_MS

@@ -15,7 +15,9 @@ export class Claims {
   busy(run: RunId, wanted: Wanted): NodeId[] {
     const mine = new Set(wanted.nodes.map(({ node }) => node))
     const full = new Set(wanted.limits.filter((limit) => this.#isFull(run, limit, mine)).map((limit) => limit.key))
-    return wanted.nodes.filter(({ node, groups }) => this.#isHeld(run, node) || groups.some((group) => full.has(group))).map(({ node }) => node)
+    return wanted.nodes
+      .filter(({ node, groups }) => this.#isHeld(run, node) || groups.some((group) => full.has(group)))
+      .map(({ node }) => node)
   }
 
   /** Takes the claims; one that this run has already is renewed. */

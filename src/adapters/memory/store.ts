@@ -178,6 +178,9 @@ function rowOf({ row, notes: [note] }: Kept): RunRow {
 
 function assertInTurn(run: RunId, entries: readonly Sealed[], before: number): void {
   entries.forEach((entry, index) => {
-    assert(entry.run === run && entry.seq === before + index + 1, `entry ${String(before + index + 1)} of run ${run} is not entry ${String(entry.seq)} of run ${entry.run}`)
+    assert(
+      entry.run === run && entry.seq === before + index + 1,
+      `entry ${String(before + index + 1)} of run ${run} is not entry ${String(entry.seq)} of run ${entry.run}`,
+    )
   })
 }

@@ -9,7 +9,9 @@ type Wanted = NonNullable<Append['claim']>
 export function busyNodes(database: Database, run: RunId, wanted: Wanted): NodeId[] {
   const mine = JSON.stringify(wanted.nodes.map(({ node }) => node))
   const full = new Set(wanted.limits.filter((limit) => isFull(database, run, limit, mine)).map((limit) => limit.key))
-  return wanted.nodes.filter(({ node, groups }) => isHeld(database, run, node) || groups.some((group) => full.has(group))).map(({ node }) => node)
+  return wanted.nodes
+    .filter(({ node, groups }) => isHeld(database, run, node) || groups.some((group) => full.has(group)))
+    .map(({ node }) => node)
 }
 
 const isHeld = (database: Database, run: RunId, node: NodeId): boolean =>
@@ -38,7 +40,12 @@ const othersInSet = (database: Database, run: RunId, key: string, set: string): 
 /** Takes the claims; one that this run has already is renewed. The caller has asked `busyNodes` in the same transaction. */
 export function takeClaims(database: Database, run: RunId, wanted: Wanted, since: Instant): void {
   for (const { key, set } of wanted.limits) {
-    if (set !== null) database.run('INSERT INTO group_sets (key, in_set) VALUES (?, ?) ON CONFLICT DO UPDATE SET in_set = excluded.in_set WHERE in_set <> excluded.in_set', key, set)
+    if (set !== null)
+      database.run(
+        'INSERT INTO group_sets (key, in_set) VALUES (?, ?) ON CONFLICT DO UPDATE SET in_set = excluded.in_set WHERE in_set <> excluded.in_set',
+        key,
+        set,
+      )
   }
   for (const { node, groups } of wanted.nodes) {
     deleteClaim(database, node, run)

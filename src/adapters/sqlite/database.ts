@@ -39,13 +39,19 @@ function refuseForeign(raw: DatabaseSync, path: string): void {
     throw new PatchwaveError('store.unusable', `${path} is a database of something else`, { hint: 'name another file with --store' })
   const version = Number(pragma(raw, 'user_version'))
   if (version > MIGRATIONS.length)
-    throw new PatchwaveError('store.unusable', `${path} was written by a newer version (tables v${String(version)}, this one knows v${String(MIGRATIONS.length)})`, { hint: 'use the newer version' })
+    throw new PatchwaveError(
+      'store.unusable',
+      `${path} was written by a newer version (tables v${String(version)}, this one knows v${String(MIGRATIONS.length)})`,
+      { hint: 'use the newer version' },
+    )
 }
 
 function configure(raw: DatabaseSync, path: string): void {
   const mode = raw.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
   if (mode !== 'wal' && path !== ':memory:')
-    throw new PatchwaveError('store.unusable', `${path} cannot be kept in WAL mode (it is in ${String(mode)})`, { hint: 'name a file on a local disk with --store' })
+    throw new PatchwaveError('store.unusable', `${path} cannot be kept in WAL mode (it is in ${String(mode)})`, {
+      hint: 'name a file on a local disk with --store',
+    })
   raw.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF')
 }
 
@@ -64,7 +70,7 @@ export class Database {
   readonly #raw: DatabaseSync
   readonly #path: string
   readonly #statements = new Map<string, StatementSync>()
-  #lost: unknown
+  #lost: Error | undefined
 
   constructor(raw: DatabaseSync, path: string) {
     this.#raw = raw
@@ -136,7 +142,7 @@ export class Database {
     try {
       return translated(this.#path, work)
     } catch (error) {
-      if (isLasting(error)) this.#lost = error
+      if (error instanceof Error && isLasting(error)) this.#lost = error
       throw error
     }
   }

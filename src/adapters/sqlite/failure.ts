@@ -1,7 +1,19 @@
 import { PatchwaveError } from '../../kit/error.ts'
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that a person can do something about. */
-const CODES = { permission: 3, busy: 5, locked: 6, readOnly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, protocol: 15, noLargeFiles: 22, notADatabase: 26 } as const
+const CODES = {
+  permission: 3,
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  io: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  protocol: 15,
+  noLargeFiles: 22,
+  notADatabase: 26,
+} as const
 
 /** Does `work` on the file; what SQLite and the system say is translated into `store.*`, anything else is thrown as it is. */
 export function translated<T>(path: string, work: () => T): T {
@@ -26,17 +38,22 @@ function failure(path: string, error: unknown): unknown {
   if (code === CODES.busy || code === CODES.locked || code === CODES.protocol)
     return new PatchwaveError('store.busy', `${path} is being written by another process`, { hint: 'try again in a moment', cause: error })
   if (code === CODES.full || system === 'ENOSPC' || system === 'EDQUOT')
-    return new PatchwaveError('store.full', `${path}: no space is left`, { hint: 'free some space; what was acknowledged is safe', cause: error })
+    return new PatchwaveError('store.full', `${path}: no space is left`, {
+      hint: 'free some space; what was acknowledged is safe',
+      cause: error,
+    })
   const hint = hintOf(code, system)
   return hint === undefined ? error : new PatchwaveError('store.unusable', `${path}: ${error.message}`, { hint, cause: error })
 }
 
 function hintOf(code: number | undefined, system: string | undefined): string | undefined {
-  if (code === CODES.readOnly || code === CODES.permission || ['EACCES', 'EPERM', 'EROFS'].includes(system ?? '')) return 'make the file and its folder writable, or name another with --store'
+  if (code === CODES.readOnly || code === CODES.permission || ['EACCES', 'EPERM', 'EROFS'].includes(system ?? ''))
+    return 'make the file and its folder writable, or name another with --store'
   if (code === CODES.notADatabase) return 'this file is no store: name another with --store'
   if (code === CODES.corrupt) return 'the file is damaged: restore it from a copy, then see `patchwave audit verify`'
   if (code === CODES.io) return 'the disk failed: see the system log, then open the store again'
-  if (code === CODES.cannotOpen || code === CODES.noLargeFiles || system !== undefined) return 'check that the folder exists, is writable, and is on a local disk'
+  if (code === CODES.cannotOpen || code === CODES.noLargeFiles || system !== undefined)
+    return 'check that the folder exists, is writable, and is on a local disk'
   return undefined
 }
 

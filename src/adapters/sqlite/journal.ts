@@ -17,7 +17,15 @@ export function createRun(database: Database, row: Parameters<Store['create']>[0
   const there = database.get('SELECT hash FROM entries WHERE run = ? AND seq = ?', run, last.seq)
   assert(there === undefined || there['hash'] === last.hash, `run ${run} exists and is another one`)
   if (there !== undefined) return
-  database.run('INSERT INTO runs (run, runbook, act, requested_at, head, entries) VALUES (?, ?, ?, ?, ?, ?)', run, runbook, act, requestedAt, last.hash, last.seq)
+  database.run(
+    'INSERT INTO runs (run, runbook, act, requested_at, head, entries) VALUES (?, ?, ?, ?, ?, ?)',
+    run,
+    runbook,
+    act,
+    requestedAt,
+    last.hash,
+    last.seq,
+  )
   insertEntries(database, entries)
 }
 
@@ -46,7 +54,7 @@ export function appendOne(database: Database, append: Append): Appended {
 
 /** Pages of a run's entries, each read when it is wanted. */
 export function* pages(database: Database, run: RunId, from: number): Generator<Sealed[], void, undefined> {
-  for (let next = from; ; ) {
+  for (let next = from; ;) {
     const rows = database.all('SELECT * FROM entries WHERE run = ? AND seq >= ? ORDER BY seq LIMIT ?', run, next, PAGE)
     if (rows.length > 0) yield rows.map(sealedOf)
     if (rows.length < PAGE) return
@@ -55,7 +63,8 @@ export function* pages(database: Database, run: RunId, from: number): Generator<
 }
 
 /** For calls that name a run which is not there. */
-export const unknownRun = (run: RunId): PatchwaveError => new PatchwaveError('run.unknown', `there is no run ${run}`, { hint: 'list them with `patchwave status`' })
+export const unknownRun = (run: RunId): PatchwaveError =>
+  new PatchwaveError('run.unknown', `there is no run ${run}`, { hint: 'list them with `patchwave status`' })
 
 function insertEntries(database: Database, entries: readonly Sealed[]): void {
   for (const { run, seq, at, type, text, hash } of entries) {
@@ -66,7 +75,10 @@ function insertEntries(database: Database, entries: readonly Sealed[]): void {
 /** Numbers without holes are the caller's promise; a store that took anything else could not be verified any more. */
 function assertInTurn(run: RunId, entries: readonly Sealed[], before: number): void {
   entries.forEach((entry, index) => {
-    assert(entry.run === run && entry.seq === before + index + 1, `entry ${String(before + index + 1)} of run ${run} is not entry ${String(entry.seq)} of run ${entry.run}`)
+    assert(
+      entry.run === run && entry.seq === before + index + 1,
+      `entry ${String(before + index + 1)} of run ${run} is not entry ${String(entry.seq)} of run ${entry.run}`,
+    )
   })
 }
 

@@ -23,6 +23,8 @@ export function prepareFile(path: string): void {
   mkdirSync(folder, { recursive: true })
   const network = networkName(statfsSync(folder).type)
   if (network !== undefined)
-    throw new PatchwaveError('store.unusable', `${path} is on a network file system (${network})`, { hint: 'name a file on a local disk with --store: SQLite cannot keep its promises over a network' })
+    throw new PatchwaveError('store.unusable', `${path} is on a network file system (${network})`, {
+      hint: 'name a file on a local disk with --store: SQLite cannot keep its promises over a network',
+    })
   closeSync(openSync(path, 'a', 0o600))
 }

@@ -38,6 +38,7 @@ class SqliteStore implements Store {
   /** Appends of one turn of the event loop become durable with one sync; one that conflicts is refused alone. */
   append(append: Append): Promise<Appended> {
     return new Promise((done, failed) => {
+      // eslint-disable-next-line no-restricted-globals -- gathers what this turn of the event loop appends; it waits for no time
       if (this.#waiting.length === 0) setImmediate(() => this.#commit())
       this.#waiting.push({ append, done, failed })
     })
@@ -59,7 +60,11 @@ class SqliteStore implements Store {
     const { unfinished = false, runbook } = filter
     const terms = [...(unfinished ? ['outcome IS NULL'] : []), ...(runbook === undefined ? [] : ['runbook = ?'])]
     const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : ''
-    return now(() => this.#database.all(`SELECT ${RUN_COLUMNS} FROM runs ${where} ORDER BY requested_at, run`, ...(runbook === undefined ? [] : [runbook])).map(runOf))
+    return now(() =>
+      this.#database
+        .all(`SELECT ${RUN_COLUMNS} FROM runs ${where} ORDER BY requested_at, run`, ...(runbook === undefined ? [] : [runbook]))
+        .map(runOf),
+    )
   }
 
   async drive(run: RunId, driver: string, at: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined> {
@@ -80,7 +85,14 @@ class SqliteStore implements Store {
   }
 
   async rest(run: RunId, driver: string, wakeAt: Instant | null): Promise<void> {
-    await this.#write(() => this.#database.run('UPDATE runs SET driver = NULL, lease_until = NULL, wake_at = ? WHERE run = ? AND driver = ?', wakeAt, run, driver))
+    await this.#write(() =>
+      this.#database.run(
+        'UPDATE runs SET driver = NULL, lease_until = NULL, wake_at = ? WHERE run = ? AND driver = ?',
+        wakeAt,
+        run,
+        driver,
+      ),
+    )
   }
 
   async note(run: RunId, at: Instant, kind: string, data: string): Promise<void> {
@@ -134,7 +146,13 @@ class SqliteStore implements Store {
   }
 
   async setCursor(name: string, position: number): Promise<void> {
-    await this.#write(() => this.#database.run('INSERT INTO cursors (name, position) VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position', name, position))
+    await this.#write(() =>
+      this.#database.run(
+        'INSERT INTO cursors (name, position) VALUES (?, ?) ON CONFLICT DO UPDATE SET position = excluded.position',
+        name,
+        position,
+      ),
+    )
   }
 
   /** What was asked for before is durable first. */

@@ -90,8 +90,8 @@ async function acted(call: Call, rehearsal: Rehearsal, runbook: Runbook, hooks: 
         people.hear(state, fact)
       },
       begins: (run, plan, continued) => {
-        if (plan && !common.json) for (const line of planPage(plan, paint)) app.io.out(line)
         follower.begins(run, plan, continued)
+        if (plan && !common.json) for (const line of planPage(plan, paint)) app.io.out(line)
       },
       signal: app.io.signal,
     })

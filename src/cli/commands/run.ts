@@ -1,4 +1,5 @@
 import { iso } from '../../kit/instant.ts'
+import type { Plan } from '../../core/plan/plan.ts'
 import { runActs, type ActsRequest } from '../../engine/acts.ts'
 import { baselinesFresh, checkDrift, planRollout, planTrial } from '../../engine/planning.ts'
 import { requestRun } from '../../engine/request.ts'
@@ -32,16 +33,20 @@ export const run: CommandSpec = {
     const target = await readTarget(app, file, common)
     return using(app.openSession(common), async (session) => {
       const { world } = session
-      if (target.plan) {
-        const remark = ageRemark(target.plan, world.clock.now())
-        if (remark !== undefined) app.io.err(remark)
-        await checkDrift(world, target.plan, app.io.signal)
-      }
+      if (target.plan) await checkPlan(call, world, target.plan)
       const request = await requestOf(call, target, session)
       if (flagOf(call, 'detach')) return detach(call, world, request)
       return conclude(world, await follow(call, world, request), againOf(file, call), app.io, common.json)
     })
   },
+}
+
+/** A plan that begins a run must still fit the fleet; one whose run has begun is only gone on with. */
+async function checkPlan({ app }: Call, world: World, plan: Plan): Promise<void> {
+  const remark = ageRemark(plan, world.clock.now())
+  if (remark !== undefined) app.io.err(remark)
+  const unfinished = await world.store.runs({ unfinished: true, runbook: plan.content.runbook.name })
+  if (unfinished.length === 0) await checkDrift(world, plan, app.io.signal)
 }
 
 async function requestOf(call: Call, target: Target, session: Session): Promise<ActsRequest> {
@@ -57,8 +62,8 @@ async function follow(call: Call, world: World, request: ActsRequest): Promise<W
     return await runActs(world, request, {
       listen: follower.listen,
       begins: (started, plan, continued) => {
-        if (plan && !common.json) for (const line of planPage(plan, paint)) app.io.out(line)
         follower.begins(started, plan, continued)
+        if (plan && !common.json) for (const line of planPage(plan, paint)) app.io.out(line)
       },
       signal: app.io.signal,
       ...leave,

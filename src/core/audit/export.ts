@@ -59,6 +59,12 @@ function lineOf(sealed: Sealed, places: Places): string {
   return JSON.stringify({ ...recordAt(entry, places.of(entry)), sealed: sealed.text })
 }
 
+/** The line as it would be if the entry had happened there. */
+function lineAt(sealed: Sealed, where: unknown): string {
+  const { data, hash, ...before } = recordAt(readEntry(sealed), { cells: [], nodes: [] })
+  return JSON.stringify({ ...before, ...(where !== undefined && { where }), data, hash, sealed: sealed.text })
+}
+
 function trailerOf(run: RunId, entries: number, head: Head | null, header: string): string {
   return JSON.stringify({ type: 'export.ended', run, entries, head: head?.hash ?? null, header: sha256(header) })
 }
@@ -75,7 +81,10 @@ export function verifyExport(lines: Iterable<string>, anchors: readonly Anchor[]
     if (begun) sections.push(begun)
     if (begun?.header !== line) sections.at(-1)?.add(line, value)
   }
-  if (sections.length === 0) throw new PatchwaveError('file.unreadable', 'this is no export of an audit trail', { hint: 'make one with `patchwave audit export RUN`' })
+  if (sections.length === 0)
+    throw new PatchwaveError('file.unreadable', 'this is no export of an audit trail', {
+      hint: 'make one with `patchwave audit export RUN`',
+    })
   return sections.map((section) => section.end())
 }
 
@@ -83,7 +92,10 @@ export function verifyExport(lines: Iterable<string>, anchors: readonly Anchor[]
 function beginning(line: string, value: Fields, anchors: readonly Anchor[], first: boolean): Section | undefined {
   const { type, v, run, plan } = value
   if (type === 'export.started' && typeof run === 'string' && typeof v === 'number') {
-    if (v > EXPORT_VERSION) throw new PatchwaveError('journal.newer', `the export was written by a newer version (form v${String(v)})`, { hint: 'verify it with that version' })
+    if (v > EXPORT_VERSION)
+      throw new PatchwaveError('journal.newer', `the export was written by a newer version (form v${String(v)})`, {
+        hint: 'verify it with that version',
+      })
     return new Section({ run, header: line, plan, anchors })
   }
   if (!first || typeof run !== 'string' || !('sealed' in value || type === 'export.ended')) return undefined
@@ -121,8 +133,10 @@ class Section {
 
   end(): ChainVerdict {
     if (!this.#seen.ended) this.#chain.report('cut', 'the export has no last line')
-    if (this.#seen.pinned !== undefined && this.#plan === undefined) this.#chain.report('plan-missing', 'the plan that the run pinned is not in the export, or is damaged')
-    if (this.#seen.pinned !== undefined && this.#plan !== undefined && this.#seen.pinned !== this.#plan.digest) this.#chain.report('plan-changed', 'the plan in the export is not the one that the run pinned')
+    if (this.#seen.pinned !== undefined && this.#plan === undefined)
+      this.#chain.report('plan-missing', 'the plan that the run pinned is not in the export, or is damaged')
+    if (this.#seen.pinned !== undefined && this.#plan !== undefined && this.#seen.pinned !== this.#plan.digest)
+      this.#chain.report('plan-changed', 'the plan in the export is not the one that the run pinned')
     return this.#chain.end()
   }
 
@@ -137,19 +151,24 @@ class Section {
     this.#last = { seq: sealed.seq, hash: sealed.hash }
     if (entry === undefined) return
     if (entry.type === 'PlanPinned') this.#seen.pinned = entry.data['plan']
-    if (lineOf(sealed, this.#places) !== line) this.#chain.report('changed', 'what the line shows is not what was sealed', sealed.seq)
+    // Where an entry happened follows from the plan and the entries before it: when they are damaged, this line is not to blame.
+    const shown = lineOf(sealed, this.#places)
+    if (shown !== line && (this.#chain.sound || lineAt(sealed, value?.['where']) !== line))
+      this.#chain.report('changed', 'what the line shows is not what was sealed', sealed.seq)
   }
 
   #finish(line: string): void {
     this.#seen.ended = true
-    if (line !== trailerOf(this.#run, this.#seen.entries, this.#last, this.header ?? '')) this.#chain.report('changed', 'the last line does not fit what stands above it')
+    if (line !== trailerOf(this.#run, this.#seen.entries, this.#last, this.header ?? ''))
+      this.#chain.report('changed', 'the last line does not fit what stands above it')
   }
 
   #read(plan: unknown): Plan | undefined {
     if (typeof plan !== 'object' || plan === null || !('text' in plan) || typeof plan.text !== 'string') return undefined
     try {
       const read = readPlan(plan.text)
-      if (!('digest' in plan) || plan.digest !== read.digest) this.#chain.report('plan-changed', 'the plan does not have the digest that stands beside it')
+      if (!('digest' in plan) || plan.digest !== read.digest)
+        this.#chain.report('plan-changed', 'the plan does not have the digest that stands beside it')
       return read
     } catch (error) {
       if (!(error instanceof PatchwaveError)) throw error
@@ -165,6 +184,14 @@ function sealedOf(value: Fields | undefined): Sealed | undefined {
   if (typeof text !== 'string' || typeof hash !== 'string') return undefined
   const { run, seq, at, type } = objectOf(text) ?? {}
   const time = typeof at === 'string' ? parseInstant(at) : undefined
-  if (typeof run !== 'string' || typeof seq !== 'number' || !Number.isInteger(seq) || seq < 1 || time === undefined || typeof type !== 'string') return undefined
+  if (
+    typeof run !== 'string' ||
+    typeof seq !== 'number' ||
+    !Number.isInteger(seq) ||
+    seq < 1 ||
+    time === undefined ||
+    typeof type !== 'string'
+  )
+    return undefined
   return { run, seq, at: time, type, text, hash }
 }

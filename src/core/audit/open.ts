@@ -43,7 +43,11 @@ export function readEntry(sealed: Sealed): Entry {
 }
 
 /** As `readEntry`, but what is wrong with it is the answer. @throws `journal.newer` */
-export function parseEntry(sealed: Sealed, upcasts: Readonly<Record<number, (raw: RawEntry) => RawEntry>> = UPCASTS, newest = ENTRY_VERSION): Entry | string {
+export function parseEntry(
+  sealed: Sealed,
+  upcasts: Readonly<Record<number, (raw: RawEntry) => RawEntry>> = UPCASTS,
+  newest = ENTRY_VERSION,
+): Entry | string {
   let raw = objectOf(sealed.text)
   if (raw === undefined) return 'it is not a JSON object'
   const version = raw['v']
@@ -67,7 +71,8 @@ function shaped(raw: RawEntry, sealed: Sealed): Entry | string {
   return { v, run: sealed.run, seq: sealed.seq, at, actor, type: sealed.type, data, prev, hash: sealed.hash }
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isActor = (value: unknown): value is Entry['actor'] => isObject(value) && ACTORS.has(value['kind']) && typeof value['id'] === 'string'
 
@@ -88,7 +93,11 @@ function broken(sealed: Sealed, what: string): PatchwaveError {
 }
 
 function newer(sealed: Sealed, version: number): PatchwaveError {
-  return new PatchwaveError('journal.newer', `run ${sealed.run} was written by a newer version (entries v${String(version)}, this one knows v${String(ENTRY_VERSION)})`, {
-    hint: 'use that version to read it or to go on with it',
-  })
+  return new PatchwaveError(
+    'journal.newer',
+    `run ${sealed.run} was written by a newer version (entries v${String(version)}, this one knows v${String(ENTRY_VERSION)})`,
+    {
+      hint: 'use that version to read it or to go on with it',
+    },
+  )
 }

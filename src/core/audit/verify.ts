@@ -7,7 +7,18 @@ import { parseEntry } from './open.ts'
  * Why a chain does not hold. `cut`: it ends before an anchor. `forked`: it passes an anchor with another hash. `backwards`: time runs
  * back. `foreign`: an entry of another run. `plan-*` and `unreadable` are found in exports.
  */
-export type BreakReason = 'changed' | 'removed' | 'reordered' | 'duplicated' | 'foreign' | 'backwards' | 'cut' | 'forked' | 'unreadable' | 'plan-changed' | 'plan-missing'
+export type BreakReason =
+  | 'changed'
+  | 'removed'
+  | 'reordered'
+  | 'duplicated'
+  | 'foreign'
+  | 'backwards'
+  | 'cut'
+  | 'forked'
+  | 'unreadable'
+  | 'plan-changed'
+  | 'plan-missing'
 
 /** One place where a chain does not hold; `detail` is for people. */
 export type Break = Readonly<{ run: RunId; seq?: number; reason: BreakReason; detail: string }>
@@ -59,6 +70,11 @@ export class ChainVerifier {
     return entry
   }
 
+  /** Whether all holds so far. */
+  get sound(): boolean {
+    return this.#breaks.length === 0 && this.#missing.length === 0
+  }
+
   /** Something else that does not hold about this run. */
   report(reason: BreakReason, detail: string, seq?: number): void {
     this.#report(reason, seq, detail)
@@ -67,9 +83,17 @@ export class ChainVerifier {
   /** The verdict; breaks in the order of their entries, those without a number last. */
   end(): ChainVerdict {
     const last = this.#head?.seq ?? 0
-    const removed = this.#missing.map(({ from, to }) => this.#made('removed', from, from === to ? `entry ${String(from)} is missing` : `entries ${String(from)} to ${String(to)} are missing`))
+    const removed = this.#missing.map(({ from, to }) =>
+      this.#made(
+        'removed',
+        from,
+        from === to ? `entry ${String(from)} is missing` : `entries ${String(from)} to ${String(to)} are missing`,
+      ),
+    )
     const beyond = this.#anchors.filter((anchor) => anchor.seq > last)
-    const cut = beyond.map((anchor) => this.#made('cut', anchor.seq, `entry ${String(anchor.seq)} was seen outside, but the journal ends at ${String(last)}`))
+    const cut = beyond.map((anchor) =>
+      this.#made('cut', anchor.seq, `entry ${String(anchor.seq)} was seen outside, but the journal ends at ${String(last)}`),
+    )
     const breaks = [...this.#breaks, ...removed, ...cut].sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity) || 0)
     return { run: this.#run, entries: this.#entries, head: this.#head, finished: this.#finished, breaks }
   }
@@ -97,13 +121,15 @@ export class ChainVerifier {
     if (entry === undefined) return
     if (seq === 1 && entry.prev !== null) this.#report('changed', 1, 'the first entry says that another one came before it')
     // An entry that fits its own hash, but not the one that its successor was sealed after, is the one that was changed.
-    if (seq === (this.#head?.seq ?? 0) + 1 && seq > 1 && entry.prev !== this.#head?.hash) this.#report('changed', seq - 1, `entry ${String(seq)} was sealed after another entry ${String(seq - 1)}`)
+    if (seq === (this.#head?.seq ?? 0) + 1 && seq > 1 && entry.prev !== this.#head?.hash)
+      this.#report('changed', seq - 1, `entry ${String(seq)} was sealed after another entry ${String(seq - 1)}`)
     if (entry.at < this.#at) this.#report('backwards', seq, 'it is earlier than the entry before it')
     this.#at = Math.max(this.#at, entry.at)
   }
 
   #compare({ seq, hash }: Sealed): void {
-    if (this.#anchors.some((anchor) => anchor.seq === seq && anchor.hash !== hash)) this.#report('forked', seq, 'another entry was seen outside under this number')
+    if (this.#anchors.some((anchor) => anchor.seq === seq && anchor.hash !== hash))
+      this.#report('forked', seq, 'another entry was seen outside under this number')
   }
 
   #report(reason: BreakReason, seq: number | undefined, detail: string): void {
@@ -124,7 +150,9 @@ function without(gap: Readonly<{ from: number; to: number }>, seq: number): { fr
 }
 
 /** `audit verify --json`. `complete`: every run that was verified has ended, so that nothing of it is still to come. */
-export type VerifyReport = Readonly<{ ok: true; complete: boolean; runs: number; entries: number } | { ok: false; breaks: readonly Break[] }>
+export type VerifyReport = Readonly<
+  { ok: true; complete: boolean; runs: number; entries: number } | { ok: false; breaks: readonly Break[] }
+>
 
 /** Sums up the verdicts of several runs. */
 export function verifyReport(verdicts: readonly ChainVerdict[]): VerifyReport {

@@ -225,7 +225,7 @@ export function closed(state: RunState, n: number, now: Instant): void {
   command.phase = 'closed'
   state.openCommands.delete(n)
   for (const kind of ['send', 'find', 'watch', 'cancel']) unwant(state, `${kind}:${String(n)}`)
-  for (const position of command.nodes) {
+  for (const position of command.nodes.toReversed()) {
     if (at(state.nodes.stage, position) !== STAGE.retrying || at(state.nodes.command, position) !== n) continue
     move(state, position, STAGE.waiting)
     state.freedAt = now

@@ -186,8 +186,10 @@ function driverTook(state: RunState, driver: string, epoch: number): void {
   state.dirty = [...state.activities.keys()]
 }
 
+/** Also ends a pause: who asks for an end, or for the way back, does not want to wait for it. */
 function abortAsked(state: RunState, aborting: NonNullable<RunState['aborting']>): void {
   state.aborting = aborting
+  state.paused = false
   for (const n of state.openCommands) {
     const command = known(state.commands.get(n), 'the command')
     if (command.phase === 'sent' && command.work === 'apply') commands.cancelAsked(state, n)

@@ -5,7 +5,9 @@ import type { CheckRule } from '../../core/runbook/runbook.ts'
 import type { RunEvent, Verdict } from '../../core/run/event.ts'
 import { PRESENCE } from '../../core/run/gate.ts'
 import { at, codeOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
-import type { NodeSeen } from '../../ports/fleet.ts'
+import { isGone } from '../../core/plan/fleet.ts'
+import { eachBounded } from '../../kit/bounded.ts'
+import type { NodeSeen, StatusSeen } from '../../ports/fleet.ts'
 import { ask } from '../ask.ts'
 import { endedAt } from '../journal.ts'
 import type { World } from '../world.ts'
@@ -16,6 +18,9 @@ type Measured = Readonly<{ verdict: Verdict; evidence: string; subjects: number;
 
 /** At most this many nodes are named in the evidence; the count is exact. */
 const NAMED_MAX = 50
+
+/** Each cell has quotas of its own, so cells are read side by side; more would only cost sockets. */
+const CELLS_AT_ONCE = 16
 
 /** Measures one check once. Doubt is `inconclusive`, never a pass. */
 export async function* measureCheck(performing: Performing, effect: EffectOf<'measure'>): Found {
@@ -57,13 +62,14 @@ function subjectsOf(state: RunState, effect: EffectOf<'measure'>): number[] {
 
 async function lookAt({ world, state, signal }: Performing, positions: readonly number[]): Promise<Map<number, NodeSeen>> {
   const seen = new Map<number, NodeSeen>()
-  for (const [key, group] of Map.groupBy(positions, (position) => cellKey(planned(state, position)))) {
+  const cells = Map.groupBy(positions, (position) => cellKey(planned(state, position)))
+  await eachBounded(cells, CELLS_AT_ONCE, async ([key, group]) => {
     const byId = new Map(group.map((position) => [planned(state, position).node, position]))
     for (let from = 0; from < group.length; from += 50) {
       const ids = group.slice(from, from + 50).map((position) => planned(state, position).node)
       for (const node of await world.fleet.look(cellOf(key), ids, signal)) seen.set(known(byId.get(node.node), 'the node'), node)
     }
-  }
+  })
   return seen
 }
 
@@ -71,10 +77,10 @@ async function lookAt({ world, state, signal }: Performing, positions: readonly 
 async function presence(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
   const { state } = performing
   const touched = known(state.plan.waves[effect.wave], 'the wave').nodes.filter((position) => at(state.nodes.touched, position) === 1 && at(state.nodes.stage, position) === STAGE.ended)
-  const seen = await lookAt(performing, touched)
+  const seen = await statusOf(performing, touched)
   const gone = touched.filter((position) => {
-    const node = seen.get(position)
-    return node === undefined || node.state === 'terminated' || node.state === 'shutting-down'
+    const now = seen.get(position)?.state ?? null
+    return now === null || isGone({ state: now })
   })
   return { verdict: 'pass', evidence: `${String(touched.length - gone.length)} of ${String(touched.length)} touched nodes exist`, subjects: touched.length, failing: gone, gone }
 }
@@ -93,22 +99,28 @@ async function agentPing(performing: Performing, subjects: readonly number[]): P
   return verdictOf(subjects, failing, waiting, 'answer')
 }
 
-async function instanceStatus({ world, state, signal }: Performing, subjects: readonly number[]): Promise<Measured> {
-  const failing: number[] = []
-  const unclear: number[] = []
-  for (const [key, group] of Map.groupBy(subjects, (position) => cellKey(planned(state, position)))) {
+async function instanceStatus(performing: Performing, subjects: readonly number[]): Promise<Measured> {
+  const seen = await statusOf(performing, subjects)
+  const verdicts = Map.groupBy(subjects, (position) => seen.get(position)?.verdict ?? 'unknown')
+  return verdictOf(subjects, verdicts.get('impaired') ?? [], verdicts.get('unknown') ?? [], 'are reachable')
+}
+
+/** EC2's short view: 100 nodes a call, and none of it SSM's. Cells side by side. */
+async function statusOf({ world, state, signal }: Performing, positions: readonly number[]): Promise<Map<number, StatusSeen>> {
+  const seen = new Map<number, StatusSeen>()
+  const cells = Map.groupBy(positions, (position) => cellKey(planned(state, position)))
+  await eachBounded(cells, CELLS_AT_ONCE, async ([key, group]) => {
     for (let from = 0; from < group.length; from += 100) {
       const part = group.slice(from, from + 100)
-      const status = await world.fleet.status(cellOf(key), part.map((position) => planned(state, position).node), signal)
-      const byId = new Map(status.map((one) => [one.node, one.verdict]))
+      const found = await world.fleet.status(cellOf(key), part.map((position) => planned(state, position).node), signal)
+      const byId = new Map(found.map((one) => [one.node, one]))
       for (const position of part) {
-        const verdict = byId.get(planned(state, position).node) ?? 'unknown'
-        if (verdict === 'impaired') failing.push(position)
-        else if (verdict === 'unknown') unclear.push(position)
+        const one = byId.get(planned(state, position).node)
+        if (one) seen.set(position, one)
       }
     }
-  }
-  return verdictOf(subjects, failing, unclear, 'are reachable')
+  })
+  return seen
 }
 
 /** How long a script's answer may take beyond its own timeout: delivery and one page. */

@@ -147,12 +147,12 @@ function isOver(state: RunState, command: Command, seen: Seen, now: Instant): bo
 class Bell {
   #woken = new AbortController()
 
-  readonly ring = (): void => {
-    this.#woken.abort()
-  }
+  readonly ring = (): void => this.#woken.abort('rung')
 
   async wait(clock: Performing['world']['clock'], until: Instant, signal: AbortSignal): Promise<void> {
     this.#woken = new AbortController()
-    await clock.sleep(until, AbortSignal.any([signal, this.#woken.signal]))
+    signal.addEventListener('abort', this.ring, { once: true })
+    await clock.sleep(until, this.#woken.signal)
+    signal.removeEventListener('abort', this.ring)
   }
 }

@@ -46,7 +46,7 @@ export class Repository {
     this.#catalogue = CATALOGUES[platform]
     this.family = this.#catalogue.family
     this.kernelKey = this.#catalogue.kernelKey
-    this.compare = this.family === 'rpm' ? rpmCompare : debCompare
+    this.compare = remembered(this.family === 'rpm' ? rpmCompare : debCompare)
     this.#updates = this.#catalogue.advisories
       .flatMap((row) => row.keys.map((key) => updateOf(row, key, plus(start, -row.daysBefore * DAY))))
       .sort((a, b) => a.releasedAt - b.releasedAt)
@@ -143,6 +143,18 @@ export class Repository {
   #need(key: string, version: string, needs: readonly Need[]): void {
     const at = `${key} ${version}`
     this.#needs.set(at, [...(this.#needs.get(at) ?? []), ...needs])
+  }
+}
+
+/** A repository has a few hundred versions, and every node of a fleet compares the same ones. */
+function remembered(compare: (a: string, b: string) => Order): (a: string, b: string) => Order {
+  const orders = new Map<string, Map<string, Order>>()
+  return (a, b) => {
+    let row = orders.get(a)
+    if (!row) orders.set(a, (row = new Map()))
+    let order = row.get(b)
+    if (order === undefined) row.set(b, (order = compare(a, b)))
+    return order
   }
 }
 

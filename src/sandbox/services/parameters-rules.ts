@@ -1,4 +1,5 @@
 import { ServiceError } from '../model.ts'
+import { isRecord } from '../wire/message.ts'
 
 /** Users get this many characters for the name, the ARN's beginning included. */
 const NAME_CHARACTERS_MAX = 1_011
@@ -80,6 +81,40 @@ function compiled(pattern: string): RegExp {
   } catch {
     throw new ServiceError('InvalidAllowedPatternException', `The allowed pattern is not a valid regular expression: ${pattern}`)
   }
+}
+
+const POLICY_TYPES = ['Expiration', 'ExpirationNotification', 'NoChangeNotification']
+const POLICIES_MAX = 10
+
+/** The policies in a PutParameter, as they are shown again. Their times are not acted upon. */
+export function policiesOf(
+  text: string | undefined,
+): readonly Readonly<{ PolicyText: string; PolicyType: string; PolicyStatus: string }>[] {
+  if (text === undefined) return []
+  return listIn(text).map((policy) => {
+    const type = isRecord(policy) ? policy['Type'] : undefined
+    if (typeof type !== 'string' || !POLICY_TYPES.includes(type)) {
+      throw new ServiceError(
+        'InvalidPolicyTypeException',
+        `The policy type is not supported. Parameter Store supports: ${POLICY_TYPES.join(', ')}.`,
+      )
+    }
+    return { PolicyText: JSON.stringify(policy), PolicyType: type, PolicyStatus: 'Pending' }
+  })
+}
+
+function listIn(text: string): readonly unknown[] {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    value = undefined
+  }
+  if (!Array.isArray(value)) throw new ServiceError('InvalidPolicyAttributeException', 'Policies must be a JSON list.')
+  if (value.length > POLICIES_MAX) {
+    throw new ServiceError('PoliciesLimitExceededException', `A parameter can have at most ${String(POLICIES_MAX)} policies.`)
+  }
+  return value
 }
 
 /** Whether a label may exist: letters, digits, `. _ -`; not beginning with a digit, `aws` or `ssm`. */

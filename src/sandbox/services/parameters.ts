@@ -4,7 +4,7 @@ import { type Caller, type Service, ServiceError } from '../model.ts'
 import { flag, inputOf, list, optional, type Read, structure, text, whole } from '../wire/input.ts'
 import { placeIn, tokenFor } from './pages.ts'
 import { matches, type ParameterFilter } from './parameters-filters.ts'
-import { ADVANCED_COUNT_MAX, checkName, checkValue, isLabel, STANDARD_COUNT_MAX, tierFor } from './parameters-rules.ts'
+import { ADVANCED_COUNT_MAX, checkName, checkValue, isLabel, policiesOf, STANDARD_COUNT_MAX, tierFor } from './parameters-rules.ts'
 import { addVersion, newest, type Parameter, putLabels, select, splitSelector, type Version, versionAt } from './parameters-shelf.ts'
 
 const NAME = text({ min: 1, max: 2_048 })
@@ -103,6 +103,9 @@ function put(clock: Clock, shelf: Map<string, Parameter>, input: Put, caller: Ca
   checkValue(input.Value, allowedPattern)
   const tier = tierFor(input.Tier, last?.tier, Buffer.byteLength(input.Value), input.Policies !== undefined)
   if (!before) checkCount(shelf, tier)
+  if (policiesOf(input.Policies).length > 0 && tier === 'Standard') {
+    throw new ServiceError('ValidationException', 'Parameter policies can only be applied to parameters of the advanced-parameter tier.')
+  }
   const parameter: Parameter = before ?? {
     name,
     arn: `${arnPrefix}${name.startsWith('/') ? '' : '/'}${name}`,
@@ -134,9 +137,6 @@ function checkPut(input: Put, before: Parameter | undefined): void {
       'ValidationException',
       "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag.",
     )
-  }
-  if (input.Policies !== undefined && input.Tier === 'Standard') {
-    throw new ServiceError('ValidationException', 'Parameter policies can only be applied to parameters of the advanced-parameter tier.')
   }
 }
 
@@ -277,7 +277,7 @@ const described = (parameter: Parameter, version: Version): Record<string, unkno
   AllowedPattern: version.allowedPattern,
   Version: version.version,
   Tier: version.tier,
-  Policies: [],
+  Policies: policiesOf(version.policies),
   DataType: version.dataType,
 })
 

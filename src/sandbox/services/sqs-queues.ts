@@ -90,8 +90,9 @@ export class Queues {
     queue.wake()
   }
 
-  delete(cell: Cell, queue: Queue, at: Instant): void {
-    this.#shelves.get(cellKey(cell))?.delete(queue.name)
+  delete(queue: Queue, at: Instant): void {
+    const [, , , region = '', account = ''] = queue.arn.split(':')
+    this.#shelves.get(cellKey({ account, region }))?.delete(queue.name)
     this.#deleted.set(queue.arn, at)
     queue.wake()
   }

@@ -63,7 +63,7 @@ export async function poll(options: Polling): Promise<readonly Stored[]> {
 async function untilStirred(clock: Clock, queue: Queue, until: Instant, signal: AbortSignal | undefined): Promise<void> {
   const stir = new AbortController()
   const end = (): void => {
-    stir.abort()
+    stir.abort('stirred') // With a reason no error is built, and this happens for every message.
   }
   const forget = queue.watch(end)
   signal?.addEventListener('abort', end, { once: true })

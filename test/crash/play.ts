@@ -1,0 +1,60 @@
+import { known } from '../../src/kit/assert.ts'
+import { HOUR, MINUTE, plus, SECOND, type Ms } from '../../src/kit/instant.ts'
+import { OUTCOMES, type RunOutcome } from '../../src/core/run/event.ts'
+import type { Runbook } from '../../src/core/runbook/runbook.ts'
+import type { Acts } from '../../src/engine/acts.ts'
+import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
+import type { FaultsFile } from '../../src/sandbox/faults.ts'
+import { approveAll } from '../scenarios/approver.ts'
+import { Stage, type EngineProcess, type ProcessOptions } from '../scenarios/stage.ts'
+
+/** A night that is played again and again, each time with a crash somewhere else. */
+export type Scene = Readonly<{ name: string; fleet: FleetFile; faults: FaultsFile | null; runbook: Runbook }>
+
+/** Where the first process is killed. `append` counts what is written to journals, `send` the SendCommand calls; both from 1. */
+export type Crash = Readonly<{ of: 'append' | 'send'; number: number; side: 'before' | 'after' }>
+
+/** What is the same however often the engine dies. */
+export type Result = Readonly<{ outcome: RunOutcome; nodes: Readonly<Record<string, string>>; packages: Readonly<Record<string, Readonly<Record<string, string>>>> }>
+
+export type Played = Readonly<{ stage: Stage; result: Result; crashed: boolean; appends: number; sends: number }>
+
+/** How long it takes until somebody starts the engine again, in turn: at once, within its lease, after its commands, hours later. */
+const RESTARTS: readonly Ms[] = [0, 20 * SECOND, 5 * MINUTE, HOUR + 20 * MINUTE]
+
+/** Plays the scene to its end, with a crash or without. */
+export async function play(scene: Scene, crash: Crash | null = null): Promise<Played> {
+  const stage = new Stage({ fleet: scene.fleet, faults: scene.faults })
+  const counts = { append: 0, send: 0 }
+  const processes: EngineProcess[] = []
+  const strike = (of: Crash['of'], side: Crash['side']): void => {
+    if (side === 'before') counts[of] += 1
+    if (crash?.of === of && crash.side === side && crash.number === counts[of]) processes[0]?.life.kill()
+  }
+  const options: ProcessOptions = {
+    before: () => { strike('append', 'before') },
+    after: () => { strike('append', 'after') },
+    calls: {
+      before: (operation) => { if (operation === 'SendCommand') strike('send', 'before') },
+      after: (operation) => { if (operation === 'SendCommand') strike('send', 'after') },
+    },
+  }
+  const first = await stage.start(options)
+  processes.push(first)
+  const people = new AbortController()
+  const acts = await stage.run(async () => {
+    void approveAll(stage, people.signal)
+    const went = await Promise.race([stage.acts(first, scene.runbook), first.life.stopped])
+    if (went !== undefined) return went
+    await stage.clock.sleep(plus(stage.clock.now(), known(RESTARTS[(crash?.number ?? 0) % RESTARTS.length], 'the pause')))
+    return await stage.acts(await stage.start(), scene.runbook)
+  })
+  people.abort()
+  return { stage, result: resultOf(stage, acts), crashed: !first.life.alive, appends: counts.append, sends: counts.send }
+}
+
+function resultOf(stage: Stage, acts: Acts): Result {
+  const { outcome, state } = known(acts.ended.at(-1), 'an act that ended')
+  const nodes = state.plan.nodes.map(({ node }, position) => [node, `${OUTCOMES[state.nodes.outcome[position] ?? 0] ?? ''} ${state.nodes.reason[position] ?? ''}`])
+  return { outcome, nodes: Object.fromEntries(nodes) as Record<string, string>, packages: Object.fromEntries(stage.sandbox.nodes().map((view) => [view.node, view.packages])) }
+}

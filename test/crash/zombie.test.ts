@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { known } from '../../src/kit/assert.ts'
+import { MINUTE, plus } from '../../src/kit/instant.ts'
+import { fleet, group, runbook } from '../scenarios/documents.ts'
+import { faultsFound } from '../scenarios/holds.ts'
+import { Stage, type EngineProcess } from '../scenarios/stage.ts'
+
+const SIX = fleet([group('prod-us', 3)])
+const BOOK = runbook('zombie', { waves: '[{ name: all, take: rest, concurrency: 100%, gate: { bake: 0s } }]' })
+
+/** A process that stands still around its first SendCommand; another takes over; then the first one wakes up. */
+async function zombie(side: 'before' | 'after', sleepsMs: number) {
+  const stage = new Stage({ fleet: SIX })
+  const processes: EngineProcess[] = []
+  const freeze = (operation: string): void => { if (operation === 'SendCommand') processes[0]?.life.freeze() }
+  const first = await stage.start({ calls: { [side]: freeze } })
+  processes.push(first)
+  const [old, successor] = await stage.run(async () => {
+    const sleeping = stage.acts(first, BOOK)
+    await Promise.race([sleeping, first.life.stopped])
+    const second = await stage.start()
+    const going = stage.acts(second, BOOK)
+    await stage.clock.sleep(plus(stage.clock.now(), sleepsMs))
+    first.life.thaw()
+    return await Promise.all([sleeping, going])
+  })
+  return { stage, old, successor }
+}
+
+const transactions = (stage: Stage): number[] => [...Map.groupBy(stage.sandbox.ledger().filter(({ transaction }) => transaction !== null), ({ node }) => node).values()].map((rows) => rows.length)
+
+describe('a driver that was frozen just before it sent', () => {
+  it('sends its command beside its successor’s: the nodes run it once and repeat the result', async () => {
+    const { stage, old, successor } = await zombie('before', 4 * MINUTE)
+    expect(old.ended).toEqual([])
+    expect(old.left).toBe(known(successor.ended[0], 'the run').run)
+    expect(successor.ended[0]?.outcome).toBe('succeeded')
+    const applied = stage.sandbox.ledger().filter(({ document }) => document === 'Patchwave-Apply')
+    expect(new Set(applied.map(({ commandId }) => commandId)).size, 'the token was sent twice').toBe(2)
+    expect(new Set(applied.map(({ token }) => token)).size).toBe(1)
+    expect(transactions(stage)).toEqual([1, 1, 1])
+    expect(await faultsFound(stage)).toEqual([])
+  })
+
+  it('and slept past the command’s last start is told too late by the nodes, or repeats their result', async () => {
+    const { stage, successor } = await zombie('before', 40 * MINUTE)
+    expect(successor.ended[0]?.outcome).toBe('succeeded')
+    expect(transactions(stage)).toEqual([1, 1, 1])
+  })
+})
+
+describe('a driver that was frozen just after it sent', () => {
+  it('appends nothing once its successor has taken the run', async () => {
+    const { stage, old, successor } = await zombie('after', 3 * MINUTE)
+    expect(old.ended).toEqual([])
+    expect(successor.ended[0]?.outcome).toBe('succeeded')
+    const run = known(successor.ended[0], 'the run').run
+    const facts = await stage.facts(run)
+    const took = facts.findIndex(({ event }) => event.type === 'DriverTook' && event.driver === 'engine-2')
+    expect(took).toBeGreaterThan(0)
+    expect(facts.slice(took).filter(({ actor }) => actor.id === 'engine-1')).toEqual([])
+    expect(facts.filter(({ event }) => event.type === 'CommandSent')).toMatchObject([{ event: { adopted: true } }])
+    expect(transactions(stage)).toEqual([1, 1, 1])
+  })
+})

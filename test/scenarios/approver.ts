@@ -1,0 +1,21 @@
+import { openRun } from '../../src/engine/open.ts'
+import { MINUTE, plus } from '../../src/kit/instant.ts'
+import type { Stage } from './stage.ts'
+
+/** People who look every few minutes and approve whatever is asked for, whichever process asks. Ends with the signal. */
+export async function approveAll(stage: Stage, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const { run } of await stage.store.runs({ unfinished: true })) {
+      const { state } = await openRun(stage.store, run)
+      for (const { state: asked, group, count, by, subject } of state.approvals) {
+        if (asked !== 'asked') continue
+        const gate = subject.kind === 'gate' ? subject.wave : null
+        for (let person = 1; person <= count; person++) {
+          const id = `rehearsal:${group}/${String(person)}`
+          if (!by.includes(id)) await stage.steer(run, { what: 'approve', by: id, gate })
+        }
+      }
+    }
+    await stage.clock.sleep(plus(stage.clock.now(), 3 * MINUTE), signal)
+  }
+}
