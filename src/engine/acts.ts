@@ -55,7 +55,7 @@ export async function runActs(world: World, request: ActsRequest, parts: ActsPar
     const end = await act(world, request, plan, parts, ended.at(-1)?.run ?? null)
     if (typeof end === 'string') return { ended, left: end }
     ended.push(end)
-    if (plan.content.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
+    if (request.plan !== null || plan.content.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
   }
 }
 

@@ -1,8 +1,8 @@
-import { known } from '../../src/kit/assert.ts'
+import { assert, known } from '../../src/kit/assert.ts'
 import { HOUR, MINUTE, plus, SECOND, type Ms } from '../../src/kit/instant.ts'
 import { OUTCOMES, type RunOutcome } from '../../src/core/run/event.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
-import type { Acts } from '../../src/engine/acts.ts'
+import { openRun } from '../../src/engine/open.ts'
 import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import { approveAll } from '../scenarios/approver.ts'
@@ -42,19 +42,30 @@ export async function play(scene: Scene, crash: Crash | null = null): Promise<Pl
   const first = await stage.start(options)
   processes.push(first)
   const people = new AbortController()
-  const acts = await stage.run(async () => {
+  const result = await stage.run(async () => {
     void approveAll(stage, people.signal)
     const went = await Promise.race([stage.acts(first, scene.runbook), first.life.stopped])
-    if (went !== undefined) return went
-    await stage.clock.sleep(plus(stage.clock.now(), known(RESTARTS[(crash?.number ?? 0) % RESTARTS.length], 'the pause')))
-    return await stage.acts(await stage.start(), scene.runbook)
+    if (went === undefined && !(await isOver(stage))) {
+      await stage.clock.sleep(plus(stage.clock.now(), known(RESTARTS[(crash?.number ?? 0) % RESTARTS.length], 'the pause')))
+      await stage.acts(await stage.start(), scene.runbook)
+    }
+    return await resultOf(stage)
   })
   people.abort()
-  return { stage, result: resultOf(stage, acts), crashed: !first.life.alive, appends: counts.append, sends: counts.send }
+  return { stage, result, crashed: !first.life.alive, appends: counts.append, sends: counts.send }
 }
 
-function resultOf(stage: Stage, acts: Acts): Result {
-  const { outcome, state } = known(acts.ended.at(-1), 'an act that ended')
+/** The engine died right after the last fact: there is nothing left to do. */
+async function isOver(stage: Stage): Promise<boolean> {
+  const last = (await stage.store.runs()).at(-1)
+  return last?.act === 'rollout' && last.outcome !== null
+}
+
+async function resultOf(stage: Stage): Promise<Result> {
+  const run = known((await stage.runs()).at(-1), 'a run')
+  const { state } = await openRun(stage.store, run)
+  assert(state.phase.name === 'finished', `run ${run} has not ended`)
+  const { outcome } = state.phase
   const nodes = state.plan.nodes.map(({ node }, position) => [node, `${OUTCOMES[state.nodes.outcome[position] ?? 0] ?? ''} ${state.nodes.reason[position] ?? ''}`])
   return { outcome, nodes: Object.fromEntries(nodes) as Record<string, string>, packages: Object.fromEntries(stage.sandbox.nodes().map((view) => [view.node, view.packages])) }
 }

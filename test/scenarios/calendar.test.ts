@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { instant, iso, MINUTE } from '../../src/kit/instant.ts'
+import { known } from '../../src/kit/assert.ts'
+import { instant, iso, MINUTE, parseInstant } from '../../src/kit/instant.ts'
 import { fleet, group } from './documents.ts'
 import { given } from './given.ts'
 
-const SIX = fleet([group('prod-us', 6)])
-/** Sunday the fourth of January, three in the morning. */
+/** An hour before the windows of the first Sunday. */
+const SIX = fleet([group('prod-us', 6)], { start: known(parseInstant('2026-01-04T02:00:00Z'), 'the eve') })
+/** Sundays, three in the morning. */
 const SUNDAY = 'schedule: "cron(0 3 ? * SUN *)"'
 const ONE_BY_ONE = '[{ name: all, take: rest, concurrency: 1, gate: { bake: 1m } }]'
 
@@ -23,7 +25,7 @@ describe('the window', () => {
 
   it('of a run by hand is now', async () => {
     const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, duration: 6h }` }).when().runs({ now: true })
-    expect(iso(then.ends('succeeded').facts('WindowOpened')[0]?.at ?? instant(0))).toBe('2026-01-01T00:00:00.000Z')
+    expect(iso(then.ends('succeeded').facts('WindowOpened')[0]?.at ?? instant(0))).toBe('2026-01-04T02:00:00.000Z')
   })
 
   it('starts nothing after its cutoff, on no node either; what was not reached is skipped', async () => {

@@ -229,7 +229,7 @@ export function closed(state: RunState, n: number, now: Instant): void {
     if (at(state.nodes.stage, position) !== STAGE.retrying || at(state.nodes.command, position) !== n) continue
     move(state, position, STAGE.waiting)
     state.freedAt = now
-    enqueue(state, position, true)
+    enqueue(state, position, at(state.nodes.out, position) === 1)
   }
 }
 

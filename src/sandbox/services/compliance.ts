@@ -83,7 +83,7 @@ function rowsOf(node: SimulatedNode, around: Surroundings): readonly Row[] {
     KBId: update.key,
     Classification: update.classification,
     Severity: update.severity,
-    State: 'Missing',
+    State: 'MISSING',
     InstalledTime: 0,
     ...(update.cves.length > 0 && { CVEIds: update.cves.join(',') }),
   }))
@@ -91,14 +91,14 @@ function rowsOf(node: SimulatedNode, around: Surroundings): readonly Row[] {
   for (const [key, version] of node.packages) {
     if (behind.has(key)) continue
     const InstalledTime = node.launchedAt / SECOND
-    rows.push({ Title: `${key}:${version}`, KBId: key, Classification: '', Severity: '', State: 'InstalledOther', InstalledTime })
+    rows.push({ Title: `${key}:${version}`, KBId: key, Classification: '', Severity: '', State: 'INSTALLED_OTHER', InstalledTime })
   }
   return rows
 }
 
 function stateOf(node: SimulatedNode, around: Surroundings): Record<string, unknown> {
   const rows = rowsOf(node, around)
-  const missing = rows.filter(({ State }) => State === 'Missing')
+  const missing = rows.filter(({ State }) => State === 'MISSING')
   const count = (fits: (row: Row) => boolean): number => missing.filter(fits).length
   const at = scannedAt(around) / SECOND
   return {

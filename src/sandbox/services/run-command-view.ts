@@ -11,7 +11,6 @@ const MARK = '\n--output truncated--'
 /** Keeps the head, as the agent does, and says so within the limit. */
 export const cut = (text: string, max: number): string => (text.length <= max ? text : text.slice(0, max - MARK.length) + MARK)
 
-const NO_NOTIFICATION = { NotificationArn: '', NotificationEvents: [], NotificationType: '' }
 const NO_LOGS = { CloudWatchLogGroupName: '', CloudWatchOutputEnabled: false }
 
 const seconds = (at: Instant): number => at / SECOND
@@ -40,7 +39,6 @@ export function commandShape(command: CommandRecord): Record<string, unknown> {
     ErrorCount: command.errors,
     DeliveryTimedOutCount: command.deliveryTimedOut,
     ServiceRole: '',
-    NotificationConfig: NO_NOTIFICATION,
     CloudWatchOutputConfig: NO_LOGS,
     TimeoutSeconds: draft.timeoutSeconds,
     ...draft.echo,
@@ -64,7 +62,6 @@ export function invocationShape(command: CommandRecord, invocation: Invocation, 
     StandardErrorUrl: '',
     CommandPlugins: details ? [pluginShape(command, invocation)] : [],
     ServiceRole: '',
-    NotificationConfig: NO_NOTIFICATION,
     CloudWatchOutputConfig: NO_LOGS,
   }
 }

@@ -176,7 +176,7 @@ describe('asked for by a person', () => {
     expect(briefly(told.tell({ type: 'AbortAsked', reason: 'sick', rollback: true }))).toEqual([])
     told.tell({ type: 'CancelDone', n: told.n, nodes: [] })
     told.ends(told.n, 'patched')
-    expect(intents(told.play('rolled-back'))).toEqual([[0]])
+    expect(intents(told.play('rolled-back'))).toEqual([[2, 1], [0]])
     expect(told.state.phase).toMatchObject({ outcome: 'aborted' })
   })
 
