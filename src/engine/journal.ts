@@ -82,15 +82,20 @@ function claimOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'cl
   const groups = new Set<number>()
   const nodes = intent.nodes.map((position) => {
     const node = planned(state, position)
-    for (const group of node.groups) groups.add(group)
+    if (!wasOut(state, position)) for (const group of node.groups) groups.add(group)
     return { node: node.node, groups: node.groups.map((group) => known(state.plan.groups[group], 'the group').key) }
   })
   return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group)), notBefore: intent.notBefore } }
 }
 
+/** A node to be rolled back that failed was out before: restoring it takes nothing more out of service. */
+const wasOut = (state: RunState, position: number): boolean => [codeOf('failed'), codeOf('unknown')].includes(at(state.nodes.outcome, position))
+
+/** Nodes that were down before may have filled a group already; only what other runs add is refused here, the core has judged the rest. */
 function limitOf(state: RunState, group: number): GroupLimit {
   const { key, atMost, set } = known(state.plan.groups[group], 'the group')
-  return { key, atMost, ours: outOf(state, group), set }
+  const ours = outOf(state, group)
+  return { key, atMost: Math.max(atMost, ours), ours, set }
 }
 
 /**

@@ -1,48 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { seal } from '../../src/core/audit/seal.ts'
 import { verifyChain } from '../../src/core/audit/verify.ts'
 import { Bug, known } from '../../src/kit/assert.ts'
-import type { Append, GroupLimit, Sealed, Store } from '../../src/ports/store.ts'
+import type { Store } from '../../src/ports/store.ts'
+import { claimsContract } from './claims.ts'
 import { actor, afterDusk, all, dusk, entriesOf, runId } from './entries.ts'
-import { seal } from '../../src/core/audit/seal.ts'
-
-const [A, B, C] = [runId(1), runId(2), runId(3)]
+import { A, B, C, claim, Stage } from './stage.ts'
 
 /** What every store must do. An implementation's test calls this and adds only what is its own. */
 export function storeContract(name: string, open: () => Promise<Store>): void {
   describe(`${name} store`, () => {
     let store: Store
-    const heads = new Map<string, Sealed>()
+    let stage: Stage
+    const create = (...parts: Parameters<Stage['create']>) => stage.create(...parts)
+    const append = (...parts: Parameters<Stage['append']>) => stage.append(...parts)
 
     beforeEach(async () => {
-      heads.clear()
       store = await open()
+      stage = new Stage(store)
     })
     afterEach(async () => {
       await store.close()
     })
-
-    const create = async (run: string, count = 1, runbook = 'monthly', at = dusk): Promise<Sealed[]> => {
-      const entries = entriesOf(run, count)
-      await store.create({ run, runbook, act: 'rollout', requestedAt: at }, entries)
-      heads.set(run, known(entries.at(-1), 'the head'))
-      return entries
-    }
-
-    /** Appends one entry to a run, with whatever goes along; the head moves when it was taken. */
-    const append = async (run: string, more: Partial<Append> = {}) => {
-      const head = known(heads.get(run), 'the head')
-      const [entry] = entriesOf(run, 1, head)
-      const result = await store.append({ run, head: head.hash, entries: [known(entry, 'an entry')], ...more })
-      if (result.ok) heads.set(run, known(entry, 'an entry'))
-      return result
-    }
-
-    const claim = (nodes: readonly string[], groups: readonly string[] = [], limits: readonly GroupLimit[] = []): Partial<Append> => ({
-      claim: { nodes: nodes.map((node) => ({ node, groups })), limits, notBefore: afterDusk(3_600_000) },
-    })
-    const limit = (key: string, atMost: number, ours: number, set: string | null = null): GroupLimit => ({ key, atMost, ours, set })
-    const held = async () =>
-      (await store.claims()).map(({ node, run, hand }) => `${node}:${run === A ? 'A' : run === B ? 'B' : 'C'}:${hand ? 'hand' : 'out'}`)
 
     describe('journals', () => {
       it('gives back what was created and appended, byte for byte and in order', async () => {
@@ -100,8 +79,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           why: 'replaced',
         })
         expect((await all(store.read(A))).length).toBe(2)
-        expect(await store.run(A)).toMatchObject({ outcome: null, entries: 2, head: heads.get(A)?.hash })
-        expect(await held()).toEqual([])
+        expect(await store.run(A)).toMatchObject({ outcome: null, entries: 2, head: stage.heads.get(A)?.hash })
+        expect(await stage.held()).toEqual([])
       })
 
       it('lets exactly one of two racing drivers through', async () => {
@@ -189,7 +168,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           entries: 3,
         })
         await append(A, { outcome: 'aborted' })
-        expect(await store.run(A)).toMatchObject({ outcome: 'aborted', entries: 4, head: heads.get(A)?.hash })
+        expect(await store.run(A)).toMatchObject({ outcome: 'aborted', entries: 4, head: stage.heads.get(A)?.hash })
       })
     })
 
@@ -284,138 +263,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       })
     })
 
-    describe('claims', () => {
-      beforeEach(async () => {
-        for (const run of [A, B, C]) await create(run)
-      })
-
-      it('lets one hand on a node', async () => {
-        expect(await append(A, claim(['i-1', 'i-2']))).toEqual({ ok: true })
-        expect(await append(B, claim(['i-2', 'i-3']))).toEqual({ ok: false, why: 'busy', nodes: ['i-2'] })
-        expect(await held()).toEqual(['i-1:A:hand', 'i-2:A:hand'])
-        expect((await store.run(B))?.entries).toBe(1)
-        expect(await append(B, claim(['i-3']))).toEqual({ ok: true })
-      })
-
-      it('shows who, since when, and in which groups', async () => {
-        await append(A, claim(['i-1'], ['z=2', 'z=1'], [limit('z=1', 5, 1), limit('z=2', 5, 1)]))
-        const mine = { node: 'i-1', run: A, groups: ['z=1', 'z=2'], hand: true, since: afterDusk(2000), notBefore: afterDusk(3_600_000) }
-        expect(await store.claims()).toEqual([mine])
-        expect(await store.claims({ run: A, node: 'i-1' })).toEqual([mine])
-        expect(await store.claims({ run: B })).toEqual([])
-        expect(await store.claims({ node: 'i-2' })).toEqual([])
-      })
-
-      it('renews a claim of its own', async () => {
-        await append(A, claim(['i-1'], ['g'], [limit('g', 1, 1)]))
-        await append(A, { release: [{ node: 'i-1', out: true }] })
-        const renewed = { claim: { nodes: [{ node: 'i-1', groups: ['h'] }], limits: [limit('h', 1, 1)], notBefore: afterDusk(9) } }
-        expect(await append(A, renewed)).toEqual({ ok: true })
-        expect(await store.claims()).toMatchObject([{ groups: ['h'], hand: true, since: afterDusk(4000), notBefore: afterDusk(9) }])
-        expect(await append(B, claim(['i-9'], ['g'], [limit('g', 1, 1)]))).toEqual({ ok: true })
-      })
-
-      it('frees a node, or leaves it counted in its groups', async () => {
-        await append(A, claim(['i-1', 'i-2'], ['g'], [limit('g', 2, 2)]))
-        await append(A, {
-          release: [
-            { node: 'i-1', out: false },
-            { node: 'i-2', out: true },
-            { node: 'i-9', out: true },
-          ],
-        })
-        expect(await held()).toEqual(['i-2:A:out'])
-        expect(await append(B, claim(['i-3'], ['g'], [limit('g', 1, 1)]))).toEqual({ ok: false, why: 'busy', nodes: ['i-3'] })
-        expect(await append(B, claim(['i-3'], ['g'], [limit('g', 2, 1)]))).toEqual({ ok: true })
-      })
-
-      it('releases only what is its own', async () => {
-        await append(A, claim(['i-1']))
-        await append(B, { release: [{ node: 'i-1', out: false }] })
-        expect(await held()).toEqual(['i-1:A:hand'])
-      })
-
-      it.each<[case_: string, groups: string[], limits: GroupLimit[], busy: string[]]>([
-        ['a group with room', ['g'], [limit('g', 3, 1)], []],
-        ['a group that others and ours fill to the brim', ['g'], [limit('g', 4, 2)], []],
-        ['a full group', ['g'], [limit('g', 3, 2)], ['i-7', 'i-8']],
-        ['another group of the same size', ['h'], [limit('h', 1, 1)], []],
-        ['ours alone is too many', ['h'], [limit('h', 1, 2)], ['i-7', 'i-8']],
-        ['one of two groups is full', ['h', 'g'], [limit('h', 9, 1), limit('g', 2, 1)], ['i-7', 'i-8']],
-      ])('counts other runs’ nodes, held or out: %s', async (_, groups, limits, busy) => {
-        await append(A, claim(['i-1'], ['g'], [limit('g', 9, 1)]))
-        await append(B, claim(['i-2'], ['g'], [limit('g', 9, 1)]))
-        await append(B, { release: [{ node: 'i-2', out: true }] })
-        expect(await append(C, claim(['i-7', 'i-8'], groups, limits))).toEqual(
-          busy.length > 0 ? { ok: false, why: 'busy', nodes: busy } : { ok: true },
-        )
-      })
-
-      it('does not count a node twice that another run left out of service', async () => {
-        await append(A, claim(['i-1'], ['g'], [limit('g', 1, 1)]))
-        await append(A, { release: [{ node: 'i-1', out: true }] })
-        expect(await append(B, claim(['i-1'], ['g'], [limit('g', 1, 1)]))).toEqual({ ok: true })
-        expect(await append(C, claim(['i-2'], ['g'], [limit('g', 2, 1)]))).toEqual({ ok: true })
-        expect(await held()).toEqual(['i-1:A:out', 'i-1:B:hand', 'i-2:C:hand'])
-      })
-
-      it('takes turns within a set', async () => {
-        const blue = [limit('c=blue', 9, 1, 'c')]
-        const green = [limit('c=green', 9, 1, 'c')]
-        await append(A, claim(['i-1'], ['c=blue'], blue))
-        expect(await append(B, claim(['i-2'], ['c=green'], green))).toEqual({ ok: false, why: 'busy', nodes: ['i-2'] })
-        expect(await append(B, claim(['i-2'], ['c=blue'], blue))).toEqual({ ok: true })
-        expect(await append(A, claim(['i-3'], ['c=blue'], blue))).toEqual({ ok: true })
-        expect(await append(C, claim(['i-4'], ['d=1'], [limit('d=1', 9, 1, 'd')]))).toEqual({ ok: true })
-        await append(A, {
-          release: [
-            { node: 'i-1', out: false },
-            { node: 'i-3', out: true },
-          ],
-        })
-        await append(B, { release: [{ node: 'i-2', out: false }] })
-        expect(await append(C, claim(['i-5'], ['c=green'], green))).toEqual({ ok: false, why: 'busy', nodes: ['i-5'] })
-        await append(A, { release: [{ node: 'i-3', out: false }] })
-        expect(await append(C, claim(['i-5'], ['c=green'], green))).toEqual({ ok: true })
-      })
-
-      it('does not take turns with itself', async () => {
-        await append(A, claim(['i-1'], ['c=blue'], [limit('c=blue', 9, 1, 'c')]))
-        expect(await append(A, claim(['i-2'], ['c=green'], [limit('c=green', 9, 1, 'c')]))).toEqual({ ok: true })
-      })
-
-      it('sees the claims of the append before it in the same turn', async () => {
-        const results = await Promise.all([append(A, claim(['i-1'])), append(B, claim(['i-1'])), append(C, claim(['i-2']))])
-        expect(results).toEqual([{ ok: true }, { ok: false, why: 'busy', nodes: ['i-1'] }, { ok: true }])
-      })
-
-      it('ends what a finished run left out, keeps its hands, and lets nothing out again', async () => {
-        await append(A, claim(['i-1', 'i-2', 'i-3']))
-        await append(A, { release: [{ node: 'i-1', out: true }], outcome: 'failed' })
-        expect(await held()).toEqual(['i-2:A:hand', 'i-3:A:hand'])
-        await append(A, { release: [{ node: 'i-2', out: true }] })
-        expect(await held()).toEqual(['i-3:A:hand'])
-        expect(await append(B, claim(['i-3']))).toMatchObject({ why: 'busy' })
-      })
-
-      it('lets a person remove a hand, then what is out', async () => {
-        await append(A, claim(['i-1']))
-        await append(A, { release: [{ node: 'i-1', out: true }] })
-        await append(B, claim(['i-1']))
-        expect(await store.releaseClaim('i-1')).toMatchObject({ run: B, hand: true })
-        expect(await store.releaseClaim('i-1')).toMatchObject({ run: A, hand: false })
-        expect(await store.releaseClaim('i-1')).toBeUndefined()
-      })
-
-      it('puts lost claims back and leaves those that are there', async () => {
-        await append(A, claim(['i-1'], ['g'], [limit('g', 9, 1)]))
-        const [mine] = await store.claims()
-        const lost = { node: 'i-2', run: B, groups: ['g'], hand: true, since: dusk, notBefore: afterDusk(7) }
-        await store.restoreClaims([{ ...known(mine, 'a claim'), hand: false, groups: [] }, lost])
-        expect(await store.claims()).toEqual([lost, mine])
-        expect(await append(C, claim(['i-3'], ['g'], [limit('g', 2, 1)]))).toMatchObject({ why: 'busy' })
-      })
-    })
+    claimsContract(() => stage)
 
     it('keeps plans, blobs and cursors', async () => {
       await store.putPlan('d1', 'plan')

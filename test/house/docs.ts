@@ -47,7 +47,7 @@ export function brokenLinks(file: File, pages: readonly File[]): readonly Breach
     const [name = '', anchor] = target.split('#')
     const path = name === '' ? file.path : normalize(join(dirname(file.path), name))
     const breach = { path: file.path, line, instead: 'name a file relative to this page' }
-    if (!existsSync(path)) return [{ ...breach, what: `a link to ${target}, which is not there` }]
+    if (name !== '' && !existsSync(path)) return [{ ...breach, what: `a link to ${target}, which is not there` }]
     const page = pages.find((one) => one.path === path)
     if (anchor === undefined || page === undefined || anchorsOf(page).has(anchor)) return []
     return [{ ...breach, what: `a link to ${target}, a heading that is not there` }]
@@ -77,7 +77,7 @@ export function commandLines(file: File): readonly Line[] {
   )
   const fenced = blocksOf(file)
     .filter(({ language }) => language === 'sh')
-    .flatMap((block) => linesWith(block.path, joined(block.text), /\.\/bin\/patchwave\b(.*)$/, block.line))
+    .flatMap((block) => linesWith(block.path, joined(block.text), /(?:^\s*|\.\/bin\/)patchwave\b(.*)$/, block.line))
   return [...inline, ...fenced]
 }
 

@@ -16,6 +16,7 @@ import { rehearse } from '../../src/rehearsal.ts'
 import type { Exchange } from '../../src/sandbox/calls.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
+import type { NodeView } from '../../src/sandbox/nodes/world.ts'
 import { createSandbox, FEEDBACK_QUEUE, type Sandbox } from '../../src/sandbox/sandbox.ts'
 import { config } from './documents.ts'
 import { Life, MortalClock, mortalSandbox, mortalStore, type AppendWatch, type CallWatch } from './process.ts'
@@ -40,6 +41,8 @@ export class Stage {
   readonly sandbox: Sandbox
   readonly store: Store
   readonly fleet: FleetFile
+  /** The nodes as they were before anything began. */
+  readonly before: ReadonlyMap<NodeId, NodeView>
   /** How nodes look to the engine from now on, whatever AWS says. */
   readonly disguises = new Map<NodeId, Disguise>()
   /** Warnings of all processes, for the message of a failing test. */
@@ -51,6 +54,7 @@ export class Stage {
     this.clock = new VirtualClock(fleet.start)
     this.sandbox = createSandbox({ clock: this.clock, fleet, faults, ...(record && { record }) })
     this.store = store
+    this.before = new Map(this.sandbox.nodes().map((view) => [view.node, { ...view, packages: { ...view.packages } }]))
   }
 
   /** A new engine process with a name, credentials and random numbers of its own. */

@@ -6,7 +6,6 @@ import { at, type RunState } from '../../src/core/run/state.ts'
 import type { Acts } from '../../src/engine/acts.ts'
 import type { NodeId } from '../../src/kit/ids.ts'
 import type { LedgerRow } from '../../src/sandbox/ledger.ts'
-import type { NodeView } from '../../src/sandbox/nodes/world.ts'
 import { faultsFound } from './holds.ts'
 import type { Stage } from './stage.ts'
 
@@ -17,21 +16,19 @@ export type NodeEnd = Readonly<{ node: NodeId; wave: string; outcome: Outcome; r
 export class Then {
   readonly stage: Stage
   readonly acts: readonly Acts[]
-  readonly #before: ReadonlyMap<NodeId, NodeView>
   readonly #facts: ReadonlyMap<string, readonly Fact[]>
 
-  private constructor(stage: Stage, acts: readonly Acts[], before: readonly NodeView[], facts: ReadonlyMap<string, readonly Fact[]>) {
+  private constructor(stage: Stage, acts: readonly Acts[], facts: ReadonlyMap<string, readonly Fact[]>) {
     this.stage = stage
     this.acts = acts
-    this.#before = new Map(before.map((view) => [view.node, { ...view, packages: { ...view.packages } }]))
     this.#facts = facts
   }
 
-  static async of(stage: Stage, acts: readonly Acts[], before: readonly NodeView[]): Promise<Then> {
+  static async of(stage: Stage, acts: readonly Acts[]): Promise<Then> {
     expect(await faultsFound(stage), 'the invariants hold').toEqual([])
     const facts = new Map<string, readonly Fact[]>()
     for (const run of await stage.runs()) facts.set(run, await stage.facts(run))
-    return new Then(stage, acts, before, facts)
+    return new Then(stage, acts, facts)
   }
 
   /** The last act of a runbook, the first one by default. */
@@ -89,7 +86,7 @@ export class Then {
   versionsAreAsBefore(nodes?: readonly NodeEnd[]): this {
     const wanted = nodes && new Set(nodes.map(({ node }) => node))
     for (const view of this.stage.sandbox.nodes()) {
-      if (wanted === undefined || wanted.has(view.node)) expect(view.packages, view.node).toEqual(this.#before.get(view.node)?.packages ?? view.packages)
+      if (wanted === undefined || wanted.has(view.node)) expect(view.packages, view.node).toEqual(this.stage.before.get(view.node)?.packages ?? view.packages)
     }
     return this
   }
@@ -98,7 +95,7 @@ export class Then {
   versionsAreNew(nodes: readonly NodeEnd[]): this {
     const wanted = new Set(nodes.map(({ node }) => node))
     expect(wanted.size, 'some nodes').toBeGreaterThan(0)
-    for (const view of this.stage.sandbox.nodes()) if (wanted.has(view.node)) expect(view.packages, view.node).not.toEqual(this.#before.get(view.node)?.packages)
+    for (const view of this.stage.sandbox.nodes()) if (wanted.has(view.node)) expect(view.packages, view.node).not.toEqual(this.stage.before.get(view.node)?.packages)
     return this
   }
 

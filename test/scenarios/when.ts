@@ -61,11 +61,10 @@ export class When {
   /** Each runbook runs in a process of its own, the second one a little later, until all have ended or were left. */
   async runs(wish: ActsWish = {}): Promise<Then> {
     const { stage } = this
-    const before = stage.sandbox.nodes()
     const processes: EngineProcess[] = []
     for (const _ of this.#runbooks) processes.push(await stage.start(this.#options))
     const acts = await stage.run(() => Promise.all(this.#runbooks.map((runbook, index) => this.#acts(known(processes[index], 'the process'), runbook, index, wish))))
-    return await Then.of(stage, acts, before)
+    return await Then.of(stage, acts)
   }
 
   async #acts(process: EngineProcess, runbook: Runbook, index: number, wish: ActsWish): Promise<Acts> {

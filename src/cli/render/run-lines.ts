@@ -63,7 +63,8 @@ function waveLines(wave: WaveView, flying: number, wide: number): Line[] {
   const [goodWide = 0, badWide = 0, idleWide = 0, flyingWide = 0] = widths
   const rest = BAR - goodWide - badWide - idleWide - flyingWide
   const open = Math.max(0, total - ended - flying)
-  const counts = tallied({ patched: nodes.patched, 'not-needed': nodes['not-needed'], 'in flight': flying, failed: nodes.failed, unknown: nodes.unknown, skipped: nodes.skipped, 'rolled-back': nodes['rolled-back'], 'rollback-failed': nodes['rollback-failed'], waiting: wave.state === 'queued' ? 0 : open })
+  const { open: _, ...ends } = nodes
+  const counts = tallied({ ...ends, 'in flight': flying, waiting: wave.state === 'queued' ? 0 : open }, ORDER)
   return [
     [
       { text: `  ${wave.name.padEnd(wide)}  ` },
@@ -79,6 +80,9 @@ function waveLines(wave: WaveView, flying: number, wide: number): Line[] {
     ...gateLine(wave, wide),
   ]
 }
+
+/** Counts of a wave in the order in which people look for them. */
+const ORDER = ['patched', 'not-needed', 'in flight', 'waiting', 'failed', 'unknown', 'skipped', 'rolled-back', 'rollback-failed']
 
 function gateLine(wave: WaveView, wide: number): Line[] {
   const checks = Object.entries(wave.checks).map(([check, verdict]) => `${check} ${verdict}`)

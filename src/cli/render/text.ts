@@ -22,7 +22,10 @@ export function table(rows: readonly (readonly string[])[], right: ReadonlySet<n
 }
 
 /** At most `width` characters, the cut marked. */
-export const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`)
+export function cut(text: string, width: number): string {
+  if (text.length <= width) return text
+  return width <= 0 ? '' : `${text.slice(0, width - 1)}…`
+}
 
 /** `3 nodes`, `1 node`, `2 patches`. */
 export const counted = (count: number, noun: string, many = `${noun}s`): string => `${String(count)} ${count === 1 ? noun : many}`

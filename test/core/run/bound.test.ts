@@ -1,44 +1,33 @@
 import { describe, expect, it } from 'vitest'
 import { lowerBoundMs, spansOf } from '../../../src/core/run/bound.ts'
-import { HOUR, instant, MINUTE, plus } from '../../../src/kit/instant.ts'
-import type { Outcome } from '../../../src/core/run/event.ts'
-import { Telling } from './telling.ts'
+import { commandOf } from '../../../src/core/run/state.ts'
+import { HOUR, latest, MINUTE, plus } from '../../../src/kit/instant.ts'
+import { measured, report, Telling } from './telling.ts'
 import { plan, type PlanSpec } from './plan.ts'
 
-/** Plays one command in which every node takes its minutes; `null`: it never told its end. */
-function took(spec: PlanSpec, minutes: readonly (number | null)[]): Telling {
+/** Plays a run to its end; every node takes its minutes (`null`: it never tells its end), every check says `check`. */
+function took(spec: PlanSpec, minutes: readonly (number | null)[], check: 'pass' | 'fail' = 'pass'): Telling {
   const told = new Telling(plan(spec))
   told.open()
-  const ended = new Map<number, number>()
-  for (let turns = 0; turns < 100 && ended.size < minutes.length; turns++) {
+  for (let turns = 0; turns < 200 && told.state.phase.name !== 'finished'; turns++) {
+    const before = told.facts.length
     told.read()
-    for (const n of [...told.state.openCommands]) {
-      told.sent(n)
-      const { nodes, intendedAt } = told.state.commands.get(n) ?? { nodes: [], intendedAt: told.now }
-      for (const node of nodes) {
-        const length = minutes[node]
-        ended.set(node, n)
-        if (length === undefined) continue
-        told.now = plus(intendedAt, Math.max(told.now - intendedAt, (length ?? 1) * MINUTE))
-        told.tell({
-          type: 'NodesReported',
-          n,
-          nodes: [node],
-          outcomes: ['patched' satisfies Outcome],
-          reasons: ['installed'],
-          changed: [1],
-          missing: [0],
-          before: [''],
-          after: [''],
-          reboot: [false],
-          ended: [length === null ? instant(0) : plus(intendedAt, length * MINUTE)],
-        })
-      }
-      told.tell({ type: 'CommandClosed', n })
-    }
-    told.wake()
+    for (const n of [...told.state.openCommands]) endAll(told, n, minutes)
+    for (const effect of [...told.state.activities.values()]) if (effect.kind === 'measure') told.tell(measured(effect, check))
+    if (told.facts.length === before) told.wake()
   }
   return told
+}
+
+function endAll(told: Telling, n: number, minutes: readonly (number | null)[]): void {
+  told.sent(n)
+  const { nodes, intendedAt } = commandOf(told.state, n)
+  for (const node of [...nodes].sort((a, b) => (minutes[a] ?? 0) - (minutes[b] ?? 0))) {
+    const length = minutes[node] ?? null
+    told.now = latest(told.now, plus(intendedAt, (length ?? 1) * MINUTE))
+    told.tell(report(n, { [node]: length === null ? 'silent failed: timeout' : 'patched' }, plus(intendedAt, (length ?? 0) * MINUTE)))
+  }
+  told.tell({ type: 'CommandClosed', n })
 }
 
 const one = { groups: [0] }
@@ -55,18 +44,16 @@ describe('the least time that a run could have taken', () => {
     ['what never told its end counts nothing',       { waves: [{ nodes: 2, gate: { failuresMax: 9 } }] },                                              [5, null],    5],
     ['waves follow one another',                     { waves: [{ nodes: 1 }, { nodes: 1 }] },                                                          [5, 7],       12],
   ])('%s', (_, spec, minutes, boundMinutes) => {
-    const told = took({ ...spec, waves: spec.waves.map((wave) => ({ ...wave })) }, minutes)
-    told.play('patched')
+    const told = took(spec, minutes)
+    expect(told.state.phase).toMatchObject({ name: 'finished', outcome: 'succeeded' })
     expect(lowerBoundMs(told.state)).toBe(boundMinutes * MINUTE)
   })
 
   it('a passed gate adds its bake, one that failed does not', () => {
     const passed = took({ waves: [{ nodes: 1, gate: { bakeMs: HOUR } }] }, [5])
-    passed.play('patched')
     expect(passed.state.waves[0]?.phase).toBe('passed')
     expect(lowerBoundMs(passed.state)).toBe(5 * MINUTE + HOUR)
-    const failed = took({ waves: [{ nodes: 1, gate: { bakeMs: HOUR } }], rollback: { on: 'never', scope: 'wave', method: 'none', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 } }, [5])
-    failed.play('patched', 'fail')
+    const failed = took({ waves: [{ nodes: 1, gate: { bakeMs: HOUR } }], rollback: { on: 'never', scope: 'wave', method: 'none', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 } }, [5], 'fail')
     expect(failed.state.waves[0]?.phase).toBe('failed')
     expect(lowerBoundMs(failed.state)).toBe(5 * MINUTE)
   })

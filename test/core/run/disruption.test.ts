@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ROUND_MS } from '../../../src/core/run/dispatch.ts'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { outOf } from '../../../src/core/run/limits.ts'
-import { MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
+import { MINUTE, plus } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'
 import { briefly, report, Telling } from './telling.ts'
 
@@ -133,24 +133,33 @@ describe('a disruption limit', () => {
 })
 
 describe('another run’s hand', () => {
-  it('sends its nodes back to wait, and the rest on their way', () => {
+  const busy = (nodes: number[], minutes: number): Telling => {
     const told = new Telling({ waves: [{ nodes: 2 }] })
     told.open()
-    told.state.batches.forEach((batch) => expect(batch.nodes).toEqual([0, 1]))
-    const before = told.facts.length
-    told.tell({ type: 'Paused', reason: 'x' }, { type: 'Resumed', reason: 'x' })
-    const batch = [...told.state.batches.keys()].at(-1) ?? 0
-    expect(told.facts.length).toBeGreaterThan(before)
-    expect(briefly(told.tell({ type: 'NodesBusy', batch, nodes: [0], until: plus(told.now, 30 * SECOND) }))).toEqual([])
-    expect(briefly(told.tell({ type: 'BatchRead', batch, skipped: [], reasons: [], down: [] }))).toEqual(['CommandIntended 1'])
-    expect(chosen(told.wait(30 * SECOND))).toEqual([0])
+    told.instead = (event) => {
+      told.instead = (other) => other
+      return event.type === 'CommandIntended' ? { type: 'NodesBusy', batch: event.batch, nodes, until: plus(told.now, minutes * MINUTE) } : event
+    }
+    return told
+  }
+
+  it('sends its nodes back to wait, and the rest on their way', () => {
+    const told = busy([0], 1)
+    expect(briefly(told.read())).toEqual(['NodesBusy', 'CommandIntended 1'])
+    expect(chosen(told.wait(MINUTE))).toEqual([0])
+  })
+
+  it('on all of them: tried again later', () => {
+    const told = busy([0, 1], 1)
+    expect(briefly(told.read())).toEqual(['NodesBusy'])
+    expect(told.wakeAt).toBe(plus(told.now, MINUTE))
+    expect(chosen(told.wake())).toEqual([0, 1])
   })
 
   it('that does not let go until the cutoff: skipped, held', () => {
-    const told = new Telling({ waves: [{ nodes: 1 }] })
-    told.open()
-    told.tell({ type: 'NodesBusy', batch: 1, nodes: [0], until: plus(told.now, 6 * 60 * MINUTE) })
+    const told = busy([0, 1], 6 * 60)
+    told.read()
     told.wake()
-    expect(told.node(0)).toBe('skipped: held')
+    expect([told.node(0), told.node(1)]).toEqual(['skipped: held', 'skipped: held'])
   })
 })

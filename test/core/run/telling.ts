@@ -23,6 +23,8 @@ export class Telling {
   readonly facts: Fact[] = []
   now: Instant = OPENS
   wakeAt: Instant | null = null
+  /** What is recorded instead of a decision: a claim that another run refuses turns an intent into `NodesBusy`. */
+  instead: (event: RunEvent) => RunEvent = (event) => event
 
   constructor(spec: PlanSpec | PlanContent) {
     this.plan = 'runbook' in spec ? spec : planOf(spec)
@@ -38,8 +40,9 @@ export class Telling {
       this.wakeAt = turn.wakeAt
       if (turn.events.length === 0) return followed
       if (followed.length > 10_000) throw new Error('the core never comes to rest')
-      for (const event of turn.events) this.#fold(event)
-      followed.push(...turn.events)
+      const recorded = turn.events.map(this.instead)
+      for (const event of recorded) this.#fold(event)
+      followed.push(...recorded)
     }
   }
 
