@@ -1,11 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { format, resolveConfig } from 'prettier'
 import { ERRORS } from '../src/kit/error.ts'
+import { writeGenerated } from './generated-file.ts'
 
 // Writes docs/reference/errors.md from the table of errors. With --check it writes nothing and ends with 1 when the page is stale.
 
 const PATH = 'docs/reference/errors.md'
-const FILE = new URL(`../${PATH}`, import.meta.url).pathname
 
 /** What the command line's exit codes mean, in the order of their numbers. */
 const EXITS: Readonly<Record<number, string>> = {
@@ -35,18 +34,4 @@ function page(): string {
   ].join('\n\n')
 }
 
-function current(): string {
-  try {
-    return readFileSync(FILE, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-const made = await format(page(), { ...(await resolveConfig(FILE)), filepath: FILE })
-if (made !== current()) {
-  const check = process.argv.includes('--check')
-  console.error(`${check ? 'stale' : 'written'}: ${PATH}`)
-  if (check) process.exitCode = 1
-  else writeFileSync(FILE, made)
-}
+writeGenerated(PATH, await format(page(), { ...(await resolveConfig(PATH)), filepath: PATH }))

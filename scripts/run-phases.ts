@@ -36,8 +36,6 @@ type Story = Readonly<{
   excluded?: boolean
   /** Nodes do not answer the scan. */
   silent?: boolean
-  /** Told once only, without interruptions. */
-  undisturbed?: boolean
 }>
 
 const RULE = { group: 'leads', count: 1, expiresMs: HOUR }
@@ -83,7 +81,7 @@ const STORIES: readonly Story[] = [
   { verdict: 'fail' },
   { verdict: 'inconclusive' },
   { bakeMs: 10 * HOUR },
-  { bakeMs: 10 * HOUR, unfinished: 'next-window', undisturbed: true },
+  { bakeMs: 10 * HOUR, unfinished: 'next-window' },
   { windowMs: 0 },
   { busy: true },
   { slowRead: true },
@@ -105,6 +103,9 @@ const INTERRUPTIONS: readonly RunEvent[] = [
   { type: 'DriverTook', driver: 'second', epoch: 2 },
 ]
 
+/** A pause lasts this many turns: enough for what runs to end. */
+const PAUSE_TURNS = 20
+
 /** More than the longest story has; one that is longer goes in circles. */
 const STEPS_MAX = 2_000
 
@@ -117,7 +118,6 @@ export function recordedSteps(): readonly Step[] {
   }
   for (const story of STORIES) {
     const turns = new Telling(story, keep).tell()
-    if (story.undisturbed === true) continue
     for (const event of INTERRUPTIONS) for (const turn of turns) new Telling(story, keep).tell(turn, event)
   }
   return [...found.values()]
@@ -161,6 +161,7 @@ class Telling {
       if (this.#state.phase.name === 'finished') return turns
       if (this.#first(JSON.stringify([...pictureOf(this.#state)]))) turns.push(turn)
       if (turn === interruptAt && interruption) this.#record(interruption)
+      if (turn === interruptAt + PAUSE_TURNS && this.#state.paused) this.#record({ type: 'Resumed', reason: 'by hand' })
       if (!this.#turn()) return turns
     }
     throw new Error(`a story does not end: ${JSON.stringify(this.#story)}`)

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createAws } from './adapters/aws/aws.ts'
 import { openSqliteStore } from './adapters/sqlite/store.ts'
-import { httpProbe } from './adapters/system/probe.ts'
+import { httpProbe, loopbackProbe } from './adapters/system/probe.ts'
 import { stderrLog } from './adapters/system/log.ts'
 import { systemRandom } from './adapters/system/random.ts'
 import { sandboxClock } from './adapters/system/sandbox-clock.ts'
@@ -19,6 +19,8 @@ import type { ScriptDocument, World } from './engine/world.ts'
 import { sha256 } from './kit/digest.ts'
 import { parseYamlDocument } from './kit/document.ts'
 import { PatchwaveError } from './kit/error.ts'
+import type { Clock } from './ports/clock.ts'
+import type { Probe } from './ports/world.ts'
 import { openRehearsal } from './rehearsal.ts'
 import { serveSandboxFiles } from './served-sandbox.ts'
 
@@ -118,7 +120,7 @@ async function openSession(config: Config, environment: NodeJS.ProcessEnv, io: I
     random: systemRandom,
     store,
     ...aws,
-    probe: httpProbe(clock),
+    probe: probeOf(clock, environment),
     log,
     ...surroundings(config),
     rehearsing: isLoopback(environment),
@@ -157,6 +159,11 @@ function scripts(): ReadonlyMap<string, ScriptDocument> {
       return [name, { name, content, hash: sha256(content) }]
     }),
   )
+}
+
+function probeOf(clock: Clock, environment: NodeJS.ProcessEnv): Probe {
+  const endpoint = environment['AWS_ENDPOINT_URL']
+  return endpoint !== undefined && isLoopback(environment) ? loopbackProbe(clock, endpoint) : httpProbe(clock)
 }
 
 /** Whether every AWS call goes to this machine: then it is a sandbox. */

@@ -17,6 +17,7 @@ const io = {
   err: (line: string) => void stderr.write(`${line}\n`),
   live,
   colour: stderr.isTTY && env['NO_COLOR'] === undefined && env['CI'] === undefined,
+  outColour: stdout.isTTY && env['NO_COLOR'] === undefined && env['CI'] === undefined,
   columns: stderr.columns > 0 ? stderr.columns : 80,
   draw: (text: string) => void stderr.write(text),
   signal: leaving.signal,

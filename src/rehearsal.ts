@@ -1,16 +1,15 @@
 import { createAws } from './adapters/aws/aws.ts'
 import { openSqliteStore } from './adapters/sqlite/store.ts'
 import { silentLog } from './adapters/system/log.ts'
+import { fleetProbe } from './adapters/system/probe.ts'
 import { seededRandom } from './adapters/system/random.ts'
 import { VirtualClock } from './adapters/system/virtual-clock.ts'
 import type { Rehearsal, RehearsalOptions } from './cli/app.ts'
 import type { Config } from './config/config.ts'
 import type { World } from './engine/world.ts'
 import { instant, type Ms } from './kit/instant.ts'
-import type { Clock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import type { Store } from './ports/store.ts'
-import type { Probe } from './ports/world.ts'
 import { surroundings } from './app.ts'
 import { userArn, userKey } from './sandbox/callers.ts'
 import { parseFaults, type FaultsFile } from './sandbox/faults.ts'
@@ -77,18 +76,6 @@ export async function rehearse(config: Config, parts: RehearsalParts): Promise<R
     close: async () => {
       aws.close()
       if (parts.store === undefined) await store.close()
-    },
-  }
-}
-
-/** What http checks get in a rehearsal: the fleet file says it, for there is no network. */
-function fleetProbe(clock: Clock, urls: FleetFile['urls']): Probe {
-  return {
-    get: async (url, _withinMs, signal) => {
-      const answer = urls[url]
-      if (answer === undefined) return { failure: 'the fleet file does not say what this URL answers' }
-      await clock.sleep(instant(clock.now() + answer.withinMs), signal)
-      return { status: answer.status, tookMs: answer.withinMs }
     },
   }
 }

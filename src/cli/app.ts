@@ -50,7 +50,13 @@ export type Rehearsal = Readonly<{
   close: () => Promise<void>
 }>
 
-export type RehearsalOptions = Readonly<{ fleet: string; faults: string | null; seed: number | null; at: Instant | null; config: string | undefined }>
+export type RehearsalOptions = Readonly<{
+  fleet: string
+  faults: string | null
+  seed: number | null
+  at: Instant | null
+  config: string | undefined
+}>
 
 export type SandboxOptions = Readonly<{ fleet: string | null; faults: string | null; port: number; speed: number }>
 

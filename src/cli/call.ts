@@ -4,7 +4,13 @@ import type { App, Common } from './app.ts'
 import { usage } from './exit.ts'
 
 /** A command as the user typed it. Values are read through the functions below, which refuse what does not fit. */
-export type Call = Readonly<{ app: App; common: Common; args: readonly string[]; options: Readonly<Record<string, unknown>>; completion: (shell: string) => string | undefined }>
+export type Call = Readonly<{
+  app: App
+  common: Common
+  args: readonly string[]
+  options: Readonly<Record<string, unknown>>
+  completion: (shell: string) => string | undefined
+}>
 
 /** One command: all that its parsing, help and completion are made from. */
 export type CommandSpec = Readonly<{
@@ -52,7 +58,10 @@ export function countOf(call: Call, name: string, least: number, most: number): 
   if (text === undefined) return undefined
   const value = /^-?\d{1,15}$/.test(text) ? Number(text) : NaN
   if (value >= least && value <= most) return value
-  throw usage(`--${name} ${JSON.stringify(text)} is no whole number from ${String(least)} to ${String(most)}`, `write it like --${name} ${String(Math.max(least, 1))}`)
+  throw usage(
+    `--${name} ${JSON.stringify(text)} is no whole number from ${String(least)} to ${String(most)}`,
+    `write it like --${name} ${String(Math.max(least, 1))}`,
+  )
 }
 
 /** An instant with its offset, or a day (its beginning in UTC). */
@@ -60,7 +69,8 @@ export function instantOf(call: Call, name: string): Instant | undefined {
   const text = textOf(call, name)
   if (text === undefined) return undefined
   const at = parseInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text)
-  if (at === undefined) throw usage(`--${name} ${JSON.stringify(text)} is no instant`, `write it with its offset, like --${name} 2026-03-08T07:00:00Z`)
+  if (at === undefined)
+    throw usage(`--${name} ${JSON.stringify(text)} is no instant`, `write it with its offset, like --${name} 2026-03-08T07:00:00Z`)
   return at
 }
 
@@ -69,12 +79,16 @@ export function durationOf(call: Call, name: string): Ms | undefined {
   const text = textOf(call, name)
   if (text === undefined) return undefined
   const ms = parseDuration(text)
-  if (ms === undefined) throw usage(`--${name} ${JSON.stringify(text)} is no duration (${DURATION_PATTERN})`, `write it like --${name} 90s, 30m, 6h or 7d`)
+  if (ms === undefined)
+    throw usage(`--${name} ${JSON.stringify(text)} is no duration (${DURATION_PATTERN})`, `write it like --${name} 90s, 30m, 6h or 7d`)
   return ms
 }
 
 /** Runs `work` with what was opened, and closes it however that ends. */
-export async function using<S extends Readonly<{ close: () => Promise<void> }>, T>(opening: Promise<S>, work: (session: S) => Promise<T>): Promise<T> {
+export async function using<S extends Readonly<{ close: () => Promise<void> }>, T>(
+  opening: Promise<S>,
+  work: (session: S) => Promise<T>,
+): Promise<T> {
   const session = await opening
   try {
     return await work(session)

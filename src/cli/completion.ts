@@ -32,7 +32,9 @@ function bash(name: string, rows: readonly Row[]): string {
     '  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do',
     '    [[ $word == -* ]] && break',
     `    case "$path $word" in`,
-    ...rows.filter(({ path }) => path !== '').map(({ path }) => `      '${path.includes(' ') ? path : ` ${path}`}') path=\${path:+$path }$word ;;`),
+    ...rows
+      .filter(({ path }) => path !== '')
+      .map(({ path }) => `      '${path.includes(' ') ? path : ` ${path}`}') path=\${path:+$path }$word ;;`),
     '    esac',
     '  done',
     '  case "$path" in',
@@ -47,7 +49,9 @@ function bash(name: string, rows: readonly Row[]): string {
 
 function zsh(name: string, rows: readonly Row[]): string {
   const quoted = (text: string): string => text.replaceAll("'", "'\\''").replaceAll(':', '\\:')
-  const cases = rows.map(({ path, words }) => `    '${path}') choices=(${words.map(({ word, means }) => `'${quoted(word)}:${quoted(means)}'`).join(' ')}) ;;`)
+  const cases = rows.map(
+    ({ path, words }) => `    '${path}') choices=(${words.map(({ word, means }) => `'${quoted(word)}:${quoted(means)}'`).join(' ')}) ;;`,
+  )
   return [
     `#compdef ${name}`,
     `# zsh completion of ${name}: eval "$(${name} completion zsh)"`,
@@ -56,7 +60,9 @@ function zsh(name: string, rows: readonly Row[]): string {
     '  for word in "${(@)words[2,$((CURRENT-1))]}"; do',
     '    [[ $word == -* ]] && break',
     '    case "$at $word" in',
-    ...rows.filter(({ path }) => path !== '').map(({ path }) => `      '${path.includes(' ') ? path : ` ${path}`}') at="\${at:+$at }$word" ;;`),
+    ...rows
+      .filter(({ path }) => path !== '')
+      .map(({ path }) => `      '${path.includes(' ') ? path : ` ${path}`}') at="\${at:+$at }$word" ;;`),
     '    esac',
     '  done',
     '  case "$at" in',

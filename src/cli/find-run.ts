@@ -10,5 +10,12 @@ export async function findRun(store: Pick<Store, 'run' | 'runs'>, text: string):
   const [only, ...others] = near
   if (only && others.length === 0) return only
   const message = only ? `${String(near.length)} runs begin or end with ${text}` : `there is no run ${text}`
-  throw new PatchwaveError('run.unknown', message, { hint: only ? `write more of it: ${near.slice(0, 3).map(({ run }) => run).join(', ')}` : 'list them with `patchwave status --all`' })
+  throw new PatchwaveError('run.unknown', message, {
+    hint: only
+      ? `write more of it: ${near
+          .slice(0, 3)
+          .map(({ run }) => run)
+          .join(', ')}`
+      : 'list them with `patchwave status --all`',
+  })
 }

@@ -11,7 +11,9 @@ export type Went = Readonly<{ ended: readonly Ended[]; left: string | null }>
 
 /** The exit code, and for people what came of it and how to go on. `again` is the command that continues. */
 export async function conclude(world: World, went: Went, again: string, io: Io, json: boolean): Promise<number> {
-  if (!json) for (const { run, outcome, state } of went.ended) io.out(`${state.plan.act} ${run} ${outcome}${reasonOf(state)}: ${tallied(viewOf(state).nodes)}`)
+  if (!json)
+    for (const { run, outcome, state } of went.ended)
+      io.out(`${state.plan.act} ${run} ${outcome}${reasonOf(state)}: ${tallied(viewOf(state).nodes)}`)
   if (went.left !== null) return leaving(world, went.left, again, io)
   return went.ended.every((one) => one.outcome === 'succeeded' || undone(one)) ? EXIT.done : EXIT.otherwise
 }
@@ -29,7 +31,8 @@ async function leaving(world: World, run: string, again: string, io: Io): Promis
     return EXIT.held
   }
   const { waitsFor } = viewOf((await clock.hold(() => openRun(store, run))).state)
-  if (io.signal.aborted) io.err(`left: run ${run} goes on where it stands, nothing of it was stopped. Commands in flight run to their end on their nodes.`)
+  if (io.signal.aborted)
+    io.err(`left: run ${run} goes on where it stands, nothing of it was stopped. Commands in flight run to their end on their nodes.`)
   else io.err(`run ${run} has not ended${waitsFor === null ? '' : `: it waits for ${waitsFor}`}`)
   if (waitsFor !== null) io.err(`decide it with \`patchwave approve ${run} --reason …\` or \`patchwave reject ${run} --reason …\``)
   io.err(`go on with \`${again}\`, or stop it with \`patchwave abort ${run} --reason …\``)

@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { PatchwaveError } from '../kit/error.ts'
+import type { PatchwaveError } from '../kit/error.ts'
 import { suggestion } from '../kit/suggest.ts'
 import type { App, Common } from './app.ts'
 import type { CommandSpec, OptionSpec } from './call.ts'
@@ -32,7 +32,10 @@ export async function runCli(app: App, argv: string[]): Promise<number> {
   }
 }
 
-type Act = (spec: CommandSpec, call: Readonly<{ common: Common; args: readonly string[]; options: Readonly<Record<string, unknown>> }>) => Promise<void>
+type Act = (
+  spec: CommandSpec,
+  call: Readonly<{ common: Common; args: readonly string[]; options: Readonly<Record<string, unknown>> }>,
+) => Promise<void>
 
 /** The whole command tree: for parsing, help and completion. */
 export function programOf(app: App, act: Act): Command {
@@ -53,7 +56,10 @@ export function programOf(app: App, act: Act): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .addHelpText('after', `\nExit codes: 0 done and healthy, 1 ended otherwise, 2 the input is wrong, 3 AWS refused, 4 someone else holds it,\n5 not ended, 70 a bug.\n\nExample:\n  patchwave validate runbooks/monthly-linux-security.yaml`)
+    .addHelpText(
+      'after',
+      `\nExit codes: 0 done and healthy, 1 ended otherwise, 2 the input is wrong, 3 AWS refused, 4 someone else holds it,\n5 not ended, 70 a bug.\n\nExample:\n  patchwave validate runbooks/monthly-linux-security.yaml`,
+    )
   for (const spec of COMMANDS) attach(program, spec, act)
   return program
 }
@@ -80,7 +86,11 @@ function attach(program: Command, spec: CommandSpec, act: Act): void {
     .action(async function (this: Command) {
       const options: Record<string, unknown> = this.opts()
       const text = (key: string): string | undefined => (typeof options[key] === 'string' ? options[key] : undefined)
-      await act(spec, { args: this.args, options, common: { json: options['json'] === true, store: text('store'), config: text('config') } })
+      await act(spec, {
+        args: this.args,
+        options,
+        common: { json: options['json'] === true, store: text('store'), config: text('config') },
+      })
     })
 }
 

@@ -66,9 +66,13 @@ export function statusShape(view: RunView, waves: boolean): Shape {
     ...(wave !== null && { wave }),
     nodes,
     inFlight,
-    ...(window !== null && { window: { opens: isoSeconds(window.opens), cutoff: isoSeconds(window.cutoff), closes: isoSeconds(window.closes) } }),
+    ...(window !== null && {
+      window: { opens: isoSeconds(window.opens), cutoff: isoSeconds(window.cutoff), closes: isoSeconds(window.closes) },
+    }),
     ...(waitsFor !== null && { waitsFor }),
-    ...(waves && { waves: view.waves.map((one) => ({ name: one.name, state: one.state, nodes: waveNodes(one), checks: one.checks, why: one.why })) }),
+    ...(waves && {
+      waves: view.waves.map((one) => ({ name: one.name, state: one.state, nodes: waveNodes(one), checks: one.checks, why: one.why })),
+    }),
   }
 }
 
@@ -84,11 +88,22 @@ export function planShape(plan: Plan): Shape {
     waves: content.waves.map((wave) => waveShape(plan, wave)),
     skipped: skippedIn(plan),
     windows: plan.windows.map((one) => ({ opens: isoSeconds(one.opens), cutoff: isoSeconds(one.cutoff), closes: isoSeconds(one.closes) })),
-    forecast: { lowSeconds: Math.round(plan.forecast.lowMs / 1000), highSeconds: Math.round(plan.forecast.highMs / 1000), basis: plan.forecast.basis },
+    forecast: {
+      lowSeconds: Math.round(plan.forecast.lowMs / 1000),
+      highSeconds: Math.round(plan.forecast.highMs / 1000),
+      basis: plan.forecast.basis,
+    },
     calls: plan.calls,
     irreversible: plan.irreversible,
     worstCase: plan.worstCase,
-    patches: content.lists.map((list) => ({ account: list.account, image: list.image, untested: list.baseline === null, baseline: baselineShape(list.baseline), digest: list.digest, patches: list.patches })),
+    patches: content.lists.map((list) => ({
+      account: list.account,
+      image: list.image,
+      untested: list.baseline === null,
+      baseline: baselineShape(list.baseline),
+      digest: list.digest,
+      patches: list.patches,
+    })),
     trial: content.trial,
     warnings: plan.warnings,
     madeAt: iso(plan.madeAt),
@@ -115,10 +130,19 @@ export const touchedIn = (plan: Plan, wave: PlannedWave): PlannedNode[] =>
 
 function nodeShape(plan: Plan, { node, account, region, ami, zone, list }: PlannedNode): Shape {
   const pinned = list === null ? undefined : plan.content.lists[list]
-  return { node, account, region, ami, zone, ...(pinned?.baseline && { baseline: baselineShape(pinned.baseline) }), ...(pinned && pinned.baseline === null && { untested: true }) }
+  return {
+    node,
+    account,
+    region,
+    ami,
+    zone,
+    ...(pinned?.baseline && { baseline: baselineShape(pinned.baseline) }),
+    ...(pinned && pinned.baseline === null && { untested: true }),
+  }
 }
 
-const baselineShape = (baseline: Plan['content']['lists'][number]['baseline']): Shape | null => (baseline === null ? null : { path: baseline.path, version: baseline.version, digest: baseline.digest })
+const baselineShape = (baseline: Plan['content']['lists'][number]['baseline']): Shape | null =>
+  baseline === null ? null : { path: baseline.path, version: baseline.version, digest: baseline.digest }
 
 function skippedIn({ content }: Plan): Shape[] {
   const waveOf = new Map(content.waves.flatMap((wave) => wave.nodes.map((position) => [position, wave.name] as const)))

@@ -23,7 +23,10 @@ export type Answered = Readonly<{ run: string; fact: Fact | null; finished: stri
 export async function steer(app: App, session: Session, row: RunRow, wish: Omit<Steering, 'actor'>): Promise<Answered> {
   const { world } = session
   const { run } = row
-  if (row.outcome !== null) throw new PatchwaveError('run.finished', `run ${run} has ended: ${row.outcome}`, { hint: 'undo what it did with `patchwave rollback`, or look with `patchwave status`' })
+  if (row.outcome !== null)
+    throw new PatchwaveError('run.finished', `run ${run} has ended: ${row.outcome}`, {
+      hint: 'undo what it did with `patchwave rollback`, or look with `patchwave status`',
+    })
   const steering: Steering = { ...wish, actor: await session.actor() }
   await leaveNote(world, run, steering)
   const answered = (await awaitAnswer(app, world, row, steering)) ?? (await answerHere(app, world, run, steering))
@@ -69,7 +72,9 @@ async function answerHere(app: App, world: World, run: string, steering: Steerin
 }
 
 const goesOn = (event: RunEvent): boolean =>
-  event.type === 'AbortAsked' || event.type === 'RollbackAsked' || ((event.type === 'ApprovalGiven' || event.type === 'ApprovalRefused') && event.subject.kind === 'baselines')
+  event.type === 'AbortAsked' ||
+  event.type === 'RollbackAsked' ||
+  ((event.type === 'ApprovalGiven' || event.type === 'ApprovalRefused') && event.subject.kind === 'baselines')
 
 /** The answer of a driver elsewhere; `undefined` when there is none who could answer: nobody drives, or its lease has run out in silence. */
 async function awaitAnswer(app: App, world: World, { run, entries }: RunRow, steering: Steering): Promise<Answered | undefined> {
@@ -91,8 +96,10 @@ async function awaitAnswer(app: App, world: World, { run, entries }: RunRow, ste
 }
 
 function refusal(steering: Steering, reason: string): PatchwaveError {
-  if (steering.what === 'approve' || steering.what === 'reject') return new PatchwaveError('approval.refused', reason, { hint: 'see what is wanted, and of whom, with `patchwave status`' })
-  if (reason === 'the run has ended') return new PatchwaveError('run.finished', reason, { hint: 'undo what it did with `patchwave rollback`' })
+  if (steering.what === 'approve' || steering.what === 'reject')
+    return new PatchwaveError('approval.refused', reason, { hint: 'see what is wanted, and of whom, with `patchwave status`' })
+  if (reason === 'the run has ended')
+    return new PatchwaveError('run.finished', reason, { hint: 'undo what it did with `patchwave rollback`' })
   return new PatchwaveError('store.busy', `${steering.what} was refused: ${reason}`, { hint: 'see `patchwave status`' })
 }
 

@@ -61,7 +61,13 @@ export async function verifyStore(store: Store, rows: readonly RunRow[], anchors
   for (const { run, seq } of anchors) {
     if (known.has(run)) continue
     known.add(run)
-    verdicts.push({ run, entries: 0, head: null, finished: false, breaks: [{ run, seq, reason: 'removed', detail: 'the whole run was seen outside, but is not in the store' }] })
+    verdicts.push({
+      run,
+      entries: 0,
+      head: null,
+      finished: false,
+      breaks: [{ run, seq, reason: 'removed', detail: 'the whole run was seen outside, but is not in the store' }],
+    })
   }
   return verdicts
 }

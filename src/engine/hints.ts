@@ -5,7 +5,7 @@ import type { CommandId, NodeId } from '../kit/ids.ts'
  * on them; they tell a watcher that reading a page is worth while.
  */
 export class Hints {
-  readonly #ended = new Map<CommandId, Set<NodeId>>()
+  readonly #ended = new Map<CommandId, Map<NodeId, string>>()
   readonly #watching = new Map<CommandId, () => void>()
   /** Events of commands that nobody here watches. */
   strangers = 0
@@ -23,7 +23,7 @@ export class Hints {
 
   /** From now on events of this command count; `news` is called at each. */
   watch(command: CommandId, news: () => void): void {
-    if (!this.#ended.has(command)) this.#ended.set(command, new Set())
+    if (!this.#ended.has(command)) this.#ended.set(command, new Map())
     this.#watching.set(command, news)
     for (const awake of this.#awake.splice(0)) awake()
   }
@@ -33,15 +33,20 @@ export class Hints {
     this.#watching.delete(command)
   }
 
-  /** Takes one event: the node's part of the command ended. */
-  ended(command: CommandId, node: NodeId): void {
+  /** Takes one event: the node's part of the command ended, with SSM's status for it. */
+  ended(command: CommandId, node: NodeId, status: string): void {
     const nodes = this.#ended.get(command)
     if (nodes === undefined) {
       this.strangers += 1
       return
     }
-    nodes.add(node)
+    nodes.set(node, status)
     this.#watching.get(command)?.()
+  }
+
+  /** SSM's status for a node that is said to have ended; `undefined` while nothing is said. */
+  statusOf(command: CommandId, node: NodeId): string | undefined {
+    return this.#ended.get(command)?.get(node)
   }
 
   /** How many nodes of the command are said to have ended. */

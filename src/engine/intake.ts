@@ -48,6 +48,6 @@ function takeEvent(message: Received, hints: Hints): boolean {
   const detail = value.detail as Readonly<Record<string, unknown>>
   const [command, node, status] = [detail['command-id'], detail['instance-id'], detail['status']]
   if (typeof command !== 'string' || typeof status !== 'string') return false
-  if (typeof node === 'string' && ENDED.has(status)) hints.ended(command, node)
+  if (typeof node === 'string' && ENDED.has(status)) hints.ended(command, node, status)
   return true
 }

@@ -15,6 +15,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   'GET nodes': (sandbox) => sandbox.nodes(),
   'GET calls': (sandbox) => sandbox.calls(),
   'GET clock': ({ clock }, _, speed) => ({ now: iso(clock.now()), speed }),
+  'GET urls': (sandbox) => sandbox.urls(),
   'GET identities': (sandbox) => sandbox.identities(),
   'POST faults': (sandbox, body) => {
     sandbox.setFaults(body.trim() === '' ? null : parseFaults(body, 'faults'))

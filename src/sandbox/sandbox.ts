@@ -54,6 +54,8 @@ export interface Sandbox {
   identities(): readonly SandboxIdentity[]
   /** How large the fleet is. */
   summary(): Readonly<{ nodes: number; accounts: number; regions: number }>
+  /** What URLs answer to http checks, as the fleet file says: behind a sandbox there is no service to ask. */
+  urls(): FleetFile['urls']
   /** Queue URLs begin with this from now on. */
   locate(endpoint: string): void
 }
@@ -120,6 +122,10 @@ class EmbeddedAws implements Sandbox {
       accounts: count(groups.map((each) => each.account)),
       regions: count(groups.map((each) => each.region)),
     }
+  }
+
+  urls(): FleetFile['urls'] {
+    return this.#fleet.urls
   }
 
   locate(endpoint: string): void {

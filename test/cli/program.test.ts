@@ -35,7 +35,19 @@ describe('what is not understood ends with 2 and a hint', () => {
   })
 })
 
-const ROW = { run: 'x', runbook: 'x', act: 'trial', requestedAt: 0, outcome: null, driver: null, epoch: 0, leaseUntil: null, wakeAt: null, head: '', entries: 0 } as never
+const ROW = {
+  run: 'x',
+  runbook: 'x',
+  act: 'trial',
+  requestedAt: 0,
+  outcome: null,
+  driver: null,
+  epoch: 0,
+  leaseUntil: null,
+  wakeAt: null,
+  head: '',
+  entries: 0,
+} as never
 
 describe('errors', () => {
   const failing = (error: Error) => ({ loadRunbook: () => Promise.reject(error) })
@@ -48,12 +60,18 @@ describe('errors', () => {
   it('a document’s mistakes are all told, each with its place', async () => {
     const { code, err } = await cli(['plan', 'a.yaml'], failing(mistakes))
     expect(code).toBe(2)
-    expect(err).toEqual(['a.yaml:3:14: error runbook.too-small: must be at least 0\n  hint: write 0', 'a.yaml:9:1: error runbook.unknown-key: no key "hooks"\n  hint: take it out'])
+    expect(err).toEqual([
+      'a.yaml:3:14: error runbook.too-small: must be at least 0\n  hint: write 0',
+      'a.yaml:9:1: error runbook.unknown-key: no key "hooks"\n  hint: take it out',
+    ])
   })
 
   it('are one JSON document where one was promised', async () => {
     const { code, out, err } = await cli(['plan', 'a.yaml', '--json'], failing(refused))
-    expect({ code, out: out.map((line) => JSON.parse(line) as unknown) }).toEqual({ code: 3, out: [{ error: { code: 'aws.denied', message: 'the role may not ssm:SendCommand', hint: 'attach the policy' } }] })
+    expect({ code, out: out.map((line) => JSON.parse(line) as unknown) }).toEqual({
+      code: 3,
+      out: [{ error: { code: 'aws.denied', message: 'the role may not ssm:SendCommand', hint: 'attach the policy' } }],
+    })
     expect(err).toHaveLength(1)
   })
 
@@ -72,10 +90,18 @@ describe('errors', () => {
 
 describe('validate', () => {
   it('goes through all files and says which are fine', async () => {
-    const load = (path: string) => (path === 'good.yaml' ? Promise.resolve({} as never) : Promise.reject(new PatchwaveError('file.unreadable', `${path} cannot be read`, { hint: 'check the path' })))
+    const load = (path: string) =>
+      path === 'good.yaml'
+        ? Promise.resolve({} as never)
+        : Promise.reject(new PatchwaveError('file.unreadable', `${path} cannot be read`, { hint: 'check the path' }))
     const { code, out } = await cli(['validate', 'bad.yaml', 'good.yaml', '--json'], { loadRunbook: load })
     expect(code).toBe(2)
-    expect(JSON.parse(out[0] ?? '')).toEqual({ ok: false, diagnostics: [{ file: 'bad.yaml', line: 1, column: 1, code: 'file.unreadable', message: 'bad.yaml cannot be read', hint: 'check the path' }] })
+    expect(JSON.parse(out[0] ?? '')).toEqual({
+      ok: false,
+      diagnostics: [
+        { file: 'bad.yaml', line: 1, column: 1, code: 'file.unreadable', message: 'bad.yaml cannot be read', hint: 'check the path' },
+      ],
+    })
     expect(await cli(['validate', 'good.yaml'], { loadRunbook: load })).toMatchObject({ code: 0, out: ['good.yaml: ok'], err: [] })
   })
 
@@ -118,7 +144,9 @@ describe('completion', () => {
     const { out } = await cli(['completion', 'bash'])
     const words = line.split(' ')
     const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${String(words.length - 1)}; _patchwave; printf '%s\\n' "\${COMPREPLY[@]}"`
-    return execFileSync('bash', ['-c', `${out.join('\n')}\n${ask}`], { encoding: 'utf8' }).trim().split('\n')
+    return execFileSync('bash', ['-c', `${out.join('\n')}\n${ask}`], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
   }
 
   // prettier-ignore

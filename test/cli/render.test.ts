@@ -13,7 +13,7 @@ import { cut, plain, span, table, tallied } from '../../src/cli/render/text.ts'
 import { finishedShape, planShape, statusShape } from '../../src/cli/shapes.ts'
 import { DAY, HOUR, instant, MINUTE, plus } from '../../src/kit/instant.ts'
 import { plan as contentOf } from '../core/run/plan.ts'
-import { CLOSES, ENGINE, measured, OPENS, report, Telling } from '../core/run/telling.ts'
+import { CLOSES, measured, OPENS, report, Telling } from '../core/run/telling.ts'
 
 const bare = painter(false)
 const screen = (now = plus(OPENS, 10 * MINUTE), columns = 100) => ({ now, virtual: false, columns, paint: bare })
@@ -31,7 +31,15 @@ describe('text', () => {
   })
 
   it('tables, cuts, tallies', () => {
-    expect(table([['a', '10', 'x'], ['long', '5', '']], new Set([1]))).toEqual(['a     10  x', 'long   5'])
+    expect(
+      table(
+        [
+          ['a', '10', 'x'],
+          ['long', '5', ''],
+        ],
+        new Set([1]),
+      ),
+    ).toEqual(['a     10  x', 'long   5'])
     expect([cut('abcdef', 4), cut('abcd', 4)]).toEqual(['abc…', 'abcd'])
     expect(tallied({ total: 9, failed: 1, patched: 7, skipped: 0, untested: 1 }, ['untested'])).toBe('1 untested, 7 patched, 1 failed')
   })
@@ -39,7 +47,14 @@ describe('text', () => {
 
 /** A wave of four: two patched, one failed, one in flight; a second wave waits. */
 function midWave(): Telling {
-  const told = new Telling(contentOf({ waves: [{ name: 'canary', nodes: 4, gate: { failuresMax: 1, bakeMs: HOUR } }, { name: 'rest', nodes: 2 }] }))
+  const told = new Telling(
+    contentOf({
+      waves: [
+        { name: 'canary', nodes: 4, gate: { failuresMax: 1, bakeMs: HOUR } },
+        { name: 'rest', nodes: 2 },
+      ],
+    }),
+  )
   told.open()
   told.read()
   told.sent(1)
@@ -74,7 +89,9 @@ describe('a run on the screen', () => {
 
   it('shows what a held gate holds for, and what a person must do', () => {
     const view: RunView = { ...viewOf(midWave().state), state: 'held', waitsFor: 'a decision on gate canary: probe: inconclusive' }
-    const waves = view.waves.map((wave, index) => (index === 0 ? { ...wave, state: 'held', checks: { probe: 'inconclusive' }, why: ['probe: inconclusive'] } : wave))
+    const waves = view.waves.map((wave, index) =>
+      index === 0 ? { ...wave, state: 'held', checks: { probe: 'inconclusive' }, why: ['probe: inconclusive'] } : wave,
+    )
     const lines = runLines({ ...view, waves }, screen())
     expect(lines).toContain('          gate: probe inconclusive, probe: inconclusive')
     expect(lines.at(-1)).toBe('waits for a decision on gate canary: probe: inconclusive')
@@ -82,10 +99,18 @@ describe('a run on the screen', () => {
 
   it('bars never grow beyond their room, and nothing that is there is invisible', () => {
     const view = viewOf(midWave().state)
-    for (const [patched, failed, skipped] of [[998, 1, 1], [1, 998, 1], [0, 0, 1], [333, 333, 334]] as const) {
+    for (const [patched, failed, skipped] of [
+      [998, 1, 1],
+      [1, 998, 1],
+      [0, 0, 1],
+      [333, 333, 334],
+    ] as const) {
       const nodes = { open: 0, patched, 'not-needed': 0, failed, unknown: 0, skipped, 'rolled-back': 0, 'rollback-failed': 0 }
-      const [, , line = ''] = runLines({ ...view, wave: null, waves: [{ name: 'w', state: 'passed', nodes, total: patched + failed + skipped, checks: {}, why: [] }] }, screen())
-      const bar = [...line].filter((letter) => '█▒▓░'.includes(letter)).join('')
+      const [, , line = ''] = runLines(
+        { ...view, wave: null, waves: [{ name: 'w', state: 'passed', nodes, total: patched + failed + skipped, checks: {}, why: [] }] },
+        screen(),
+      )
+      const bar = line.replaceAll(/[^█▒▓░]/g, '')
       expect(bar).toHaveLength(24)
       if (skipped > 0) expect(bar).toContain('▒')
       if (patched + failed > 0) expect(bar).toContain('█')
@@ -133,23 +158,49 @@ describe('what is news', () => {
   })
 
   it('a gate’s rounds that only repeat a pass are not told', () => {
-    const rounds = [1, 2, 3].map((round) => notable(told.state, fact(measured({ purpose: 'gate', wave: 0, round, check: 'probe' }, 'pass'))))
+    const rounds = [1, 2, 3].map((round) =>
+      notable(told.state, fact(measured({ purpose: 'gate', wave: 0, round, check: 'probe' }, 'pass'))),
+    )
     expect(rounds).toEqual(['gate canary: probe pass (1 of 1)', undefined, undefined])
-    expect(notable(told.state, fact(measured({ purpose: 'gate', wave: 0, round: 2, check: 'probe' }, 'fail')))).toBe('gate canary: probe fail (1 of 1)')
+    expect(notable(told.state, fact(measured({ purpose: 'gate', wave: 0, round: 2, check: 'probe' }, 'fail')))).toBe(
+      'gate canary: probe fail (1 of 1)',
+    )
   })
 })
 
-const PATCH = { family: 'rpm', name: 'openssl', arch: 'x86_64', version: '1:3.0.8-1', advisories: [], cves: ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3'], classification: 'Security', severity: 'Critical', releasedAt: null } as const
+const PATCH = {
+  family: 'rpm',
+  name: 'openssl',
+  arch: 'x86_64',
+  version: '1:3.0.8-1',
+  advisories: [],
+  cves: ['CVE-2026-1', 'CVE-2026-2', 'CVE-2026-3'],
+  classification: 'Security',
+  severity: 'Critical',
+  releasedAt: null,
+} as const
 const plan: Plan = {
   digest: 'd'.repeat(64),
   content: contentOf({
     waves: [
-      { name: 'canary', nodes: [{}, { list: null, skip: 'untested' }], concurrency: 1, unrepresented: ['image=ami-2'], gate: { failuresMax: 0, bakeMs: 30 * MINUTE, checks: ['smoke'] } },
+      {
+        name: 'canary',
+        nodes: [{}, { list: null, skip: 'untested' }],
+        concurrency: 1,
+        unrepresented: ['image=ami-2'],
+        gate: { failuresMax: 0, bakeMs: 30 * MINUTE, checks: ['smoke'] },
+      },
       { name: 'broad', nodes: [{ list: 1 }], gate: { failuresMax: 2, hard: true, approval: { group: 'sre', count: 2, expiresMs: HOUR } } },
     ],
     groups: [{ atMost: 1, size: 3 }],
     lists: [
-      { account: '111122223333', image: 'ami-1', baseline: { path: '/patchwave/night/ami-1', version: 4, digest: 'b'.repeat(64), storedAt: OPENS }, patches: [PATCH], digest: '1'.repeat(64) },
+      {
+        account: '111122223333',
+        image: 'ami-1',
+        baseline: { path: '/patchwave/night/ami-1', version: 4, digest: 'b'.repeat(64), storedAt: OPENS },
+        patches: [PATCH],
+        digest: '1'.repeat(64),
+      },
       { account: '111122223333', image: 'ami-9', baseline: null, patches: [PATCH], digest: '2'.repeat(64) },
     ],
   }),
@@ -167,7 +218,10 @@ describe('a plan on paper', () => {
   const page = planPage(plan, bare)
 
   it('begins with what is planned and what is not', () => {
-    expect(page.slice(0, 2)).toEqual(['rollout of night: 3 nodes, 2 waves, 2 planned, 1 skipped: 1 untested', '! 1 node without tag:Cluster'])
+    expect(page.slice(0, 2)).toEqual([
+      'rollout of night: 3 nodes, 2 waves, 2 planned, 1 skipped: 1 untested',
+      '! 1 node without tag:Cluster',
+    ])
   })
 
   // prettier-ignore
@@ -192,7 +246,10 @@ describe('a plan on paper', () => {
   })
 
   it('says how old it is from a day on', () => {
-    expect([ageRemark(plan, OPENS + HOUR), ageRemark(plan, OPENS + 2 * DAY)]).toEqual([undefined, 'this plan was made at 2026-03-01T03:00:00.000Z, 2d ago'])
+    expect([ageRemark(plan, OPENS + HOUR), ageRemark(plan, OPENS + 2 * DAY)]).toEqual([
+      undefined,
+      'this plan was made at 2026-03-01T03:00:00.000Z, 2d ago',
+    ])
   })
 })
 
@@ -204,7 +261,12 @@ describe('shapes for machines', () => {
       digest: 'd'.repeat(64),
       runbook: 'night',
       waves: [
-        { name: 'canary', concurrency: 1, nodes: [{ node: 'i-00000000000000000', ...node, baseline: { path: '/patchwave/night/ami-1', version: 4 } }], gate: { failuresMax: 0 } },
+        {
+          name: 'canary',
+          concurrency: 1,
+          nodes: [{ node: 'i-00000000000000000', ...node, baseline: { path: '/patchwave/night/ami-1', version: 4 } }],
+          gate: { failuresMax: 0 },
+        },
         { name: 'broad', nodes: [{ node: 'i-00000000000000002', untested: true }] },
       ],
       skipped: [{ node: 'i-00000000000000001', reason: 'untested', wave: 'canary' }],
@@ -218,9 +280,21 @@ describe('shapes for machines', () => {
   it('a status has its window to the second, and its waves only when it is asked for one run', () => {
     const view = viewOf(midWave().state)
     const shape = statusShape(view, false)
-    expect(shape).toMatchObject({ run: view.run, runbook: 'night', state: 'running', wave: 'canary', nodes: { total: 6, patched: 2, failed: 1, open: 3 }, window: { closes: '2026-03-01T09:00:00Z' } })
+    expect(shape).toMatchObject({
+      run: view.run,
+      runbook: 'night',
+      state: 'running',
+      wave: 'canary',
+      nodes: { total: 6, patched: 2, failed: 1, open: 3 },
+      window: { closes: '2026-03-01T09:00:00Z' },
+    })
     expect(shape).not.toHaveProperty('waves')
-    expect(statusShape(view, true)).toMatchObject({ waves: [{ name: 'canary', state: 'running', nodes: { total: 4, patched: 2, failed: 1, open: 1 } }, { name: 'rest', state: 'queued' }] })
+    expect(statusShape(view, true)).toMatchObject({
+      waves: [
+        { name: 'canary', state: 'running', nodes: { total: 4, patched: 2, failed: 1, open: 1 } },
+        { name: 'rest', state: 'queued' },
+      ],
+    })
   })
 
   it('the last line of an act has all that was promised', () => {
@@ -248,7 +322,13 @@ describe('shapes for machines', () => {
 })
 
 describe('who follows a run may leave', () => {
-  const asked = (kind: 'baselines' | 'plan'): RunEvent => ({ type: 'ApprovalAsked', subject: { kind }, group: 'sre', count: 1, expires: plus(CLOSES, DAY) })
+  const asked = (kind: 'baselines' | 'plan'): RunEvent => ({
+    type: 'ApprovalAsked',
+    subject: { kind },
+    group: 'sre',
+    count: 1,
+    expires: plus(CLOSES, DAY),
+  })
   const with_ = (...events: RunEvent[]) => {
     const told = midWave()
     for (const event of events) told.tell(event)
@@ -280,7 +360,23 @@ it('a rehearsal says what the other side saw, and that its time was virtual', ()
     audit: { ok: true, complete: true, runs: 2, entries: 300 },
   })
   const text = lines.join('\n')
-  for (const part of ['virtual time', '2026-03-02 03:00:00Z (1d)', '41 messages in feedback.fifo', '2 of tag:Cluster=b, 5 of availability-zone=use1-az1', 'ok: 2 runs, 300 entries']) expect(text).toContain(part)
-  expect(rehearsalSummary({ began: OPENS, ended: OPENS, nodes: 1, baselines: 0, feedback: null, worst: {}, audit: { ok: false, breaks: [{ run: 'r', reason: 'cut', detail: 'x' }] } }).join('\n')).toContain('BROKEN: r cut: x')
-  expect(ENGINE.kind).toBe('engine')
+  for (const part of [
+    'virtual time',
+    '2026-03-02 03:00:00Z (1d)',
+    '41 messages in feedback.fifo',
+    '2 of tag:Cluster=b, 5 of availability-zone=use1-az1',
+    'ok: 2 runs, 300 entries',
+  ])
+    expect(text).toContain(part)
+  expect(
+    rehearsalSummary({
+      began: OPENS,
+      ended: OPENS,
+      nodes: 1,
+      baselines: 0,
+      feedback: null,
+      worst: {},
+      audit: { ok: false, breaks: [{ run: 'r', reason: 'cut', detail: 'x' }] },
+    }).join('\n'),
+  ).toContain('BROKEN: r cut: x')
 })

@@ -5,8 +5,10 @@ import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import type { App, Rehearsal } from '../../src/cli/app.ts'
 import type { Config } from '../../src/config/config.ts'
 import type { Actor } from '../../src/core/run/event.ts'
-import { planText } from '../../src/core/plan/make.ts'
+import { planText, readPlan } from '../../src/core/plan/make.ts'
+import { parseRunbook } from '../../src/core/runbook/parse.ts'
 import { planRollout } from '../../src/engine/planning.ts'
+import { parseYamlDocument } from '../../src/kit/document.ts'
 import { plus } from '../../src/kit/instant.ts'
 import { rehearse } from '../../src/rehearsal.ts'
 import { parseFleet } from '../../src/sandbox/fleet-file.ts'
@@ -29,7 +31,7 @@ kind: Runbook
 metadata: { name: night }
 scope: { accounts: [staging, prod-us], regions: [us-east-1] }
 window: { schedule: "cron(0 3 ? * SUN *)", timezone: UTC, duration: 6h, cutoff: 1h }
-patches: { approve: [ { classification: [Security] } ] }
+patches: { approve: [ { names: ["*"] } ] }
 test: { match: { tags: { Env: [staging] } }, lead: 1d, perAmi: 1, soak: 10m, checks: [] }
 baseline: { path: "/patchwave/{runbook}/{account}/{image}", maxAge: 14d, approval: { group: sre, count: 1, expires: 24h } }
 limit: { share: 100% }
@@ -41,7 +43,10 @@ rollback: { on: gate-failed, scope: wave, method: packages }
 
 const config: Config = {
   control: { account: '999999999999', region: 'us-east-1' },
-  accounts: { staging: { id: '111111111111', role: 'arn:aws:iam::111111111111:role/P', externalId: null }, 'prod-us': { id: '222222222222', role: 'arn:aws:iam::222222222222:role/P', externalId: null } },
+  accounts: {
+    staging: { id: '111111111111', role: 'arn:aws:iam::111111111111:role/P', externalId: null },
+    'prod-us': { id: '222222222222', role: 'arn:aws:iam::222222222222:role/P', externalId: null },
+  },
   groups: { sre: { members: ['alice', 'bob'] } },
   imageLineageTag: null,
   events: { queue: 'patchwave-events' },
@@ -59,7 +64,11 @@ class Desk {
   constructor(rehearsal: Rehearsal) {
     this.rehearsal = rehearsal
     const { world } = rehearsal
-    const session = { world: { ...world, groups: new Map([['sre', ['alice', 'bob']]]) }, actor: () => Promise.resolve(this.actor), close: () => Promise.resolve() }
+    const session = {
+      world: { ...world, groups: new Map([['sre', ['alice', 'bob']]]) },
+      actor: () => Promise.resolve(this.actor),
+      close: () => Promise.resolve(),
+    }
     this.parts = {
       readFile: (path) => Promise.resolve(new TextEncoder().encode(this.files.get(path) ?? '')),
       writeFile: (path, text) => {
@@ -77,11 +86,15 @@ class Desk {
   }
 
   /** The real reading of a runbook, with this config's names. */
-  readonly #load: App['loadRunbook'] = async (path) => {
-    const { parseRunbook } = await import('../../src/core/runbook/parse.ts')
-    const { parseYamlDocument } = await import('../../src/kit/document.ts')
-    const known = { accounts: ['staging', 'prod-us'], groups: ['sre'], groupSizes: { sre: 2 }, regions: ['us-east-1'], scheduleMistake: () => undefined }
-    return { file: path, runbook: parseRunbook(parseYamlDocument(this.files.get(path) ?? '', path), null, known).runbook }
+  readonly #load: App['loadRunbook'] = (path) => {
+    const known = {
+      accounts: ['staging', 'prod-us'],
+      groups: ['sre'],
+      groupSizes: { sre: 2 },
+      regions: ['us-east-1'],
+      scheduleMistake: () => undefined,
+    }
+    return Promise.resolve({ file: path, runbook: parseRunbook(parseYamlDocument(this.files.get(path) ?? '', path), null, known).runbook })
   }
 }
 
@@ -94,7 +107,9 @@ let rollout = ''
 
 beforeAll(async () => {
   const fleet = parseFleet(new TextEncoder().encode(FLEET), 'fleet.yaml')
-  desk = new Desk(await rehearse(config, { fleet, faults: null, start: fleet.start, store: openMemoryStore(), clock: new VirtualClock(fleet.start) }))
+  desk = new Desk(
+    await rehearse(config, { fleet, faults: null, start: fleet.start, store: openMemoryStore(), clock: new VirtualClock(fleet.start) }),
+  )
 })
 
 afterAll(() => desk.rehearsal.close())
@@ -112,7 +127,12 @@ describe('a month at the command line', () => {
     const printed = await desk.type('run night.yaml --json --reason monthly')
     expect(printed.code).toBe(5)
     const lines = linesOf(printed)
-    for (const line of lines) expect(line).toMatchObject({ type: expect.stringMatching(/^[a-z.]+$/) as string, at: expect.stringMatching(/Z$/) as string, run: expect.any(String) as string })
+    for (const line of lines)
+      expect(line).toMatchObject({
+        type: expect.stringMatching(/^[a-z.]+$/) as string,
+        at: expect.stringMatching(/Z$/) as string,
+        run: expect.any(String) as string,
+      })
     expect(lines.map((line) => line['type'])).toContain('approval.asked')
     expect(lines.map((line) => line['type'])).not.toContain('run.finished')
     trial = String(lines[0]?.['run'])
@@ -120,7 +140,9 @@ describe('a month at the command line', () => {
   })
 
   it('status says what it waits for', async () => {
-    expect(linesOf(await desk.type('status --json'))).toMatchObject([{ runs: [{ run: trial, runbook: 'night', state: 'waiting-for-approval', nodes: { total: 1, patched: 1 } }] }])
+    expect(linesOf(await desk.type('status --json'))).toMatchObject([
+      { runs: [{ run: trial, runbook: 'night', state: 'waiting-for-approval', nodes: { total: 1, patched: 1 } }] },
+    ])
     expect(linesOf(await desk.type(`status ${trial.slice(0, 8)} --json`))).toMatchObject([{ run: trial, waves: [{ state: 'passed' }] }])
   })
 
@@ -128,12 +150,17 @@ describe('a month at the command line', () => {
     const printed = await desk.type(`approve ${trial} --reason fine --json`)
     expect(printed).toMatchObject({ code: 2 })
     expect(linesOf(printed)).toMatchObject([{ error: { code: 'approval.refused', message: 'operator is not in group sre' } }])
-    expect(await desk.type(`approve ${trial} --gate canary --reason fine`)).toMatchObject({ code: 2, err: [expect.stringContaining('gate canary does not wait')] })
+    expect(await desk.type(`approve ${trial} --gate canary --reason fine`)).toMatchObject({
+      code: 2,
+      err: [expect.stringContaining('gate canary does not wait')],
+    })
   })
 
   it('an approval that counts is on record, and ends the trial', async () => {
     desk.actor = { kind: 'cli', id: 'alice' }
-    expect(linesOf(await desk.type(`approve ${trial} --reason fine --json`))).toEqual([{ run: trial, recorded: true, what: 'approve', outcome: 'succeeded' }])
+    expect(linesOf(await desk.type(`approve ${trial} --reason fine --json`))).toEqual([
+      { run: trial, recorded: true, what: 'approve', outcome: 'succeeded' },
+    ])
     desk.actor = { kind: 'cli', id: 'operator' }
     expect(await desk.type(`pause ${trial} --reason late`)).toMatchObject({ code: 2, err: [expect.stringContaining('run.finished')] })
   })
@@ -152,9 +179,13 @@ describe('a month at the command line', () => {
 
   it('a plan that no longer fits the fleet is refused, and says what drifted', async () => {
     const { world } = desk.rehearsal
-    const moved = { ...world.fleet, census: async function* (...args: Parameters<typeof world.fleet.census>) {
-      for await (const node of world.fleet.census(...args)) yield { ...node, ami: node.account === '222222222222' ? 'ami-0000000000000dead' : node.ami }
-    } }
+    const moved = {
+      ...world.fleet,
+      census: async function* (...args: Parameters<typeof world.fleet.census>) {
+        for await (const node of world.fleet.census(...args))
+          yield { ...node, ami: node.account === '222222222222' ? 'ami-0000000000000dead' : node.ami }
+      },
+    }
     const session = { world: { ...world, fleet: moved }, actor: () => Promise.resolve(desk.actor), close: () => Promise.resolve() }
     const printed = await desk.type('run night.plan.json', { openSession: () => Promise.resolve(session) })
     expect(printed).toMatchObject({ code: 4 })
@@ -180,10 +211,14 @@ describe('a month at the command line', () => {
   it('Ctrl-C leaves as after a crash, and says how to go on', async () => {
     const leaving = new AbortController()
     const { io, out, err } = remembering()
-    const heard = { ...io, signal: leaving.signal, out: (line: string) => {
-      out.push(line)
-      if (line.includes('"command.sent"')) leaving.abort()
-    } }
+    const heard = {
+      ...io,
+      signal: leaving.signal,
+      out: (line: string) => {
+        out.push(line)
+        if (line.includes('"command.sent"')) leaving.abort()
+      },
+    }
     const printed = await desk.type('run night.yaml --json', { io: heard })
     expect(printed.code).toBe(5)
     expect(out.some((line) => line.includes('"wave.started"'))).toBe(true)
@@ -200,7 +235,10 @@ describe('a month at the command line', () => {
       outcome: 'succeeded',
       act: 'rollout',
       nodes: { total: 5, patched: 5, failed: 0 },
-      waves: [{ name: 'canary', outcome: 'passed', nodes: { total: 1, patched: 1 } }, { name: 'rest', outcome: 'passed', nodes: { total: 4, patched: 4 } }],
+      waves: [
+        { name: 'canary', outcome: 'passed', nodes: { total: 1, patched: 1 } },
+        { name: 'rest', outcome: 'passed', nodes: { total: 4, patched: 4 } },
+      ],
     })
     const seconds = (key: string) => Date.parse(String(last?.[key])) / 1000
     expect(Number(last?.['lowerBoundSeconds'])).toBeGreaterThan(0)
@@ -215,7 +253,12 @@ describe('a month at the command line', () => {
     const [told] = linesOf(await desk.type(`audit list --run ${rollout} --what nodes.reported --json`))
     const { node } = told?.['where'] as { node: string }
     const [known] = linesOf(await desk.type(`node ${node} --json`))
-    expect(known).toMatchObject({ node, runs: [{ run: rollout, outcome: 'patched', reports: [{ outcome: 'patched', before: expect.stringMatching(/^[0-9a-f]{64}$/) as string }] }] })
+    expect(known).toMatchObject({
+      node,
+      runs: [
+        { run: rollout, outcome: 'patched', reports: [{ outcome: 'patched', before: expect.stringMatching(/^[0-9a-f]{64}$/) as string }] },
+      ],
+    })
     expect((await desk.type(`audit export ${rollout} --out trail.jsonl`)).code).toBe(0)
     expect(linesOf(await desk.type('audit verify trail.jsonl --json'))).toMatchObject([{ ok: true, complete: true, runs: 1 }])
     desk.files.set('bent.jsonl', (desk.files.get('trail.jsonl') ?? '').replace('"wave.drained"', '"wave.started"'))
@@ -227,7 +270,9 @@ describe('a month at the command line', () => {
   it('anchors from outside show a tail that was cut off', async () => {
     const [last] = linesOf(await desk.type(`audit list --run ${rollout} --what run.finished --json`))
     desk.files.set('anchors.jsonl', `${JSON.stringify({ run: rollout, seq: Number(last?.['seq']) + 3, head: 'f'.repeat(64) })}\n`)
-    expect(linesOf(await desk.type('audit verify --anchors anchors.jsonl --json'))).toMatchObject([{ ok: false, breaks: [{ run: rollout, reason: 'cut' }] }])
+    expect(linesOf(await desk.type('audit verify --anchors anchors.jsonl --json'))).toMatchObject([
+      { ok: false, breaks: [{ run: rollout, reason: 'cut' }] },
+    ])
   })
 
   it('baselines are listed, shown, compared and reverted', async () => {
@@ -235,9 +280,15 @@ describe('a month at the command line', () => {
     const [one] = (listed as { baselines: { path: string; approved: { version: number } }[] }).baselines
     expect(one).toMatchObject({ account: '222222222222', approved: { version: 1 } })
     const path = one?.path ?? ''
-    expect(linesOf(await desk.type(`baseline show ${path} --json`))).toMatchObject([{ path, version: 1, baseline: { provenance: { run: trial } } }])
-    expect(linesOf(await desk.type(`baseline history ${path} --json`))).toMatchObject([{ versions: [{ version: 1, approved: true, run: trial }] }])
-    expect(linesOf(await desk.type(`baseline diff ${path} --json`))).toEqual([{ path, old: 1, new: 1, added: [], removed: [], changed: [] }])
+    expect(linesOf(await desk.type(`baseline show ${path} --json`))).toMatchObject([
+      { path, version: 1, baseline: { provenance: { run: trial } } },
+    ])
+    expect(linesOf(await desk.type(`baseline history ${path} --json`))).toMatchObject([
+      { versions: [{ version: 1, approved: true, run: trial }] },
+    ])
+    expect(linesOf(await desk.type(`baseline diff ${path} --json`))).toEqual([
+      { path, old: 1, new: 1, added: [], removed: [], changed: [] },
+    ])
     expect(linesOf(await desk.type(`baseline revert ${path} --to 1 --reason same --json`))).toEqual([{ path, approved: 1 }])
     expect(await desk.type(`baseline revert ${path} --to 7 --reason x`)).toMatchObject({ code: 3 })
   })
@@ -245,15 +296,29 @@ describe('a month at the command line', () => {
   it('rollback of an ended run is a run of its own', async () => {
     const printed = await desk.type(`rollback ${rollout} --reason oops --json`)
     expect(printed.code).toBe(0)
-    expect(linesOf(printed).at(-1)).toMatchObject({ type: 'run.finished', outcome: 'rolled-back', undoes: rollout, nodes: { 'rolled-back': 5 } })
+    expect(linesOf(printed).at(-1)).toMatchObject({
+      type: 'run.finished',
+      outcome: 'rolled-back',
+      undoes: rollout,
+      nodes: { 'rolled-back': 5 },
+    })
   })
 
   it('abort --all ends what was only requested, and a second one finds nothing', async () => {
     const { world } = desk.rehearsal
-    const plan = await desk.rehearsal.run(() => planRollout(world, { runbook: JSON.parse(desk.files.get('night.plan.json') ?? '').content.runbook as never, inputs: {} }, new AbortController().signal))
+    const plan = await desk.rehearsal.run(() =>
+      planRollout(
+        world,
+        { runbook: readPlan(desk.files.get('night.plan.json') ?? '').content.runbook, inputs: {} },
+        new AbortController().signal,
+      ),
+    )
     desk.files.set('again.plan.json', planText(plan))
     expect((await desk.type('run again.plan.json --detach')).code).toBe(0)
-    expect(await desk.type('abort --all --reason red')).toMatchObject({ code: 0, out: [expect.stringContaining('abort recorded; the run has ended: aborted')] })
+    expect(await desk.type('abort --all --reason red')).toMatchObject({
+      code: 0,
+      out: [expect.stringContaining('abort recorded; the run has ended: aborted')],
+    })
     expect(await desk.type('abort --all --reason red')).toMatchObject({ code: 0, err: ['no run is unfinished'] })
   })
 })
@@ -261,14 +326,22 @@ describe('a month at the command line', () => {
 describe('steering a run that another process drives', () => {
   it('leaves the wish in its inbox and waits for the answer', async () => {
     const { world } = desk.rehearsal
-    const other = { world: { ...world, driver: 'elsewhere:1:2', mayLive: () => true }, actor: () => Promise.resolve<Actor>({ kind: 'cli', id: 'carol' }), close: () => Promise.resolve() }
+    const other = {
+      world: { ...world, driver: 'elsewhere:1:2', mayLive: () => true },
+      actor: () => Promise.resolve<Actor>({ kind: 'cli', id: 'carol' }),
+      close: () => Promise.resolve(),
+    }
     let steered: Promise<Printed> | undefined
     const { io, out } = remembering()
-    const heard = { ...io, out: (line: string) => {
-      out.push(line)
-      const { type, run } = JSON.parse(line) as { type: string; run: string }
-      if (type === 'wave.started') steered ??= cli(['abort', run, '--reason', 'seen enough'], { ...desk.parts, openSession: () => Promise.resolve(other) })
-    } }
+    const heard = {
+      ...io,
+      out: (line: string) => {
+        out.push(line)
+        const { type, run } = JSON.parse(line) as { type: string; run: string }
+        if (type === 'wave.started')
+          steered ??= cli(['abort', run, '--reason', 'seen enough'], { ...desk.parts, openSession: () => Promise.resolve(other) })
+      },
+    }
     const running = await desk.type('run night.yaml --now --json', { io: heard })
     expect(await steered).toMatchObject({ code: 0, out: [expect.stringContaining('abort recorded')] })
     expect(running.code).toBe(1)

@@ -37,8 +37,12 @@ describe('windows next', () => {
   it('has cutoff and closes only with a duration', async () => {
     const from = '--timezone UTC --from 2026-03-01T04:00:00Z --count 1'
     expect((await next(SUNDAYS, `${from} --cutoff 1h`)).rows).toEqual([{ opens: '2026-03-08T03:00:00Z' }])
-    expect((await next(SUNDAYS, `${from} --duration 6h --cutoff 1h`)).rows).toEqual([{ opens: '2026-03-08T03:00:00Z', cutoff: '2026-03-08T08:00:00Z', closes: '2026-03-08T09:00:00Z' }])
-    expect((await next(SUNDAYS, `${from} --duration 6h`)).rows).toEqual([{ opens: '2026-03-08T03:00:00Z', cutoff: '2026-03-08T09:00:00Z', closes: '2026-03-08T09:00:00Z' }])
+    expect((await next(SUNDAYS, `${from} --duration 6h --cutoff 1h`)).rows).toEqual([
+      { opens: '2026-03-08T03:00:00Z', cutoff: '2026-03-08T08:00:00Z', closes: '2026-03-08T09:00:00Z' },
+    ])
+    expect((await next(SUNDAYS, `${from} --duration 6h`)).rows).toEqual([
+      { opens: '2026-03-08T03:00:00Z', cutoff: '2026-03-08T09:00:00Z', closes: '2026-03-08T09:00:00Z' },
+    ])
   })
 
   // prettier-ignore
@@ -56,7 +60,22 @@ describe('windows next', () => {
   })
 
   it('is readable for people', async () => {
-    const { out } = await cli(['windows', 'next', '--schedule', SUNDAYS, '--timezone', 'UTC', '--from', '2026-03-01T04:00:00Z', '--count', '1', '--duration', '6h', '--cutoff', '1h'])
+    const { out } = await cli([
+      'windows',
+      'next',
+      '--schedule',
+      SUNDAYS,
+      '--timezone',
+      'UTC',
+      '--from',
+      '2026-03-01T04:00:00Z',
+      '--count',
+      '1',
+      '--duration',
+      '6h',
+      '--cutoff',
+      '1h',
+    ])
     expect(out).toEqual(['2026-03-08T03:00:00Z  cutoff 2026-03-08T08:00:00Z  closes 2026-03-08T09:00:00Z'])
   })
 })

@@ -1,5 +1,9 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import * as ec2 from '@aws-sdk/client-ec2'
+import * as sqs from '@aws-sdk/client-sqs'
+import * as ssm from '@aws-sdk/client-ssm'
+import * as sts from '@aws-sdk/client-sts'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { parseFaults } from '../../src/sandbox/faults.ts'
@@ -131,6 +135,22 @@ describe('the scripts of package.json', () => {
     },
   )
 })
+
+it('operators are told every call of AWS that the adapters make, and no other', () => {
+  const adapters = files.filter(({ path }) => path.startsWith('src/adapters/aws/')).map(({ text }) => text)
+  const calls = adapters.flatMap((text) => [...text.matchAll(/\bsdk\.(\w+)Command\(/g)].map((match) => actionOf(match[1] ?? '')))
+  const rows = readFileSync('docs/guides/operate.md', 'utf8')
+    .split('\n')
+    .filter((line) => /^\| (node accounts|control account) /.test(line))
+  const told = rows.flatMap((row) => [...row.matchAll(/`(\w+:\w+)`/g)].map((match) => match[1]))
+  expect([...new Set(told)].sort()).toEqual([...new Set(calls)].sort())
+})
+
+/** `ssm:SendCommand`: the permission that a call of the SDK needs. A batch needs that of its single call. */
+function actionOf(call: string): string {
+  const [service] = Object.entries({ ec2, sqs, ssm, sts }).find(([, sdk]) => `${call}Command` in sdk) ?? ['nobody']
+  return `${service}:${call.replace(/MessageBatch$/, 'Message')}`
+}
 
 it.each(['gen-diagram.ts', 'gen-cli-reference.ts'])('what scripts/%s makes is up to date', async (script) => {
   const said = await new Promise<string>((resolve) => {

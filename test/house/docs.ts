@@ -103,9 +103,9 @@ function linesWith(path: string, lines: readonly string[], pattern: RegExp, firs
 /** Words of a simple shell command, up to where another one, a redirection or a comment begins. Quotes hold words together. */
 export function wordsOf(text: string): readonly string[] {
   const words: string[] = []
-  for (const match of text.matchAll(/\s*((?:'[^']*'|"[^"]*"|[^\s'"|&;<>()]+)+|[|&;<>()])/g)) {
+  for (const match of text.matchAll(/\s*((?!\d?[<>])(?:'[^']*'|"[^"]*"|[^\s'"|&;<>()]+)+|\d?[<>]+|[|&;()])/g)) {
     const word = match[1] ?? ''
-    if (/^([|&;<>()]|#.*|\d?>.*)$/.test(word)) break
+    if (/^([|&;()]|#.*|\d?[<>]+)$/.test(word)) break
     words.push(word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'))
   }
   return words

@@ -23,8 +23,9 @@ const STRAY: readonly Readonly<{ pattern: RegExp; what: string; instead: string 
   },
   { pattern: /\b(LL[M]s?|A[I]|GP[T]|Claud[e]|Copilo[t])\b/, what: 'a word that is not about this project', instead: 'leave it out' },
   { pattern: /\b(closing not[e]|this sessio[n])\b/i, what: 'a word that is not about this project', instead: 'leave it out' },
+  // AWS's own example, and the sandbox's keys, which begin with an account, are nobody's.
   {
-    pattern: /(A[K]IA|A[S]IA)(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}/,
+    pattern: /(A[K]IA|A[S]IA)(?![0-9]{12}|[A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}/,
     what: 'what looks like an access key',
     instead: 'use a made-up one that does not have this shape',
   },
@@ -121,7 +122,7 @@ export const SILENT: Readonly<Record<string, number>> = {
   'src/sandbox/services/sqs-errors.ts': 4,
   'src/sandbox/services/sqs-message.ts': 3,
   'src/sandbox/services/sqs-receive.ts': 3,
-  'src/sandbox/services/sqs.ts': 2,
+  'src/sandbox/services/sqs.ts': 1,
   'src/sandbox/services/sts.ts': 1,
   'src/sandbox/wire/xml.ts': 1,
 }

@@ -10,7 +10,7 @@ import { runActs, type Acts, type ActsParts, type ActsRequest } from '../../src/
 import { leaveNote, type Steering } from '../../src/engine/inbox.ts'
 import type { World } from '../../src/engine/world.ts'
 import type { Cell, NodeId } from '../../src/kit/ids.ts'
-import type { Fleet } from '../../src/ports/fleet.ts'
+import type { Fleet, StatusSeen } from '../../src/ports/fleet.ts'
 import type { Sealed, Store } from '../../src/ports/store.ts'
 import { rehearse } from '../../src/rehearsal.ts'
 import type { Exchange } from '../../src/sandbox/calls.ts'
@@ -119,6 +119,9 @@ export class Stage {
   }
 }
 
+/** What a disguise is shown where only the state of a node is asked for. */
+const UNKNOWN: Omit<NodeSeen, 'node' | 'account' | 'region' | 'state'> = { ami: '', zone: '', platform: 'other', agent: 'online', lastPing: null, hybrid: false, tags: {} }
+
 /** The fleet port with disguises: what is gone is not listed, neither by census nor by look. */
 function disguised(inner: Fleet, disguises: ReadonlyMap<NodeId, Disguise>): Fleet {
   const put = (seen: NodeSeen): NodeSeen | undefined => (disguises.has(seen.node) ? disguises.get(seen.node)?.(seen) : seen)
@@ -131,7 +134,11 @@ function disguised(inner: Fleet, disguises: ReadonlyMap<NodeId, Disguise>): Flee
     },
     look: async (cell, nodes, signal) => (await inner.look(cell, nodes, signal)).flatMap((seen) => put(seen) ?? []),
     images: (cell, amis, signal) => inner.images(cell, amis, signal),
-    status: (cell, nodes, signal) => inner.status(cell, nodes, signal),
+    status: async (cell, nodes, signal) =>
+      (await inner.status(cell, nodes, signal)).map((row): StatusSeen => {
+        const shown = put({ ...UNKNOWN, node: row.node, ...cell, state: row.state ?? 'terminated' })
+        return shown === undefined ? { ...row, verdict: 'unknown', state: null } : { ...row, state: row.state && shown.state }
+      }),
     missing: (cell, node, signal) => inner.missing(cell, node, signal),
   }
 }

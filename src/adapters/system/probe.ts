@@ -1,4 +1,4 @@
-import { plus } from '../../kit/instant.ts'
+import { plus, type Ms } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Probe } from '../../ports/world.ts'
 
@@ -25,6 +25,45 @@ export function httpProbe(clock: Clock, get: typeof fetch = fetch): Probe {
         over.abort()
       }
     },
+  }
+}
+
+/** What the fleet file of a sandbox says of each URL. */
+export type KnownUrls = Readonly<Record<string, Readonly<{ status: number; withinMs: Ms }>>>
+
+/** Answers as a fleet file says, taking its time on the clock: for rehearsals, which reach no network. */
+export function fleetProbe(clock: Clock, urls: KnownUrls): Probe {
+  return {
+    async get(url, _withinMs, signal) {
+      const answer = Object.hasOwn(urls, url) ? urls[url] : undefined
+      if (answer === undefined) return { failure: 'the fleet file does not say what this URL answers' }
+      await clock.sleep(plus(clock.now(), answer.withinMs), signal)
+      return { status: answer.status, tookMs: answer.withinMs }
+    },
+  }
+}
+
+/** The probe behind AWS endpoints on this machine: a Patchwave sandbox says what URLs answer; anything else is probed for real. */
+export function loopbackProbe(clock: Clock, endpoint: string, get: typeof fetch = fetch): Probe {
+  let probe: Promise<Probe> | undefined
+  const choose = async (): Promise<Probe> => {
+    const urls = await readUrls(endpoint, get)
+    return urls === undefined ? httpProbe(clock, get) : fleetProbe(clock, urls)
+  }
+  return {
+    async get(url, withinMs, signal) {
+      probe ??= choose()
+      return (await probe).get(url, withinMs, signal)
+    },
+  }
+}
+
+async function readUrls(endpoint: string, get: typeof fetch): Promise<KnownUrls | undefined> {
+  try {
+    const response = await get(new URL('/_sandbox/urls', endpoint))
+    return response.ok ? ((await response.json()) as KnownUrls) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -40,7 +40,13 @@ async function list(call: Call, { store }: StoreSession): Promise<number> {
 }
 
 function filterOf(call: Call): AuditFilter {
-  const [who, what, account, region, node] = [textOf(call, 'who'), textOf(call, 'what'), textOf(call, 'account'), textOf(call, 'region'), textOf(call, 'node')]
+  const [who, what, account, region, node] = [
+    textOf(call, 'who'),
+    textOf(call, 'what'),
+    textOf(call, 'account'),
+    textOf(call, 'region'),
+    textOf(call, 'node'),
+  ]
   const [since, until] = [instantOf(call, 'since'), instantOf(call, 'until')]
   return {
     ...(who !== undefined && { who }),

@@ -27,7 +27,10 @@ export const auditShow: CommandSpec = {
         else if (seq === undefined) call.app.io.out(recordLine(record))
         else for (const line of JSON.stringify({ ...record, prev: entry.prev }, null, 2).split('\n')) call.app.io.out(plain(line))
       }
-      if (shown === 0) throw new PatchwaveError('run.unknown', `run ${run} has no entry ${String(seq)}`, { hint: 'list them with `patchwave audit show RUN`' })
+      if (shown === 0)
+        throw new PatchwaveError('run.unknown', `run ${run} has no entry ${String(seq)}`, {
+          hint: 'list them with `patchwave audit show RUN`',
+        })
       return EXIT.done
     }),
 }

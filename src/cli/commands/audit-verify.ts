@@ -24,8 +24,13 @@ export const auditVerify: CommandSpec = {
     const verdicts = await verdictsOf(call)
     const report = verifyReport(verdicts)
     if (call.common.json) io.out(JSON.stringify(report))
-    else if (report.ok) io.out(`ok: ${counted(report.runs, 'run')}, ${String(report.entries)} entries${report.complete ? ', all of them ended' : '; not all have ended, so more may follow'}`)
-    else for (const one of report.breaks) io.out(`${one.run}${one.seq === undefined ? '' : ` #${String(one.seq)}`}: ${one.reason}: ${plain(one.detail)}`)
+    else if (report.ok)
+      io.out(
+        `ok: ${counted(report.runs, 'run')}, ${String(report.entries)} entries${report.complete ? ', all of them ended' : '; not all have ended, so more may follow'}`,
+      )
+    else
+      for (const one of report.breaks)
+        io.out(`${one.run}${one.seq === undefined ? '' : ` #${String(one.seq)}`}: ${one.reason}: ${plain(one.detail)}`)
     return report.ok ? EXIT.done : EXIT.otherwise
   },
 }
@@ -56,7 +61,10 @@ function anchorsIn(lines: readonly string[], file: string): Anchor[] {
     if (line.trim() === '') return []
     const anchor = anchorOf(line)
     if (anchor) return [anchor]
-    throw new PatchwaveError('file.unreadable', 'this line is no anchor', { hint: 'a line is a JSON object with run, seq and head', at: { file, line: index + 1, column: 1 } })
+    throw new PatchwaveError('file.unreadable', 'this line is no anchor', {
+      hint: 'a line is a JSON object with run, seq and head',
+      at: { file, line: index + 1, column: 1 },
+    })
   })
 }
 

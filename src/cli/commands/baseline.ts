@@ -33,7 +33,14 @@ export const baselineList: CommandSpec = {
     }),
 }
 
-const cells = ({ path, account, image, newest, approved }: Row): string[] => [account, plain(image), approved === null ? 'none' : `:${String(approved.version)}`, `:${String(newest.version)}`, newest.storedAt, path]
+const cells = ({ path, account, image, newest, approved }: Row): string[] => [
+  account,
+  plain(image),
+  approved === null ? 'none' : `:${String(approved.version)}`,
+  `:${String(newest.version)}`,
+  newest.storedAt,
+  path,
+]
 
 async function rowsBelow(world: World, path: string, signal: AbortSignal): Promise<Row[]> {
   const rows: Row[] = []
@@ -68,7 +75,17 @@ export const baselineShow: CommandSpec = {
       const path = argOf(call, 0, 'the path')
       const stored = await wanted(world, path, countOf(call, 'version', 1, VERSION_MAX) ?? APPROVED, call.app.io.signal)
       const { io } = call.app
-      if (call.common.json) io.out(JSON.stringify({ ...stored, storedAt: isoSeconds(stored.storedAt), baseline: { ...stored.baseline, provenance: { ...stored.baseline.provenance, testedAt: isoSeconds(stored.baseline.provenance.testedAt) } } }))
+      if (call.common.json)
+        io.out(
+          JSON.stringify({
+            ...stored,
+            storedAt: isoSeconds(stored.storedAt),
+            baseline: {
+              ...stored.baseline,
+              provenance: { ...stored.baseline.provenance, testedAt: isoSeconds(stored.baseline.provenance.testedAt) },
+            },
+          }),
+        )
       else for (const line of baselineLines(stored)) io.out(line)
       return EXIT.done
     }),
@@ -76,15 +93,27 @@ export const baselineShow: CommandSpec = {
 
 function baselineLines({ baseline, path, version, digest, storedAt }: StoredBaseline): string[] {
   const { run, nodes, checks, testedAt } = baseline.provenance
-  const rows = baseline.patches.map((one) => [plain(one.name), one.arch, plain(one.version), plain(one.severity), one.cves.slice(0, 3).map(plain).join(' ')])
-  return [`${path}:${String(version)}  stored ${when(storedAt)}  ${digest}`, `tested ${when(testedAt)} by run ${run} on ${counted(nodes.length, 'node')}${checks.length > 0 ? `, checks ${checks.map(plain).join(', ')}` : ''}`, ...table(rows)]
+  const rows = baseline.patches.map((one) => [
+    plain(one.name),
+    one.arch,
+    plain(one.version),
+    plain(one.severity),
+    one.cves.slice(0, 3).map(plain).join(' '),
+  ])
+  return [
+    `${path}:${String(version)}  stored ${when(storedAt)}  ${digest}`,
+    `tested ${when(testedAt)} by run ${run} on ${counted(nodes.length, 'node')}${checks.length > 0 ? `, checks ${checks.map(plain).join(', ')}` : ''}`,
+    ...table(rows),
+  ]
 }
 
 async function wanted(world: World, path: string, selector: number | string, signal: AbortSignal): Promise<StoredBaseline> {
   const stored = await readBaseline(world, path, selector, signal)
   if (stored) return stored
   const what = selector === APPROVED ? 'has no approved version' : `has no version ${String(selector)}`
-  throw new PatchwaveError('aws.missing', `the baseline ${path} ${what}`, { hint: 'see `patchwave baseline list` and `patchwave baseline history PATH`' })
+  throw new PatchwaveError('aws.missing', `the baseline ${path} ${what}`, {
+    hint: 'see `patchwave baseline list` and `patchwave baseline history PATH`',
+  })
 }
 
 /** What two versions of a baseline have, and the other has not. */
@@ -112,19 +141,30 @@ export const baselineDiff: CommandSpec = {
     }),
 }
 
-type Difference = Readonly<{ added: readonly Named[]; removed: readonly Named[]; changed: readonly Readonly<{ name: string; arch: string; old: string; new: string }>[] }>
+type Difference = Readonly<{
+  added: readonly Named[]
+  removed: readonly Named[]
+  changed: readonly Readonly<{ name: string; arch: string; old: string; new: string }>[]
+}>
 type Named = Readonly<{ name: string; arch: string; version: string }>
 
 /** Patches by name and architecture: those only one side has, and those whose version differs. */
 export function differences(old: Pick<StoredBaseline, 'baseline'>, next: Pick<StoredBaseline, 'baseline'>): Difference {
   const key = (one: Named): string => `${one.name} ${one.arch}`
-  const byKey = (from: typeof old): Map<string, Named> => new Map(from.baseline.patches.map(({ name, arch, version }) => [key({ name, arch, version }), { name, arch, version }]))
+  const byKey = (from: typeof old): Map<string, Named> =>
+    new Map(from.baseline.patches.map(({ name, arch, version }) => [key({ name, arch, version }), { name, arch, version }]))
   const [left, right] = [byKey(old), byKey(next)]
   const changed = [...right.values()].flatMap((one) => {
     const before = left.get(key(one))
-    return before === undefined || before.version === one.version ? [] : [{ name: one.name, arch: one.arch, old: before.version, new: one.version }]
+    return before === undefined || before.version === one.version
+      ? []
+      : [{ name: one.name, arch: one.arch, old: before.version, new: one.version }]
   })
-  return { added: [...right.values()].filter((one) => !left.has(key(one))), removed: [...left.values()].filter((one) => !right.has(key(one))), changed }
+  return {
+    added: [...right.values()].filter((one) => !left.has(key(one))),
+    removed: [...left.values()].filter((one) => !right.has(key(one))),
+    changed,
+  }
 }
 
 function diffLines(old: StoredBaseline, next: StoredBaseline, { added, removed, changed }: Difference): string[] {
@@ -150,12 +190,20 @@ export const baselineHistoryOf: CommandSpec = {
       const path = argOf(call, 0, 'the path')
       const found = (await baselineHistory(world, path, io.signal)).map(({ version, storedAt, labels, value }) => {
         const header = readHeader(value)
-        const tested = typeof header === 'string' ? { unreadable: header } : { run: header.run, testedAt: isoSeconds(instant(header.testedAt)), digest: header.digest }
+        const tested =
+          typeof header === 'string'
+            ? { unreadable: header }
+            : { run: header.run, testedAt: isoSeconds(instant(header.testedAt)), digest: header.digest }
         return { version, storedAt: isoSeconds(storedAt), approved: labels.includes(APPROVED), ...tested }
       })
-      if (found.length === 0) throw new PatchwaveError('aws.missing', `there is no baseline ${path}`, { hint: 'see `patchwave baseline list`' })
+      if (found.length === 0)
+        throw new PatchwaveError('aws.missing', `there is no baseline ${path}`, { hint: 'see `patchwave baseline list`' })
       if (call.common.json) io.out(JSON.stringify({ path, versions: found }))
-      else for (const line of table(found.map((one) => [`:${String(one.version)}`, one.storedAt, one.approved ? APPROVED : '', one.run ?? one.unreadable ?? '']))) io.out(line)
+      else
+        for (const line of table(
+          found.map((one) => [`:${String(one.version)}`, one.storedAt, one.approved ? APPROVED : '', one.run ?? one.unreadable ?? '']),
+        ))
+          io.out(line)
       return EXIT.done
     }),
 }

@@ -44,6 +44,20 @@ export const claimsRelease: CommandSpec = {
 }
 
 /** A claim in JSON. */
-export const claimShape = ({ node, run, groups, hand, since, notBefore }: Claim) => ({ node, run, hand, groups, since: isoSeconds(since), notBefore: isoSeconds(notBefore) })
+export const claimShape = ({ node, run, groups, hand, since, notBefore }: Claim) => ({
+  node,
+  run,
+  hand,
+  groups,
+  since: isoSeconds(since),
+  notBefore: isoSeconds(notBefore),
+})
 
-const claimRow = ({ node, run, groups, hand, since, notBefore }: Claim): string[] => [node, run, hand ? 'yes' : 'out only', isoSeconds(since), isoSeconds(notBefore), groups.join(', ')]
+const claimRow = ({ node, run, groups, hand, since, notBefore }: Claim): string[] => [
+  node,
+  run,
+  hand ? 'yes' : 'out only',
+  isoSeconds(since),
+  isoSeconds(notBefore),
+  groups.join(', '),
+]

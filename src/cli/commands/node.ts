@@ -89,16 +89,37 @@ function reportIn(event: RunEvent, position: number, reportedAt: string): Report
   const index = event.nodes.indexOf(position)
   if (index < 0) return undefined
   const { outcomes, reasons, changed, missing, before, after } = event
-  return { at: reportedAt, outcome: outcomes[index] ?? '', reason: reasons[index] ?? '', changed: changed[index] ?? 0, missing: missing[index] ?? 0, before: before[index] ?? '', after: after[index] ?? '' }
+  return {
+    at: reportedAt,
+    outcome: outcomes[index] ?? '',
+    reason: reasons[index] ?? '',
+    changed: changed[index] ?? 0,
+    missing: missing[index] ?? 0,
+    before: before[index] ?? '',
+    after: after[index] ?? '',
+  }
 }
 
 function linesOf(id: string, runs: readonly Lived[], claims: readonly ReturnType<typeof claimShape>[]): string[] {
   if (runs.length === 0 && claims.length === 0) return [`no run of this store knows ${id}`]
-  const rows = runs.map((one) => [one.requestedAt, one.run, `${one.act} of ${one.runbook}`, one.wave ?? '', one.outcome, plain(one.reason), one.missing > 0 ? `${String(one.missing)} still missing` : ''])
+  const rows = runs.map((one) => [
+    one.requestedAt,
+    one.run,
+    `${one.act} of ${one.runbook}`,
+    one.wave ?? '',
+    one.outcome,
+    plain(one.reason),
+    one.missing > 0 ? `${String(one.missing)} still missing` : '',
+  ])
   const digests = runs.flatMap((one) =>
-    one.reports.map((report) => `  ${report.at}  ${report.outcome}: ${String(report.changed)} changed, before ${short(report.before)}, after ${short(report.after)}`),
+    one.reports.map(
+      (report) =>
+        `  ${report.at}  ${report.outcome}: ${String(report.changed)} changed, before ${short(report.before)}, after ${short(report.after)}`,
+    ),
   )
-  const held = claims.map((claim) => `claimed by run ${claim.run} since ${claim.since}${claim.hand ? '' : ' (counts as out, blocks nobody)'}`)
+  const held = claims.map(
+    (claim) => `claimed by run ${claim.run} since ${claim.since}${claim.hand ? '' : ' (counts as out, blocks nobody)'}`,
+  )
   return [id, ...table(rows), ...(digests.length > 0 ? ['reports', ...digests] : []), ...held]
 }
 

@@ -39,10 +39,17 @@ async function undo({ app, common }: Call, session: Session, row: RunRow, reason
   const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), virtual: false })
   const begun = await begunUndoing(world, row)
   const plan = begun === null ? await planRollback(world, row.run) : null
-  const run = begun ?? (await requestRun(world, { plan: known(plan, 'the plan'), actor: await session.actor(), reason, now: true, trial: null }))
+  const run =
+    begun ?? (await requestRun(world, { plan: known(plan, 'the plan'), actor: await session.actor(), reason, now: true, trial: null }))
   follower.begins(run, plan, begun !== null)
   const ended = await conduct(world, run, { listen: follower.listen, signal: app.io.signal }).finally(follower.close)
-  return conclude(world, { ended: ended ? [ended] : [], left: ended ? null : run }, `patchwave rollback ${row.run} --reason …`, app.io, common.json)
+  return conclude(
+    world,
+    { ended: ended ? [ended] : [], left: ended ? null : run },
+    `patchwave rollback ${row.run} --reason …`,
+    app.io,
+    common.json,
+  )
 }
 
 async function begunUndoing(world: World, { run, runbook }: RunRow): Promise<string | null> {

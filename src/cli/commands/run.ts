@@ -50,14 +50,26 @@ async function checkPlan({ app }: Call, world: World, plan: Plan): Promise<void>
 }
 
 async function requestOf(call: Call, target: Target, session: Session): Promise<ActsRequest> {
-  return { runbook: target.runbook, inputs: {}, now: flagOf(call, 'now'), reason: textOf(call, 'reason') ?? '', actor: await session.actor(), plan: target.plan }
+  return {
+    runbook: target.runbook,
+    inputs: {},
+    now: flagOf(call, 'now'),
+    reason: textOf(call, 'reason') ?? '',
+    actor: await session.actor(),
+    plan: target.plan,
+  }
 }
 
 async function follow(call: Call, world: World, request: ActsRequest): Promise<Went> {
   const { app, common } = call
   const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), virtual: false })
   const paint = painter(app.io.outColour ?? false)
-  const leave = flagOf(call, 'wait') ? {} : { leaveWhen: (state: Parameters<typeof mayLeave>[0], wakeAt: Parameters<typeof mayLeave>[1]) => mayLeave(state, wakeAt, world.clock.now()) }
+  const leave = flagOf(call, 'wait')
+    ? {}
+    : {
+        leaveWhen: (state: Parameters<typeof mayLeave>[0], wakeAt: Parameters<typeof mayLeave>[1]) =>
+          mayLeave(state, wakeAt, world.clock.now()),
+      }
   try {
     return await runActs(world, request, {
       listen: follower.listen,
@@ -80,7 +92,8 @@ async function detach(call: Call, world: World, request: ActsRequest): Promise<n
   const { io } = call.app
   const [unfinished] = await world.store.runs({ unfinished: true, runbook: request.runbook.name })
   const tell = (run: string, act: string, digest: string | null, continued: boolean): number => {
-    if (call.common.json) io.out(JSON.stringify({ type: continued ? 'run.continued' : 'run.requested', at: iso(world.clock.now()), run, act, digest }))
+    if (call.common.json)
+      io.out(JSON.stringify({ type: continued ? 'run.continued' : 'run.requested', at: iso(world.clock.now()), run, act, digest }))
     else io.out(continued ? `run ${run} of this runbook has not ended: it is the one to go on with` : `recorded: ${act} ${run}`)
     io.err(`whoever drives this store takes it; \`patchwave run\` of the same runbook drives it from here`)
     return EXIT.done

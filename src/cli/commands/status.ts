@@ -73,7 +73,12 @@ function shapeOf({ args }: Call, views: readonly RunView[]): string {
 function linesOf(call: Call, views: readonly RunView[], session: StoreSession): string[] {
   const { app, args } = call
   const live = flagOf(call, 'watch') && app.io.live
-  const screen = { now: session.now(), virtual: false, columns: live ? app.io.columns : COLUMNS, paint: painter(live ? app.io.colour : (app.io.outColour ?? false)) }
+  const screen = {
+    now: session.now(),
+    virtual: false,
+    columns: live ? app.io.columns : COLUMNS,
+    paint: painter(live ? app.io.colour : (app.io.outColour ?? false)),
+  }
   const [one, ...others] = views
   if (one === undefined) return ['no run is unfinished; `patchwave status --all` shows the others']
   if (args[0] !== undefined || others.length === 0) return runLines(one, screen)

@@ -31,7 +31,11 @@ export const abort: CommandSpec = {
   path: 'abort',
   arguments: '[run]',
   summary: 'end a run; never cuts a package transaction. --all is the red button',
-  options: [REASON, { flags: '--rollback', means: 'restore the nodes that it touched, newest wave first' }, { flags: '--all', means: 'every run that has not ended' }],
+  options: [
+    REASON,
+    { flags: '--rollback', means: 'restore the nodes that it touched, newest wave first' },
+    { flags: '--all', means: 'every run that has not ended' },
+  ],
   example: "abort --all --reason 'INC-1234'",
   output: 'document',
   run: (call) => {

@@ -36,7 +36,13 @@ export const windowsNext: CommandSpec = {
     const rows = found.map((times) => shapeOf(times, durationMs !== undefined))
     const { io } = call.app
     if (call.common.json) io.out(JSON.stringify(rows))
-    else for (const row of rows) io.out(Object.entries(row).map(([key, at]) => (key === 'opens' ? at : `${key} ${at}`)).join('  '))
+    else
+      for (const row of rows)
+        io.out(
+          Object.entries(row)
+            .map(([key, at]) => (key === 'opens' ? at : `${key} ${at}`))
+            .join('  '),
+        )
     if (!call.common.json && rows.length === 0) io.err('no more openings')
     return Promise.resolve(EXIT.done)
   },

@@ -15,7 +15,9 @@ export function notable(state: RunState, { event, actor }: Fact): string | undef
     case 'WindowEnded':
       return 'window ended; the rest waits for the next one'
     case 'FleetRead':
-      return event.drift === null && event.gone.length + event.appeared + event.down.length === 0 ? undefined : `fleet: ${tallied({ gone: event.gone.length, down: event.down.length, 'appeared since the plan': event.appeared })}${event.drift === null ? '' : `; ${plain(event.drift)}`}`
+      return event.drift === null && event.gone.length + event.appeared + event.down.length === 0
+        ? undefined
+        : `fleet: ${tallied({ gone: event.gone.length, down: event.down.length, 'appeared since the plan': event.appeared })}${event.drift === null ? '' : `; ${plain(event.drift)}`}`
     case 'CellRefused':
       return `cell ${event.cell} refused: ${plain(`${event.code}: ${event.message}`)}`
     case 'ListsPinned':

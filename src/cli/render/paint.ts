@@ -8,7 +8,14 @@ type Tone = (text: string) => string
 /** Green is done, blue is running, red is failed, yellow waits for somebody. */
 export function painter(colour: boolean): Paint {
   const colours = pico.createColors(colour)
-  const tones = { done: colours.green, running: colours.blue, bad: colours.red, wait: colours.yellow, dim: colours.dim, strong: colours.bold }
+  const tones = {
+    done: colours.green,
+    running: colours.blue,
+    bad: colours.red,
+    wait: colours.yellow,
+    dim: colours.dim,
+    strong: colours.bold,
+  }
   return { ...tones, state: (word) => (tones[TONES[word] ?? 'running'] ?? String)(word) }
 }
 

@@ -16,14 +16,23 @@ export function planPage(plan: Plan, paint: Paint): string[] {
   return [
     `${paint.strong(title)}: ${headline(plan, paint)}`,
     ...plan.warnings.map((warning) => paint.wait(`! ${plain(warning)}`)),
-    ...section('waves', content.waves.flatMap((wave) => waveLines(plan, wave, paint))),
+    ...section(
+      'waves',
+      content.waves.flatMap((wave) => waveLines(plan, wave, paint)),
+    ),
     ...section('budgets', worstLines(plan)),
     ...section('limits', limitLines(plan)),
     ...section('patches', listLines(content.lists, paint)),
     ...section('trial', trialLines(plan)),
-    ...section('windows', plan.windows.map((one) => `opens ${when(one.opens)}, nothing starts after ${when(one.cutoff)}, closes ${when(one.closes)}`)),
+    ...section(
+      'windows',
+      plan.windows.map((one) => `opens ${when(one.opens)}, nothing starts after ${when(one.cutoff)}, closes ${when(one.closes)}`),
+    ),
     ...section('cannot be undone', plan.irreversible.map(plain)),
-    ...section('forecast', [`${span(plan.forecast.lowMs)} to ${span(plan.forecast.highMs)} (${plain(plan.forecast.basis)})`, ...callLines(plan)]),
+    ...section('forecast', [
+      `${span(plan.forecast.lowMs)} to ${span(plan.forecast.highMs)} (${plain(plan.forecast.basis)})`,
+      ...callLines(plan),
+    ]),
     ...section('digest', [plan.digest]),
   ]
 }
@@ -36,15 +45,24 @@ function headline(plan: Plan, paint: Paint): string {
   return out === 0 ? text : `${text}, ${paint.bad(`${String(out)} skipped: ${why}`)}`
 }
 
-const section = (name: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', name, ...lines.map((line) => `  ${line}`)])
+const section = (name: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : ['', name, ...lines.map((line) => `  ${line}`)]
 
 function waveLines(plan: Plan, wave: PlannedWave, paint: Paint): string[] {
   const touched = touchedIn(plan, wave)
   const { gate, concurrency } = wave
   const rows = Map.groupBy(touched, (node) => `${node.account}\0${node.region}\0${node.ami}`)
-  const lines = table([...rows].map(([key, nodes]) => [String(nodes.length), ...key.split('\0')]), new Set([0]))
+  const lines = table(
+    [...rows].map(([key, nodes]) => [String(nodes.length), ...key.split('\0')]),
+    new Set([0]),
+  )
   const approval = gate.approval ? [`approval of ${String(gate.approval.count)} from ${gate.approval.group}`] : []
-  const parts = [`failures ${String(gate.failuresMax)}${gate.hard ? ' (hard)' : ''}`, `bake ${span(gate.bakeMs)}`, ...(gate.checks.length > 0 ? [`checks ${gate.checks.join(', ')}`] : []), ...approval]
+  const parts = [
+    `failures ${String(gate.failuresMax)}${gate.hard ? ' (hard)' : ''}`,
+    `bake ${span(gate.bakeMs)}`,
+    ...(gate.checks.length > 0 ? [`checks ${gate.checks.join(', ')}`] : []),
+    ...approval,
+  ]
   return [
     `${paint.strong(wave.name)}: ${counted(touched.length, 'node')}, ${String(concurrency)} at once, gate: ${parts.join('; ')}`,
     ...lines.map((line) => `  ${line}`),
@@ -65,7 +83,11 @@ function worstLines(plan: Plan): string[] {
 
 /** Limits by what they are per: a fleet has hundreds of clusters and one rule for them. */
 function limitLines({ content }: Plan): string[] {
-  const kinds = Map.groupBy(content.groups, (group) => `${group.key.slice(0, group.key.indexOf('='))}\0${String(group.atMost === group.size ? 'all' : group.atMost)}\0${group.set === null ? '' : 'one value at a time'}`)
+  const kinds = Map.groupBy(
+    content.groups,
+    (group) =>
+      `${group.key.slice(0, group.key.indexOf('='))}\0${String(group.atMost === group.size ? 'all' : group.atMost)}\0${group.set === null ? '' : 'one value at a time'}`,
+  )
   const rows = [...kinds].map(([kind, groups]) => {
     const [per = '', atMost = '', turns = ''] = kind.split('\0')
     const limit = [...(atMost === 'all' ? [] : [`at most ${atMost} at once`]), ...(turns === '' ? [] : [turns])].join(', ')
@@ -81,12 +103,19 @@ function listLines(lists: readonly PinnedList[], paint: Paint): string[] {
     const names = patches.slice(0, PATCHES_SHOWN).map((one) => `    ${patchText(one)}`)
     const more = patches.length - names.length
     const images = [...new Set(same.map((list) => plain(list.image)))].join(', ')
-    return [`${images}: ${counted(patches.length, 'patch', 'patches')}`, ...same.map((list) => `  ${list.account}  ${testedText(list, paint)}`), ...names, ...(more > 0 ? [`    and ${String(more)} more`] : [])]
+    return [
+      `${images}: ${counted(patches.length, 'patch', 'patches')}`,
+      ...same.map((list) => `  ${list.account}  ${testedText(list, paint)}`),
+      ...names,
+      ...(more > 0 ? [`    and ${String(more)} more`] : []),
+    ]
   })
 }
 
 function testedText({ baseline }: PinnedList, paint: Paint): string {
-  return baseline === null ? paint.bad('UNTESTED: no baseline stands behind it') : `baseline ${plain(baseline.path)}:${String(baseline.version)} of ${when(baseline.storedAt)}`
+  return baseline === null
+    ? paint.bad('UNTESTED: no baseline stands behind it')
+    : `baseline ${plain(baseline.path)}:${String(baseline.version)} of ${when(baseline.storedAt)}`
 }
 
 function patchText({ name, version, severity, classification, cves }: Patch): string {
@@ -95,7 +124,10 @@ function patchText({ name, version, severity, classification, cves }: Patch): st
 }
 
 function trialLines({ content }: Plan): string[] {
-  return (content.trial?.lineages ?? []).map(({ image, nodes, accounts }) => `${plain(image)}: tested on ${counted(nodes.length, 'node')} for ${counted(accounts.length, 'account')}`)
+  return (content.trial?.lineages ?? []).map(
+    ({ image, nodes, accounts }) =>
+      `${plain(image)}: tested on ${counted(nodes.length, 'node')} for ${counted(accounts.length, 'account')}`,
+  )
 }
 
 function callLines(plan: Plan): string[] {

@@ -22,7 +22,12 @@ export function rehearsalSummary({ began, ended, nodes, baselines, feedback, wor
     ['baselines', `${String(baselines)} stored`],
     ['feedback', feedback === null ? 'the runbook sends none' : `${counted(feedback.messages, 'message')} in ${plain(feedback.queue)}`],
     ['worst disruption', disruption(worst)],
-    ['audit verify', audit.ok ? `ok: ${counted(audit.runs, 'run')}, ${String(audit.entries)} entries` : `BROKEN: ${audit.breaks.map((one) => plain(`${one.run} ${one.reason}: ${one.detail}`)).join('; ')}`],
+    [
+      'audit verify',
+      audit.ok
+        ? `ok: ${counted(audit.runs, 'run')}, ${String(audit.entries)} entries`
+        : `BROKEN: ${audit.breaks.map((one) => plain(`${one.run} ${one.reason}: ${one.detail}`)).join('; ')}`,
+    ],
   ]
   return ['', 'the rehearsal', ...table(rows).map((row) => `  ${row}`)]
 }

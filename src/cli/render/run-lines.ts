@@ -40,7 +40,13 @@ function painted(line: Line, columns: number, paint: Paint): string {
 
 function head(view: RunView, { now, virtual }: Screen): Line {
   const reason = view.reason === '' ? '' : `: ${plain(view.reason)}`
-  return [{ text: view.runbook, tone: 'strong' }, { text: ` ${view.act} ` }, { text: view.state, tone: 'state' }, { text: reason }, { text: `  ${view.run}  ${clock(now)}${virtual ? ' (virtual time)' : ''}`, tone: 'dim' }]
+  return [
+    { text: view.runbook, tone: 'strong' },
+    { text: ` ${view.act} ` },
+    { text: view.state, tone: 'state' },
+    { text: reason },
+    { text: `  ${view.run}  ${clock(now)}${virtual ? ' (virtual time)' : ''}`, tone: 'dim' },
+  ]
 }
 
 function windowLine({ window, state }: RunView, { now }: Screen): Line[] {

@@ -3,7 +3,7 @@ import { DAY, HOUR, isoSeconds, MINUTE, SECOND, type Instant, type Ms } from '..
 /** Text from outside on one line: it must not steer a terminal. */
 export const plain = (text: string): string => text.replaceAll(CONTROL, ' ')
 
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu
 
 /** Rows in columns, two spaces apart; the last column is not padded. Widths count characters, so colour is added after. */
 export function table(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
@@ -33,7 +33,12 @@ export const counted = (count: number, noun: string, many = `${noun}s`): string 
 /** A span as people say it, in at most two units: `3d 4h`, `1h 30m`, `45s`. */
 export function span(ms: Ms): string {
   if (ms < 0) return `-${span(-ms)}`
-  const units: readonly (readonly [string, Ms])[] = [['d', DAY], ['h', HOUR], ['m', MINUTE], ['s', SECOND]]
+  const units: readonly (readonly [string, Ms])[] = [
+    ['d', DAY],
+    ['h', HOUR],
+    ['m', MINUTE],
+    ['s', SECOND],
+  ]
   const first = units.findIndex(([, size]) => ms >= size)
   if (first < 0) return '0s'
   const [word, size] = units[first] ?? ['s', SECOND]

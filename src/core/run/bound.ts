@@ -5,11 +5,15 @@ import { at, type RunState } from './state.ts'
 /**
  * The least time in which this run's waves could have been done, given how long its nodes really took: for each wave the longest of its longest
  * node, all nodes at full concurrency, and each limited group at all its places; then the bake, where the gate passed. What a run took beyond it is ours to
- * shorten. Groups that take turns are added up. Rollbacks inside a run do not count.
+ * shorten. Groups that take turns are added up, each with what the other limits leave of it: of a cluster that is patched one node after the other, those of the zone
+ * whose turn it is. Rollbacks inside a run do not count.
  */
 export function lowerBoundMs(state: RunState): Ms {
   const spans = spansOf(state)
-  return state.waves.reduce((sum, wave, index) => sum + waveMs(state, index, spans) + (wave.phase === 'passed' ? planOf(state, index).gate.bakeMs : 0), 0)
+  return state.waves.reduce(
+    (sum, wave, index) => sum + waveMs(state, index, spans) + (wave.phase === 'passed' ? planOf(state, index).gate.bakeMs : 0),
+    0,
+  )
 }
 
 /** From the last intent that named a node to its own end, in milliseconds by position; 0 where it never told its end. */
@@ -32,19 +36,39 @@ const planOf = (state: RunState, wave: number) => known(state.plan.waves[wave], 
 function waveMs(state: RunState, index: number, spans: Float64Array): Ms {
   const wave = planOf(state, index)
   const all: Load = { longest: 0, total: 0 }
-  const groups = new Map<number, Load>()
+  const loads = new Loads()
   for (const position of wave.nodes) {
     const span = at(spans, position)
     if (span === 0) continue
     add(all, span)
-    for (const group of known(state.plan.nodes[position], 'the node').groups) {
-      const load = groups.get(group) ?? { longest: 0, total: 0 }
-      groups.set(group, load)
-      add(load, span)
+    const { groups } = known(state.plan.nodes[position], 'the node')
+    for (const group of groups) {
+      add(loads.of(group, group), span)
+      if (at(state.groupSet, group) >= 0) for (const other of groups) if (other !== group) add(loads.of(group, other), span)
     }
   }
-  return Math.max(leastMs(all, wave.concurrency), ...groupsMs(state, index, groups))
+  return maximum([leastMs(all, wave.concurrency), ...groupsMs(state, index, loads)])
 }
+
+/** What each group has to carry, and each group that takes turns together with another one. */
+class Loads {
+  readonly #loads = new Map<number, Map<number, Load>>()
+
+  of(group: number, other: number): Load {
+    const row = this.#loads.get(group) ?? new Map<number, Load>()
+    this.#loads.set(group, row)
+    const load = row.get(other) ?? { longest: 0, total: 0 }
+    row.set(other, load)
+    return load
+  }
+
+  rows(): Iterable<readonly [number, ReadonlyMap<number, Load>]> {
+    return this.#loads
+  }
+}
+
+/** Of any number of them: a fleet has more groups than a call takes arguments. */
+const maximum = (spans: readonly Ms[]): Ms => spans.reduce((most, span) => Math.max(most, span), 0)
 
 function add(load: Load, span: Ms): void {
   load.longest = Math.max(load.longest, span)
@@ -53,14 +77,17 @@ function add(load: Load, span: Ms): void {
 
 const leastMs = (load: Load, places: number): Ms => Math.max(load.longest, load.total / Math.max(1, places))
 
-function groupsMs(state: RunState, index: number, groups: ReadonlyMap<number, Load>): Ms[] {
+function groupsMs(state: RunState, index: number, loads: Loads): Ms[] {
   const { concurrency, tighter } = planOf(state, index)
   const tight = new Map(tighter.map((one) => [one.group, one.atMost]))
+  const placesOf = (group: number): number => {
+    const { atMost } = known(state.plan.groups[group], 'the group')
+    return Math.min(concurrency, atMost, tight.get(group) ?? atMost)
+  }
   const turns = new Map<number, Ms>()
   const alone: Ms[] = []
-  for (const [group, load] of groups) {
-    const { atMost } = known(state.plan.groups[group], 'the group')
-    const ms = leastMs(load, Math.min(concurrency, atMost, tight.get(group) ?? atMost))
+  for (const [group, row] of loads.rows()) {
+    const ms = maximum([...row].map(([other, load]) => leastMs(load, Math.min(placesOf(group), placesOf(other)))))
     const set = at(state.groupSet, group)
     if (set < 0) alone.push(ms)
     else turns.set(set, (turns.get(set) ?? 0) + ms)

@@ -3,9 +3,9 @@ import { earliest, instant, plus, SECOND, MINUTE, type Instant, type Ms } from '
 import type { RunEvent, Work } from './event.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
 import { at, spent, spentInRun, STAGE, type Batch, type RunState } from './state.ts'
-import { allWaiting, busyUntil, chooseRounds, COMMAND_NODES_MAX } from './waiting.ts'
+import { allWaiting, busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes } from './waiting.ts'
 
-/** Free places are gathered this long before they are filled, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
+/** From the first that is free, places are gathered this long before they are filled, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
 export const ROUND_MS: Ms = 5 * SECOND
 
 /** How long a node has to pick a command up. Agents that are online take seconds; ten minutes covers one that restarts. */
@@ -141,8 +141,9 @@ export function fillPlaces(state: RunState, concurrency: number, tighter: Readon
   const fresh = Math.max(0, concurrency - state.inFlight - state.suspects)
   const again = state.suspects > state.retrying ? state.suspects - state.retrying : 0
   if (fresh + again === 0 || state.waitingCount === 0) return nothing
-  const due = plus(state.freedAt, ROUND_MS)
-  if (fresh < COMMAND_NODES_MAX && state.inFlight > 0 && now < due) return wake(due)
+  const { freedAt } = state.waiting
+  const due = freedAt === null ? now : plus(freedAt, ROUND_MS)
+  if (Math.min(fresh, inLanes(state)) < COMMAND_NODES_MAX && state.inFlight > 0 && now < due) return wake(due)
   const rounds = chooseRounds(state, { fresh, again }, work === 'scan' ? null : tighter, (cell) => state.prepared.get(cell) === true, now)
   if (rounds.length > 0)
     return events(...rounds.map((round, index): RunEvent => ({ type: 'BatchChosen', batch: state.batchCount + 1 + index, cell: round.cell, list: round.list, work, nodes: round.nodes })))

@@ -3,7 +3,7 @@ import { MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Outcome, RunEvent } from './event.ts'
 import { end, giveUp, move, recount } from './standing.ts'
 import { at, codeOf, commandOf, provesNothingSent, STAGE, unwant, want, type Batch, type Command, type RunState } from './state.ts'
-import { enqueue } from './waiting.ts'
+import { enqueue, placesFreed } from './waiting.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
@@ -33,7 +33,7 @@ export function batchRead(state: RunState, event: Of<'BatchRead'>, now: Instant)
     else giveUp(state, position, reason)
     recount(state, position)
   })
-  if (leaving.size > 0) state.freedAt = now
+  if (leaving.size > 0) placesFreed(state, now)
   const nodes = batch.nodes.filter((position) => !leaving.has(position))
   if (nodes.length === 0) state.batches.delete(event.batch)
   else state.batches.set(event.batch, { ...batch, nodes, readAt: now })
@@ -48,7 +48,7 @@ export function batchDropped(state: RunState, number: number, now: Instant): voi
     backToWaiting(state, position)
     enqueue(state, position)
   }
-  state.freedAt = now
+  placesFreed(state, now)
 }
 
 /** Another run's hand is on these nodes or their groups: they step back and are tried again at `until`. */
@@ -59,7 +59,7 @@ export function nodesBusy(state: RunState, event: Of<'NodesBusy'>, now: Instant)
     backToWaiting(state, position)
     state.waiting.busy.push({ node: position, until: event.until })
   }
-  state.freedAt = now
+  placesFreed(state, now)
   const nodes = batch.nodes.filter((position) => !busy.has(position))
   if (nodes.length === 0) state.batches.delete(event.batch)
   else state.batches.set(event.batch, { ...batch, nodes })
@@ -136,7 +136,7 @@ export function refused(state: RunState, event: Of<'CommandRefused'>, now: Insta
       enqueue(state, position)
     }
   }
-  state.freedAt = now
+  placesFreed(state, now)
 }
 
 /** Whether it was sent cannot be known: it is looked up before the same token is sent again. */
@@ -186,7 +186,7 @@ export function reported(state: RunState, event: Of<'NodesReported'>, now: Insta
     settle(state, command, position, outcome, known(event.reasons[index], 'the reason'), flying)
     recount(state, position)
   })
-  if (freed) state.freedAt = now
+  if (freed) placesFreed(state, now)
 }
 
 function settle(state: RunState, command: Command, position: number, outcome: Outcome, reason: string, flying: boolean): void {
@@ -228,7 +228,7 @@ export function closed(state: RunState, n: number, now: Instant): void {
   for (const position of command.nodes.toReversed()) {
     if (at(state.nodes.stage, position) !== STAGE.retrying || at(state.nodes.command, position) !== n) continue
     move(state, position, STAGE.waiting)
-    state.freedAt = now
+    placesFreed(state, now)
     enqueue(state, position, at(state.nodes.out, position) === 1)
   }
 }

@@ -4,6 +4,7 @@ import type { RunEvent, Verdict } from './event.ts'
 import { addOutside } from './limits.ts'
 import { end, move, recount } from './standing.ts'
 import { approvalOf, at, codeOf, STAGE, unwant, want, type Measure, type Phase, type RunState, type WaveState } from './state.ts'
+import { measureChains } from './chains.ts'
 import { clearWaiting, enqueue, unparkAll } from './waiting.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
@@ -51,7 +52,7 @@ export function fleetRead(state: RunState, event: Of<'FleetRead'>): void {
   unparkAll(state)
   state.appeared = event.appeared
   state.lastDriftReason = event.drift
-  state.phase = afterSurvey(state)
+  if (state.phase.name === 'surveying') state.phase = afterSurvey(state)
 }
 
 function resetOutside(state: RunState): void {
@@ -152,12 +153,13 @@ export function waveStarted(state: RunState, index: number, now: Instant): void 
   wave.startedAt = now
   state.phase = { name: 'waves', wave: index }
   clearWaiting(state)
-  for (const position of known(state.plan.waves[index], 'the wave').nodes) {
-    if (at(state.nodes.stage, position) !== STAGE.idle) continue
+  const { nodes, tighter } = known(state.plan.waves[index], 'the wave')
+  const waiting = nodes.filter((position) => at(state.nodes.stage, position) === STAGE.idle)
+  measureChains(state, waiting, new Map(tighter.map((one) => [one.group, one.atMost])))
+  for (const position of waiting) {
     move(state, position, STAGE.waiting)
     enqueue(state, position)
   }
-  state.freedAt = now
 }
 
 export function waveDrained(state: RunState, index: number, now: Instant): void {
@@ -211,6 +213,7 @@ export function approveBaselines(state: RunState): void {
 /** Newest wave first; inside a wave those that are out of service first, then in reverse order. */
 export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): void {
   state.phase = { name: 'rolling-back', waves: event.waves, at: 0, after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back' }
+  for (const key of ['window', 'survey', 'scan', 'classify']) unwant(state, key)
   loadRollback(state)
 }
 
@@ -232,7 +235,6 @@ function loadRollback(state: RunState): void {
     move(state, position, open ? STAGE.retrying : STAGE.waiting)
     if (!open) enqueue(state, position, at(state.nodes.out, position) === 1)
   }
-  state.freedAt = state.at
 }
 
 /** Touched, and ended in a way that may have changed it. */

@@ -6,14 +6,16 @@ export type Tentative = { readonly groups: Map<number, number>; readonly sets: M
 export const tentative = (): Tentative => ({ groups: new Map(), sets: new Map() })
 
 /**
- * The group that forbids taking this node out of service now, or `undefined`. A node that is out already adds nothing to its groups.
- * Nodes that were down before, inside and outside the plan, count as out.
+ * The group that forbids taking this node out of service now, or `undefined`. A node that failed is out already and adds nothing to its groups.
+ * One that was down is counted already, but may be up again by now: it goes only where its groups allow all that are counted.
  */
 export function blockedBy(state: RunState, position: number, tighter: ReadonlyMap<number, number>, more: Tentative): number | undefined {
-  if (at(state.nodes.out, position) === 1) return undefined
+  const isOut = at(state.nodes.out, position) === 1
+  if (isOut && at(state.nodes.down, position) === 0) return undefined
+  const adds = isOut ? 0 : 1
   for (const group of planned(state, position).groups) {
     const out = outOf(state, group) + (more.groups.get(group) ?? 0)
-    if (out + 1 > limitOf(state, group, tighter)) return group
+    if (out + adds > limitOf(state, group, tighter)) return group
     if (othersOfSet(state, group, out, more) > 0) return group
   }
   return undefined

@@ -153,7 +153,7 @@ function afterFailure(state: RunState, index: number, wave: WaveState, now: Inst
 }
 
 function nextRollbackStart(state: RunState, waves: readonly number[], why: string, now: Instant): Decision {
-  const outside = state.window === null || now >= state.window.closes
+  const outside = state.window?.opened !== true || now >= state.window.closes
   const asked = approvalOf(state, { kind: 'rollback' })
   if (outside && state.plan.rollback.outside === 'ask' && asked?.state !== 'given') {
     if (asked === undefined) return events({ type: 'ApprovalAsked', subject: { kind: 'rollback' }, group: '', count: 1, expires: (now + ROLLBACK_ASK_MS) as Instant })

@@ -162,8 +162,6 @@ export type RunState = {
   readonly setActive: Int32Array
   /** Nodes outside the plan that are down, by group; counted before ours. */
   readonly groupOutside: Int32Array
-  /** When a place last became free. */
-  freedAt: Instant
   lastDriftReason: string | null
   /** Nodes of the fleet that the plan does not know; counted, never patched. */
   appeared: number
@@ -185,12 +183,18 @@ export type RunState = {
 
 /** Nodes that wait for a place, arranged for choosing. A cache: it can be rebuilt from stages and limits. */
 export type Waiting = {
-  /** By `cell|list`; heads first. */
+  /** By `cell|list`; heads first, sorted by `chain`. */
   readonly lanes: Map<string, number[]>
+  /** How many turns of its tightest group begin with this node, itself included: the longer the chain, the earlier it starts. */
+  readonly chain: Uint32Array
+  /** Nodes in lanes or parked, by the set that their group takes turns in. */
+  readonly inSet: Int32Array
   /** Nodes that a group keeps waiting, by group position. */
   readonly parked: Map<number, number[]>
   /** Nodes that another run's hand is on, and when to try again. */
   busy: { readonly node: number; readonly until: Instant }[]
+  /** When the first place became free since places were last filled; null: none has. */
+  freedAt: Instant | null
 }
 
 /** A run before its first event. */
@@ -226,6 +230,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
   plan.waves.forEach((wave, index) => {
     for (const position of wave.nodes) nodes.wave[position] = index
   })
+  const sets = setsOf(plan)
   return {
     run,
     plan,
@@ -267,11 +272,10 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     retrying: 0,
     suspects: 0,
     waitingCount: 0,
-    waiting: { lanes: new Map(), parked: new Map(), busy: [] },
+    waiting: { lanes: new Map(), chain: new Uint32Array(count), inSet: new Int32Array(sets.setMembers.length), parked: new Map(), busy: [], freedAt: null },
     groupOut: new Int32Array(plan.groups.length),
-    ...setsOf(plan),
+    ...sets,
     groupOutside: new Int32Array(plan.groups.length),
-    freedAt: 0 as Instant,
     lastDriftReason: null,
     appeared: 0,
     measure: null,

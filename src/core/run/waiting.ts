@@ -1,17 +1,40 @@
 import type { Instant } from '../../kit/instant.ts'
 import { blockedBy, outOf, reserve, tentative, type Tentative } from './limits.ts'
-import { at, cellAt, isSuspect, STAGE, type RunState } from './state.ts'
+import { at, cellAt, isSuspect, planned, STAGE, type RunState } from './state.ts'
 
 /** SSM takes at most 50 ids in one SendCommand. */
 export const COMMAND_NODES_MAX = 50
 
-/** Puts a waiting node into the lane of its cell and list. Part of `evolve`. */
+/** Puts a waiting node into the lane of its cell and list, behind all with as long a chain or in front of them. Part of `evolve`. */
 export function enqueue(state: RunState, position: number, front = false): void {
+  countInSets(state, position, 1)
+  insert(state, position, front)
+}
+
+function insert(state: RunState, position: number, front: boolean): void {
   const key = `${cellAt(state, position)}|${String(at(state.nodes.list, position))}`
   const lane = state.waiting.lanes.get(key) ?? []
-  if (front) lane.unshift(position)
-  else lane.push(position)
+  lane.splice(placeIn(state.waiting.chain, lane, position, front), 0, position)
   state.waiting.lanes.set(key, lane)
+}
+
+function placeIn(chain: Uint32Array, lane: readonly number[], position: number, front: boolean): number {
+  const mine = at(chain, position)
+  let [low, high] = [0, lane.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const other = at(chain, at(lane, middle))
+    if (other > mine || (other === mine && !front)) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function countInSets(state: RunState, position: number, delta: 1 | -1): void {
+  for (const group of planned(state, position).groups) {
+    const set = at(state.groupSet, group)
+    if (set >= 0) state.waiting.inSet[set] = at(state.waiting.inSet, set) + delta
+  }
 }
 
 /** Lets nodes go that were parked behind these groups, or behind a set that no group holds any more. Part of `evolve`. */
@@ -34,15 +57,26 @@ function moveToLanes(state: RunState, group: number, front: boolean): void {
   const parked = state.waiting.parked.get(group)
   if (parked === undefined) return
   state.waiting.parked.delete(group)
-  for (const position of front ? parked.toReversed() : parked) enqueue(state, position, front)
+  for (const position of front ? parked.toReversed() : parked) insert(state, position, front)
 }
 
 /** Empties the waiting room: when a wave or a rollback begins. Part of `evolve`. */
 export function clearWaiting(state: RunState): void {
   state.waiting.lanes.clear()
+  state.waiting.chain.fill(0)
+  state.waiting.inSet.fill(0)
   state.waiting.parked.clear()
   state.waiting.busy = []
+  state.waiting.freedAt = null
 }
+
+/** A place became free: the round that fills it begins. Part of `evolve`. */
+export function placesFreed(state: RunState, now: Instant): void {
+  state.waiting.freedAt ??= now
+}
+
+/** Nodes that could take a place if no limit forbids it; some that were given up meanwhile may be among them. */
+export const inLanes = (state: RunState): number => [...state.waiting.lanes.values()].reduce((sum, lane) => sum + lane.length, 0)
 
 /** Positions that wait, in no order. O(wave): for the moments when all of them are given up. */
 export function allWaiting(state: RunState, positions: Iterable<number>): number[] {
@@ -64,9 +98,10 @@ export type Places = Readonly<{ fresh: number; again: number }>
  */
 export function chooseRounds(state: RunState, places: Places, tighter: ReadonlyMap<number, number> | null, mayUse: (cell: string) => boolean, now: Instant): Round[] {
   returnBusy(state, now)
+  state.waiting.freedAt = null
   const choice: Choice = { ...places, tighter, more: tentative(), taken: new Set() }
   const rounds: Round[] = []
-  for (const [key, lane] of state.waiting.lanes) {
+  for (const [key, lane] of urgentFirst(state)) {
     const bar = key.indexOf('|')
     const cell = key.slice(0, bar)
     if (!mayUse(cell)) continue
@@ -80,6 +115,20 @@ export function chooseRounds(state: RunState, places: Places, tighter: ReadonlyM
   return rounds
 }
 
+/**
+ * The lanes in the order in which they are served. Where places are scarce, the set that takes turns and has the most nodes left goes first, so that all
+ * sets end together and none is left to take its turns alone; then the longest chain.
+ */
+function urgentFirst(state: RunState): (readonly [string, number[]])[] {
+  const { lanes, chain, inSet } = state.waiting
+  const turnsOf = (position: number): number => planned(state, position).groups.reduce((most, group) => Math.max(most, inSet[at(state.groupSet, group)] ?? 0), 0)
+  const ranked = [...lanes].map(([key, lane]) => {
+    const head = lane[0]
+    return { key, lane, turns: head === undefined ? 0 : turnsOf(head), chain: head === undefined ? 0 : at(chain, head) }
+  })
+  return ranked.sort((a, b) => b.turns - a.turns || b.chain - a.chain).map(({ key, lane }) => [key, lane])
+}
+
 /** A choice in the making: what is left of the places, and who was taken. */
 type Choice = { fresh: number; again: number; readonly tighter: ReadonlyMap<number, number> | null; readonly more: Tentative; readonly taken: Set<number> }
 
@@ -90,7 +139,10 @@ function takeFrom(state: RunState, lane: number[], choice: Choice): number[] {
   while (nodes.length < COMMAND_NODES_MAX && read < lane.length && choice.fresh + choice.again > 0) {
     const position = at(lane, read)
     read += 1
-    if (at(state.nodes.stage, position) !== STAGE.waiting || choice.taken.has(position)) continue
+    if (at(state.nodes.stage, position) !== STAGE.waiting || choice.taken.has(position)) {
+      countInSets(state, position, -1)
+      continue
+    }
     const kind = isSuspect(state, position) ? 'again' : 'fresh'
     const group = choice.tighter === null ? undefined : blockedBy(state, position, choice.tighter, choice.more)
     if (group !== undefined) park(state, group, position)
@@ -99,6 +151,7 @@ function takeFrom(state: RunState, lane: number[], choice: Choice): number[] {
       reserve(state, position, choice.more)
       choice.taken.add(position)
       choice[kind] -= 1
+      countInSets(state, position, -1)
       nodes.push(position)
     }
   }

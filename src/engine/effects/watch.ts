@@ -5,6 +5,7 @@ import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '.
 import type { RunEvent } from '../../core/run/event.ts'
 import { at, codeOf, commandOf, planned, STAGE, type Command, type RunState } from '../../core/run/state.ts'
 import { judge } from '../../core/run/verdict.ts'
+import { inLanes } from '../../core/run/waiting.ts'
 import type { InvocationSeen } from '../../ports/commands.ts'
 import { reportsOf } from './report.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
@@ -15,8 +16,11 @@ const PAGE_MS: Ms = 30 * SECOND
 /** Without events: how often a running command is read after the first time. */
 const POLL_MS: Ms = MINUTE
 
-/** With events: how often it is read although none came; they are best effort. */
+/** With events: when it is read although none came for so long; they are best effort. */
 const RECONCILE_MS: Ms = 5 * MINUTE
+
+/** With events: the longest between two reads while they keep coming. Whoever follows the run sees what became of the nodes at least this often. */
+const TELL_MS: Ms = 10 * MINUTE
 
 /** When a command is first read as long as nothing is known of its durations. */
 const FIRST_READ_MS: Ms = 3 * MINUTE
@@ -25,7 +29,7 @@ const FIRST_READ_MS: Ms = 3 * MINUTE
 export async function* watchCommand(performing: Performing, effect: EffectOf<'watch'>): Found {
   const { world, state, hints, signal } = performing
   const command = commandOf(state, effect.n)
-  const bell = new Bell()
+  const bell = new Bell(() => world.clock.now())
   try {
     for (let reads = 0; !signal.aborted; reads++) {
       for (const id of command.ids) hints.watch(id, bell.ring)
@@ -45,22 +49,48 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
   }
 }
 
-/** Waits for a reason to read: all ended, a place is wanted and some ended, the rhythm, or the command's expiry. */
-async function untilDue({ world, state, hints, signal }: Performing, command: Command, bell: Bell, reads: number): Promise<void> {
+/** Waits for a reason to read: all ended, some ended and hold what others wait for, the rhythm, or the command's expiry. */
+async function untilDue(performing: Performing, command: Command, bell: Bell, reads: number): Promise<void> {
+  const { world, hints, signal } = performing
   const { clock } = world
   const began = clock.now()
-  const rhythm = world.eventsQueue === null ? (reads === 0 ? firstRead(state, command) : plus(began, POLL_MS)) : reads === 0 ? plus(firstRead(state, command), RECONCILE_MS) : plus(began, RECONCILE_MS)
-  const due = command.open === 0 ? latest(plus(began, SECOND), command.expiresAfter) : earliest(rhythm, latest(command.expiresAfter, plus(began, SECOND)))
   const soonest = reads === 0 ? began : plus(began, PAGE_MS)
+  const settled = reads === 0 ? began : plus(began, SECOND)
   while (!signal.aborted) {
-    const ended = Math.max(0, ...command.ids.map((id) => hints.count(id)))
-    const whole = ended >= command.nodes.length && command.open > 0
     const now = clock.now()
-    if (now >= due || (whole && now >= plus(began, reads === 0 ? 0 : SECOND))) return
-    const wanted = ended > command.nodes.length - command.open && (state.waitingCount > 0 || state.aborting !== null)
-    if (wanted && now >= soonest) return
-    await bell.wait(clock, wanted ? earliest(due, soonest) : whole ? plus(began, SECOND) : due, signal)
+    const due = dueAt(performing, command, { began, heard: bell.rungAt ?? began, reads })
+    const whole = command.open > 0 && Math.max(0, ...command.ids.map((id) => hints.count(id))) >= command.nodes.length
+    const wanted = !whole && isWanted(performing, command)
+    if (now >= due || (whole && now >= settled) || (wanted && now >= soonest)) return
+    await bell.wait(clock, whole ? earliest(due, settled) : wanted ? earliest(due, soonest) : due, signal)
   }
+}
+
+type Rhythm = Readonly<{ began: Instant; heard: Instant; reads: number }>
+
+/** When the command is read whatever is said of it. */
+function dueAt({ world, state }: Performing, command: Command, { began, heard, reads }: Rhythm): Instant {
+  if (command.open === 0) return latest(plus(began, SECOND), command.expiresAfter)
+  const first = firstRead(state, command)
+  const polled = reads === 0 ? first : plus(began, POLL_MS)
+  const silent = plus(reads === 0 ? latest(first, heard) : latest(began, heard), RECONCILE_MS)
+  const told = plus(reads === 0 ? first : began, TELL_MS)
+  return earliest(world.eventsQueue === null ? polled : earliest(silent, told), latest(command.expiresAfter, plus(began, SECOND)))
+}
+
+/**
+ * Whether reading may let other nodes start: one that is said to have ended holds a place or a group that they wait for, or has failed and may end the
+ * wave. What nobody waits for is read with the whole command.
+ */
+function isWanted({ state, hints }: Performing, command: Command): boolean {
+  if (state.waitingCount === 0 && state.aborting === null) return false
+  const places = state.aborting !== null || inLanes(state) > 0
+  return command.nodes.some((position) => {
+    if (at(state.nodes.stage, position) !== STAGE.flying || at(state.nodes.command, position) !== command.n) return false
+    const { node, groups } = planned(state, position)
+    const said = command.ids.map((id) => hints.statusOf(id, node)).find((status) => status !== undefined)
+    return said !== undefined && (said !== 'Success' || places || groups.some((group) => state.waiting.parked.has(group)))
+  })
 }
 
 /** At the median of what this run's commands took so far. */
@@ -145,9 +175,19 @@ function isOver(state: RunState, command: Command, seen: Seen, now: Instant): bo
 
 /** Wakes a watcher that waits. */
 class Bell {
+  readonly #now: () => Instant
   #woken = new AbortController()
+  /** When it was rung last. */
+  rungAt: Instant | undefined
 
-  readonly ring = (): void => this.#woken.abort('rung')
+  constructor(now: () => Instant) {
+    this.#now = now
+  }
+
+  readonly ring = (): void => {
+    this.rungAt = this.#now()
+    this.#woken.abort('rung')
+  }
 
   async wait(clock: Performing['world']['clock'], until: Instant, signal: AbortSignal): Promise<void> {
     this.#woken = new AbortController()

@@ -41,6 +41,7 @@ describe('the least time that a run could have taken', () => {
     ['a group that takes one at a time',             { waves: [{ nodes: [one, one, other], gate: { failuresMax: 9 } }], groups: [{ atMost: 1 }, {}] }, [6, 6, 7],    12],
     ['the places of a group are not those of all',   { waves: [{ nodes: [one, one, one, one], concurrency: 3, gate: { failuresMax: 9 } }], groups: [{ atMost: 2 }] }, [6, 6, 6, 6], 12],
     ['groups that take turns are added up',          { waves: [{ nodes: [one, one, other], gate: { failuresMax: 9 } }], groups: [{ atMost: 2, set: 'z' }, { set: 'z' }] }, [6, 5, 7], 13],
+    ['a turn takes as long as its longest chain',    { waves: [{ nodes: [{ groups: [0, 2] }, { groups: [0, 2] }, { groups: [0] }, { groups: [1] }], gate: { failuresMax: 9 } }], groups: [{ atMost: 9, set: 'z' }, { atMost: 9, set: 'z' }, {}] }, [6, 5, 7, 4], 15],
     ['what never told its end counts nothing',       { waves: [{ nodes: 2, gate: { failuresMax: 9 } }] },                                              [5, null],    5],
     ['waves follow one another',                     { waves: [{ nodes: 1 }, { nodes: 1 }] },                                                          [5, 7],       12],
   ])('%s', (_, spec, minutes, boundMinutes) => {
@@ -53,7 +54,14 @@ describe('the least time that a run could have taken', () => {
     const passed = took({ waves: [{ nodes: 1, gate: { bakeMs: HOUR } }] }, [5])
     expect(passed.state.waves[0]?.phase).toBe('passed')
     expect(lowerBoundMs(passed.state)).toBe(5 * MINUTE + HOUR)
-    const failed = took({ waves: [{ nodes: 1, gate: { bakeMs: HOUR } }], rollback: { on: 'never', scope: 'wave', method: 'none', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 } }, [5], 'fail')
+    const failed = took(
+      {
+        waves: [{ nodes: 1, gate: { bakeMs: HOUR } }],
+        rollback: { on: 'never', scope: 'wave', method: 'none', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 },
+      },
+      [5],
+      'fail',
+    )
     expect(failed.state.waves[0]?.phase).toBe('failed')
     expect(lowerBoundMs(failed.state)).toBe(5 * MINUTE)
   })

@@ -74,7 +74,7 @@ describe('a disruption limit', () => {
     told.sent(1)
     told.tell(report(1, { 0: 'silent unknown: expired' }, told.now))
     expect(outOf(told.state, 0)).toBe(2)
-    expect(chosen(told.tell(report(1, { 0: 'patched' }, told.now)))).toEqual([2])
+    expect(chosen([...told.tell(report(1, { 0: 'patched' }, told.now)), ...told.wait(ROUND_MS)])).toEqual([2])
     expect(outOf(told.state, 0)).toBe(2)
   })
 
@@ -85,9 +85,9 @@ describe('a disruption limit', () => {
     expect(outOf(told.state, 0)).toBe(2)
   })
 
-  it('a node that is down takes no place of its group: it is out already', () => {
-    const told = new Telling(cluster(2, 1))
-    expect(chosen(told.open({ down: [0, 1] }))).toEqual([0, 1])
+  it('a node that was down may be up by now: it goes where its group allows all that were down', () => {
+    expect(chosen(new Telling(cluster(2, 1)).open({ down: [0] }))).toEqual([0])
+    expect(chosen(new Telling(cluster(3, 2)).open({ down: [0, 1, 2] }))).toEqual([])
   })
 
   it('a down node whose round is dropped is still down', () => {
@@ -111,12 +111,15 @@ describe('a disruption limit', () => {
     expect(chosen(told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: ['excluded'], down: [] }))).toEqual([1])
   })
 
-  it('two zones with a node down: the nodes of the one that is left may go when the other is whole', () => {
+  it('two zones with a node down: nothing may go', () => {
     const told = new Telling(zones)
-    expect(chosen(told.open({ down: [0, 1] }))).toEqual([0, 1])
-    told.tell({ type: 'BatchRead', batch: 1, skipped: [], reasons: [], down: [] })
-    told.sent(1)
-    expect(chosen(told.tell(report(1, { 0: 'patched' }, told.now)))).toEqual([3])
+    expect(chosen(told.open({ down: [0, 1] }))).toEqual([])
+    expect(told.node(3)).toBe('skipped: disruption-held')
+  })
+
+  it('a zone with a node down goes first; the other one waits for it', () => {
+    const told = new Telling(zones)
+    expect(chosen(told.open({ down: [1] }))).toEqual([1, 3])
   })
 
   it('does not apply to reading', () => {

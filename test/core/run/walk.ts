@@ -17,7 +17,7 @@ export function randomPlan(seed: number): PlanSpec {
     region: pick(['us-east-1', 'us-east-1', 'eu-west-1']),
     list: pick([0, 0, 1]),
     skip: chance(0.1) ? 'untested' : null,
-    groups: groups.map((_, index) => index).filter(() => chance(0.5)),
+    groups: oneOfEachSet(groups.map((group, index) => ({ set: group.set, index })).filter(() => chance(0.5))),
   })
   const waves = Array.from({ length: pick([1, 2, 3]) }, () => ({
     nodes: Array.from({ length: pick([1, 2, 3, 6]) }, node),
@@ -34,6 +34,10 @@ export function randomPlan(seed: number): PlanSpec {
   } as const
   return { waves, groups, rollback, retry: chance(0.5) ? { attempts: 2, on: ['lock-held'] } : null, unfinished: pick(['stop', 'next-window']) }
 }
+
+/** A node has one value of each key: it is in one group of a set at most. */
+const oneOfEachSet = (groups: readonly Readonly<{ set: string | null; index: number }>[]): number[] =>
+  groups.filter((group, at) => group.set === null || groups.findIndex((other) => other.set === group.set) === at).map((group) => group.index)
 
 /** Plays a run against a world that does anything that a world may do; after a while it calms down, so that the run must end. */
 export function walk(spec: PlanSpec, seed: number, watch: (state: RunState) => void = () => undefined): Telling {
@@ -102,11 +106,11 @@ class World {
     this.#calm = calm
     if (calm && told.state.paused) told.tell({ type: 'Resumed', reason: 'calm' })
     if (this.#chance(0.04)) told.tell({ type: 'DriverTook', driver: `driver-${String(++this.#epoch)}`, epoch: this.#epoch })
-    if (this.#chance(0.02)) told.tell(this.#steering())
+    if (this.#chance(0.02)) return void told.tell(this.#steering())
     const effects = [...told.state.activities.values()]
     if (effects.length === 0 || this.#chance(0.2)) {
       told.now = plus(told.now, 1)
-      if (told.wakeAt === null && effects.length === 0 && !told.state.paused) throw new Error(`nothing is wanted and nothing will be in ${told.state.phase.name}`)
+      if (told.wakeAt === null && effects.length === 0 && !told.state.paused && told.state.phase.name !== 'finished') throw new Error(`nothing is wanted and nothing will be in ${told.state.phase.name}`)
       told.wake()
       return
     }
@@ -138,7 +142,8 @@ class World {
           : [{ type: 'CellPrepared', cell: effect.cell, documents: {} }]
       case 'read': {
         const skipped = effect.nodes.filter(() => this.#chance(0.05))
-        return [{ type: 'BatchRead', batch: effect.batch, skipped, reasons: skipped.map(() => this.#pick(['offline', 'gone', 'excluded'])), down: skipped.filter(() => this.#chance(0.5)) }]
+        const reasons = skipped.map(() => this.#pick(['offline', 'gone', 'excluded']))
+        return [{ type: 'BatchRead', batch: effect.batch, skipped, reasons, down: skipped.filter((_, index) => reasons[index] !== 'excluded') }]
       }
       case 'send':
         return [this.#sending(effect.n)]

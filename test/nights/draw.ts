@@ -1,0 +1,119 @@
+import { derive, seeded, type Random } from '../../src/kit/random.ts'
+import { HOUR, MINUTE, SECOND, type Ms } from '../../src/kit/instant.ts'
+import type { Runbook } from '../../src/core/runbook/runbook.ts'
+import type { FaultsFile } from '../../src/sandbox/faults.ts'
+import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
+import { faults, fleet, group, HEALTHZ, runbook, TESTED, type Sections } from '../scenarios/documents.ts'
+
+/** Everything that a seed decides before the night begins. */
+export type Script = Readonly<{
+  seed: number
+  fleet: FleetFile
+  faults: FaultsFile | null
+  /** From here on nothing goes wrong any more. */
+  calmAfterMs: Ms
+  runbooks: readonly Runbook[]
+  /** The share of appends at which the engine dies, and how often it may. */
+  crash: Readonly<{ share: number; most: number }>
+  /** How often an operator does something, on average; null: never. */
+  operatorEveryMs: Ms | null
+  events: boolean
+}>
+
+/** Swarm: each night has its own mix of troubles, some none at all, or the loudest would hide the rest. */
+export function scriptOf(seed: number): Script {
+  const of = (what: string): Random => seeded(derive(seed, what))
+  return {
+    seed,
+    fleet: fleetOf(seed, of('fleet')),
+    faults: faultsOf(seed, of('faults')),
+    calmAfterMs: pick(of('calm'), [30 * MINUTE, 2 * HOUR, 6 * HOUR]),
+    runbooks: runbooksOf(of('runbooks')),
+    crash: pick(of('crash'), [{ share: 0, most: 0 }, { share: 0.01, most: 3 }, { share: 0.1, most: 12 }]),
+    operatorEveryMs: pick(of('operator'), [null, null, 15 * MINUTE, 2 * HOUR]),
+    events: pick(of('events'), [true, true, true, false]),
+  }
+}
+
+export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T
+
+const chance = (random: Random, share: number): boolean => random() < share
+
+function fleetOf(seed: number, random: Random): FleetFile {
+  const clusterSize = pick(random, [null, 2, 3, 4])
+  const shape = { clusterSize, zones: pick(random, [1, 2, 3]), amis: pick(random, [1, 1, 2]) }
+  const groups = [group('staging', pick(random, [2, 3]), { amis: shape.amis }), group('prod-us', pick(random, [4, 6, 9]), shape)]
+  groups.push(group('prod-eu', pick(random, [1, 2, 4]), shape)) // An account without nodes does not exist in the sandbox.
+  if (chance(random, 0.2)) groups.push(group('prod-us', 2, { platform: 'ubuntu', lineage: 'ubuntu' }))
+  const minutes = pick(random, [1, 8, 25])
+  const urls = chance(random, 0.8) ? { [HEALTHZ]: { status: pick(random, [200, 200, 200, 503]), withinMs: 80 } } : {}
+  return fleet(groups, { seed, commandTime: { medianMs: minutes * MINUTE, p95Ms: 2 * minutes * MINUTE }, urls })
+}
+
+/** Lines of a fault file, each with the odds that a night has it. */
+function faultsOf(seed: number, random: Random): FaultsFile | null {
+  if (chance(random, 0.15)) return null
+  const odds = pick(random, [0.1, 0.3, 0.6])
+  const share = (...of: readonly number[]): string => `${String(pick(random, of))}%`
+  const some = (lines: readonly string[]): string => lines.filter(() => chance(random, odds)).join(', ')
+  const api = some([`throttled: ${share(5, 40)}`, `failedAfterEffect: ${share(2, 20)}`, `latency: { median: ${pick(random, ['50ms', '2s'])}, p95: 10s }`])
+  const agents = some([
+    `offline: ${share(5, 30)}`,
+    `dieInCommand: ${share(5, 30)}`,
+    `slow: ${share(10, 50)}`,
+    `rerun: ${share(10, 100)}`,
+    `upgradeInCommand: ${share(10, 100)}`,
+    `crash: ${share(5, 30)}`,
+    `lateBoot: ${share(5, 30)}`,
+    `lag: { share: ${share(20, 100)}, by: ${pick(random, ['1m', '5m'])} }`,
+  ])
+  const events = some([`lost: ${share(10, 100)}`, `doubled: ${share(10, 100)}`, `late: { share: ${share(20, 100)}, by: 30m }`])
+  const packages = some([
+    `{ match: 'openssl*', breaks: ${pick(random, ['health', 'reachability', 'agent'])}, share: ${share(10, 50, 100)} }`,
+    `{ match: 'glibc*', fails: ${pick(random, ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database'])}, share: ${share(10, 50)} }`,
+    `{ match: '*', fails: rollback, share: ${share(10, 50)} }`,
+  ])
+  const zones = some([`{ zone: use1-az${String(pick(random, [1, 2]))}, dark: { from: ${pick(random, ['2m', '20m'])}, for: ${pick(random, ['10m', '2h'])} } }`])
+  const output = some([`poison: ${share(20, 100)}`, `garbled: ${share(10, 50)}`])
+  const replace = some([`share: 100%, after: ${pick(random, ['1m', '10m'])}`])
+  const list = some([`lag: ${pick(random, ['30s', '90s'])}`])
+  const sections = [`api: { ${api} }`, `agents: { ${agents} }`, `events: { ${events} }`, `packages: [${packages}]`, `zones: [${zones}]`, `listCommands: { ${list} }`, `output: { ${output} }`, `replace: { ${replace} }`]
+  return faults(`seed: ${String(seed)}\n${sections.join('\n')}`)
+}
+
+function runbooksOf(random: Random): Runbook[] {
+  const first = runbook('first', sectionsOf(random))
+  return chance(random, 0.35) ? [first, runbook('second', sectionsOf(random))] : [first]
+}
+
+function sectionsOf(random: Random): Sections {
+  const accounts = pick(random, ['[prod-us]', '[prod-us, prod-eu]'])
+  const gate = (): string => {
+    const checks = ['agents', 'reachable', 'smoke', 'site'].filter(() => chance(random, 0.35))
+    const approval = chance(random, 0.15) ? ', approval: { group: sre-leads, expires: 6h }' : ''
+    return `gate: { failures: ${pick(random, ['0', '1', '20%'])}, hard: ${pick(random, ['true', 'false'])}, bake: ${pick(random, ['0s', '5m', '30m'])}, checks: [${checks.join(', ')}], holdFor: 2h${approval} }`
+  }
+  const wave = (name: string, take: string): string => `{ name: ${name}, take: ${take}, concurrency: ${pick(random, ['1', '2', '50%', '100%'])}, ${gate()} }`
+  const waves = pick(random, [[wave('all', 'rest')], [wave('canary', '1'), wave('all', 'rest')], [wave('canary', '1'), wave('some', '30%'), wave('all', 'rest')]])
+  const disruption = [pick(random, ['', '{ per: "tag:Cluster", atMost: 1 }', '{ per: "tag:Cluster", atMost: 2 }']), pick(random, ['', '', '{ per: availability-zone, oneAtATime: true }'])].filter(Boolean)
+  const tested = chance(random, 0.35)
+  return {
+    ...(tested && { ...TESTED, baseline: pick(random, [TESTED['baseline'] ?? '', '{ maxAge: 14d, approval: { group: sre-leads, count: 2, expires: 12h } }']) }),
+    scope: `{ accounts: ${tested ? accounts.replace('[', '[staging, ') : accounts}, regions: [us-east-1, eu-west-1], match: { tags: { PatchGroup: monthly } } }`,
+    patches: `{ approve: [{ severity: [Critical, Important] }], reboot: ${pick(random, ['never', 'never', 'if-needed', 'always'])} }`,
+    waves: `[${waves.join(', ')}]`,
+    disruption: `[${disruption.join(', ')}]`,
+    rollback: `{ on: ${pick(random, ['gate-failed', 'gate-failed', 'never'])}, scope: ${pick(random, ['wave', 'run'])}, outside: ${pick(random, ['allow', 'ask'])}, failures: ${pick(random, ['0', '50%'])} }`,
+    window: pick(random, ['', '', '{ schedule: "cron(0 1 * * ? *)", duration: 8h, cutoff: 1h }', '{ schedule: "cron(0 1 * * ? *)", duration: 6h, cutoff: 1h, unfinished: next-window }']),
+    retry: pick(random, ['', '{ attempts: 2, on: [lock-held, repository-unreachable] }']),
+    approval: pick(random, ['', '', '{ group: sre-leads, expires: 24h }']),
+    budget: pick(random, ['', '', '{ failures: 2 }']),
+    before: pick(random, ['{}', '{}', '{ checks: [agents] }']),
+    after: pick(random, ['{}', '{}', '{ checks: [smoke] }']),
+    feedback: `{ queue: patchwave-feedback.fifo, detail: ${pick(random, ['run', 'wave', 'node'])} }`,
+    drift: pick(random, ['100%', '5%']),
+  }
+}
+
+/** Pauses between two things that happen at random, about this long on average; whole seconds. */
+export const gapMs = (random: Random, meanMs: Ms): Ms => Math.max(SECOND, Math.round((-Math.log(1 - random()) * meanMs) / SECOND) * SECOND)

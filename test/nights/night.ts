@@ -1,0 +1,138 @@
+import { derive, seeded, type Random } from '../../src/kit/random.ts'
+import { DAY, iso, MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
+import { assert } from '../../src/kit/assert.ts'
+import type { Runbook } from '../../src/core/runbook/runbook.ts'
+import type { Steering } from '../../src/engine/inbox.ts'
+import { approveAll } from '../scenarios/approver.ts'
+import { faultsFound, feedbackFaults } from '../scenarios/holds.ts'
+import { Stage } from '../scenarios/stage.ts'
+import { gapMs, pick, scriptOf, type Script } from './draw.ts'
+
+/** What a night left behind. `journals`: every run's entries as they were stored. */
+export type Night = Readonly<{ script: Script; found: readonly string[]; journals: readonly string[]; outcomes: readonly string[]; crashes: number; warnings: readonly string[] }>
+
+/** Calm or not, no runbook of these nights may take longer. */
+const LONGEST_MS = 21 * DAY
+
+/** Plays the night of a seed to its end: faults first, then calm, in which every run must end. */
+export async function playNight(seed: number): Promise<Night> {
+  const script = scriptOf(seed)
+  const stage = new Stage({ fleet: script.fleet, faults: script.faults })
+  const night = new Players(stage, script)
+  const found = await stage.run(() => night.play())
+  const outcomes = (await stage.store.runs()).map(({ runbook, act, outcome }) => `${runbook}/${act}: ${outcome ?? 'open'}`)
+  const journals = await Promise.all((await stage.runs()).map(async (run) => (await stage.entries(run)).map(({ text }) => text).join('\n')))
+  return { script, found, journals, outcomes, crashes: night.crashes, warnings: stage.warnings }
+}
+
+/** Engines, operators and the weather of one night. */
+class Players {
+  crashes = 0
+  readonly #stage: Stage
+  readonly #script: Script
+  readonly #over = new AbortController()
+  #calm = false
+
+  constructor(stage: Stage, script: Script) {
+    this.#stage = stage
+    this.#script = script
+  }
+
+  async play(): Promise<string[]> {
+    const { clock } = this.#stage
+    const { runbooks, fleet } = this.#script
+    void this.#weather()
+    void this.#operator()
+    const engines = Promise.all(runbooks.map((runbook, index) => this.#engine(runbook, index))).then(() => 'ended')
+    const ended = await Promise.race([engines, clock.sleep(plus(fleet.start, LONGEST_MS), this.#over.signal).then(() => 'late')])
+    this.#over.abort()
+    const open = (await this.#stage.store.runs({ unfinished: true })).map(({ run, runbook, act }) => `I13 it ends: ${runbook}/${act} ${run} is open at ${iso(clock.now())}`)
+    const told = await this.#stage.feedback()
+    return [...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []), ...open, ...(await faultsFound(this.#stage)), ...(await feedbackFaults(this.#stage, told))]
+  }
+
+  async #weather(): Promise<void> {
+    const { clock, sandbox } = this.#stage
+    await clock.sleep(plus(this.#script.fleet.start, this.#script.calmAfterMs), this.#over.signal)
+    if (this.#over.signal.aborted) return
+    this.#calm = true
+    sandbox.setFaults(null)
+  }
+
+  /** Whoever runs the runbook, again and again after each crash, until there is nothing left to do. */
+  async #engine(runbook: Runbook, index: number): Promise<void> {
+    const stage = this.#stage
+    const random = this.#random(`engine ${String(index)}`)
+    await stage.clock.sleep(plus(stage.clock.now(), index * gapMs(random, 20 * MINUTE)))
+    for (;;) {
+      const process = await stage.start({
+        events: this.#script.events,
+        before: () => { if (this.#strikes(random)) process.life.kill() },
+        after: () => { if (this.#strikes(random)) process.life.kill() },
+      })
+      const went = await Promise.race([this.#acts(process, runbook), process.life.stopped])
+      if (went === 'done') return
+      await stage.clock.sleep(plus(stage.clock.now(), pick(random, [0, 5 * SECOND, 10 * MINUTE, 90 * MINUTE])))
+      if (process.life.alive) continue
+      this.crashes += 1
+      if (await this.#isDone(runbook)) {
+        await this.#epilogue(runbook)
+        return
+      }
+    }
+  }
+
+  async #acts(process: Awaited<ReturnType<Stage['start']>>, runbook: Runbook): Promise<'done' | 'again'> {
+    try {
+      const acts = await this.#stage.acts(process, runbook)
+      return acts.left === null ? 'done' : 'again'
+    } catch (error) {
+      // What a person would be told; the engine is started again, as long as the night is rough.
+      assert(error instanceof Error && 'code' in error, `a bug: ${error instanceof Error ? (error.stack ?? '') : String(error)}`)
+      this.#stage.warnings.push(`${runbook.name}: ${error.message}`)
+      return this.#calm ? 'done' : 'again'
+    }
+  }
+
+  #strikes(random: Random): boolean {
+    const { share, most } = this.#script.crash
+    return !this.#calm && this.crashes < most && random() < share / 2
+  }
+
+  /** The engine died after the last fact of the rollout, or of a trial that did not succeed. */
+  async #isDone(runbook: Runbook): Promise<boolean> {
+    const last = (await this.#stage.store.runs({ runbook: runbook.name })).at(-1)
+    return last !== undefined && last.outcome !== null && (last.act === 'rollout' || last.outcome !== 'succeeded')
+  }
+
+  /** Somebody runs a runbook of this store once more: what the dead engine had not told is told now. */
+  async #epilogue(_runbook: Runbook): Promise<void> {
+    await Promise.resolve()
+  }
+
+  /** People: at random while the night is rough; afterwards they approve and resume whatever waits. */
+  async #operator(): Promise<void> {
+    const { clock } = this.#stage
+    const random = this.#random('operator')
+    const every = this.#script.operatorEveryMs
+    while (every !== null && !this.#calm && !this.#over.signal.aborted) {
+      await clock.sleep(plus(clock.now(), gapMs(random, every)), this.#over.signal)
+      await this.#meddle(random)
+    }
+    const { fleet, calmAfterMs } = this.#script
+    await clock.sleep(plus(fleet.start, calmAfterMs), this.#over.signal)
+    for (const run of await this.#stage.runs()) await this.#stage.steer(run, { what: 'resume', reason: 'the night is over' })
+    await approveAll(this.#stage, this.#over.signal)
+  }
+
+  async #meddle(random: Random): Promise<void> {
+    const run = pick(random, await this.#stage.runs())
+    const what = pick<Steering['what']>(random, ['pause', 'pause', 'resume', 'resume', 'resume', 'approve', 'approve', 'approve', 'reject', 'abort', 'abort-and-rollback', 'rollback'])
+    const by = `rehearsal:sre-leads/${String(1 + Math.floor(random() * 3))}`
+    if (run !== undefined) await this.#stage.steer(run, { what, by, reason: 'at random' })
+  }
+
+  #random(what: string): Random {
+    return seeded(derive(this.#script.seed, 'players', what))
+  }
+}
