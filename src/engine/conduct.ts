@@ -6,6 +6,7 @@ import { drive, type DriveParts, type Ended } from './driver.ts'
 import { Hints } from './hints.ts'
 import { receiveEvents } from './intake.ts'
 import type { Listener } from './journal.ts'
+import { tellLeftovers } from './leftovers.ts'
 import { Relay } from './relay.ts'
 import type { World } from './world.ts'
 
@@ -31,6 +32,7 @@ export async function conduct(world: World, run: string, parts: Pick<DriveParts,
     for (const relay of relays) relay.push(AbortSignal.any([signal, publishing.signal]))
     listen(state, fact, sealed)
   }
+  feeds.push(tellLeftovers(world, stop))
   try {
     const ended = await drive(world, run, { ...parts, hints, opened, listen: heard })
     if (ended) await flushAll(world, relays, publishing, signal)

@@ -37,6 +37,9 @@ export function cloudEvent(runbook: string, sealed: Sealed, n: number): Record<s
   }
 }
 
+/** Name of the cursor up to which a run's journal has been published. */
+export const feedbackCursor = (run: string): string => `feedback:${run}`
+
 type Message = Readonly<{ seq: number; n: number; body: string }>
 
 /** Publishes a journal to its feedback queue: first deliveries in order, each entry at least once. */
@@ -67,8 +70,11 @@ export class Relay {
 
   /** Publishes all that the journal holds now; resolves when the queue has it, or on `signal`. */
   async flush(signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#world
     this.push(signal)
     await this.#working
+    // What is not selected is passed over, so that a later reader knows that nothing is left.
+    if (!signal.aborted) await clock.hold(() => store.setCursor(feedbackCursor(this.#run), this.#read))
   }
 
   async #rounds(signal: AbortSignal): Promise<void> {
@@ -80,7 +86,7 @@ export class Relay {
 
   async #round(signal: AbortSignal): Promise<void> {
     const { store, clock } = this.#world
-    const name = `feedback:${this.#run}`
+    const name = feedbackCursor(this.#run)
     const published = await clock.hold(() => store.cursor(name))
     const batch: Message[] = []
     for await (const sealed of store.read(this.#run, this.#read + 1)) {

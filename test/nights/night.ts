@@ -3,6 +3,7 @@ import { DAY, iso, MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
 import { assert } from '../../src/kit/assert.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import type { Steering } from '../../src/engine/inbox.ts'
+import { tellLeftovers } from '../../src/engine/leftovers.ts'
 import { approveAll } from '../scenarios/approver.ts'
 import { faultsFound, feedbackFaults } from '../scenarios/holds.ts'
 import { Stage } from '../scenarios/stage.ts'
@@ -47,6 +48,9 @@ class Players {
     const ended = await Promise.race([engines, clock.sleep(plus(fleet.start, LONGEST_MS), this.#over.signal).then(() => 'late')])
     this.#over.abort()
     const open = (await this.#stage.store.runs({ unfinished: true })).map(({ run, runbook, act }) => `I13 it ends: ${runbook}/${act} ${run} is open at ${iso(clock.now())}`)
+    // Somebody drives this store once more: what dead engines had not told is told now.
+    this.#stage.sandbox.setFaults(null)
+    await tellLeftovers((await this.#stage.start()).world, new AbortController().signal)
     const told = await this.#stage.feedback()
     return [...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []), ...open, ...(await faultsFound(this.#stage)), ...(await feedbackFaults(this.#stage, told))]
   }
@@ -75,10 +79,7 @@ class Players {
       await stage.clock.sleep(plus(stage.clock.now(), pick(random, [0, 5 * SECOND, 10 * MINUTE, 90 * MINUTE])))
       if (process.life.alive) continue
       this.crashes += 1
-      if (await this.#isDone(runbook)) {
-        await this.#epilogue(runbook)
-        return
-      }
+      if (await this.#isDone(runbook)) return
     }
   }
 
@@ -103,11 +104,6 @@ class Players {
   async #isDone(runbook: Runbook): Promise<boolean> {
     const last = (await this.#stage.store.runs({ runbook: runbook.name })).at(-1)
     return last !== undefined && last.outcome !== null && (last.act === 'rollout' || last.outcome !== 'succeeded')
-  }
-
-  /** Somebody runs a runbook of this store once more: what the dead engine had not told is told now. */
-  async #epilogue(_runbook: Runbook): Promise<void> {
-    await Promise.resolve()
   }
 
   /** People: at random while the night is rough; afterwards they approve and resume whatever waits. */
