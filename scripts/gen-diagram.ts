@@ -4,7 +4,7 @@ import type { Phase, WavePhase } from '../src/core/run/state.ts'
 import { writeGenerated } from './generated-file.ts'
 import { recordedSteps, type Machine, type Step } from './run-phases.ts'
 
-// Writes docs/architecture-states.md: the machines of a run, drawn from what the real `next` and `evolve` do in the stories of run-phases.ts.
+// Writes docs/architecture-states.md: the machines of a run, drawn from what the real `next` and `evolve` do in the stories of run-stories.ts.
 // A phase that no story reaches, or an event that sets the phase and occurs in none, is an error. With --check it writes nothing and ends
 // with 1 when the page is stale.
 

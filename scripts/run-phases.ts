@@ -1,98 +1,15 @@
 import { sha256 } from '../src/kit/digest.ts'
 import { HOUR, instant, MINUTE, plus, type Instant } from '../src/kit/instant.ts'
-import type { PlanContent, PlannedNode } from '../src/core/plan/plan.ts'
 import type { Effect } from '../src/core/run/effect.ts'
-import type { Outcome, RunEvent, Verdict } from '../src/core/run/event.ts'
+import type { RunEvent } from '../src/core/run/event.ts'
 import { evolve } from '../src/core/run/evolve.ts'
 import { next } from '../src/core/run/next.ts'
 import { commandOf, initial, STAGE, type RunState } from '../src/core/run/state.ts'
-import type { Match, Runbook } from '../src/core/runbook/runbook.ts'
+import { planOf, STORIES, type Story } from './run-stories.ts'
 
 /** One step of one of the machines inside a run, as the real code took it. `null` is before the beginning. */
 export type Step = Readonly<{ machine: Machine; from: string | null; to: string; event: RunEvent['type'] }>
 export type Machine = 'run' | 'wave' | 'command' | 'node'
-
-/** How the world answers in one story; what is left out goes well. */
-type Story = Readonly<{
-  plan?: Partial<PlanContent>
-  unfinished?: 'stop' | 'next-window'
-  outcome?: Outcome
-  reason?: string
-  verdict?: Verdict
-  bakeMs?: number
-  evidencePercent?: number
-  drift?: string
-  busy?: boolean
-  send?: 'refused' | 'invalid' | 'unclear' | 'missed'
-  answer?: 'approve' | 'refuse' | 'silent'
-  /** A gate that holds is decided by a person. */
-  decide?: 'approve' | 'refuse'
-  windowMs?: number
-  stored?: boolean
-  /** Who reads the nodes takes longer than a reading is worth. */
-  slowRead?: boolean
-  gone?: boolean
-  /** The first reading finds its nodes excluded. */
-  excluded?: boolean
-  /** Nodes do not answer the scan. */
-  silent?: boolean
-}>
-
-const RULE = { group: 'leads', count: 1, expiresMs: HOUR }
-const ROLLBACK = {
-  on: 'gate-failed',
-  scope: 'run',
-  method: 'packages',
-  outside: 'allow',
-  failures: { kind: 'count', count: 0 },
-  failuresMax: 0,
-} as const
-const TRIAL = {
-  act: 'trial',
-  trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: ['111111111111'] }], path: '/p', approval: RULE },
-} as const
-const RETRY = { attempts: 2, on: ['lock-held'] }
-
-const STORIES: readonly Story[] = [
-  {},
-  { plan: { approval: RULE } },
-  { plan: { approval: RULE }, answer: 'refuse' },
-  { plan: { approval: RULE }, answer: 'silent' },
-  { plan: { before: ['probe'], after: ['probe'] } },
-  { plan: { before: ['probe'] }, verdict: 'fail' },
-  { plan: { after: ['probe'] }, verdict: 'fail' },
-  { plan: { ...TRIAL, before: ['probe'] } },
-  { plan: TRIAL },
-  { plan: TRIAL, silent: true },
-  { plan: TRIAL, answer: 'refuse' },
-  { plan: TRIAL, answer: 'silent' },
-  { plan: TRIAL, stored: false },
-  { plan: { work: 'scan' } },
-  { plan: { work: 'rollback', undoes: 'earlier' } },
-  { drift: 'a node changed' },
-  { outcome: 'failed', reason: 'dependency' },
-  { outcome: 'failed', reason: 'dependency', plan: { rollback: { ...ROLLBACK, on: 'never' } } },
-  { outcome: 'failed', reason: 'dependency', plan: { rollback: { ...ROLLBACK, outside: 'ask' } }, bakeMs: 20 * HOUR },
-  { outcome: 'failed', reason: 'lock-held', plan: { retry: RETRY } },
-  { outcome: 'unknown', reason: 'delivery-timed-out' },
-  { outcome: 'skipped', reason: 'too-late' },
-  { outcome: 'skipped', reason: 'too-late', decide: 'approve' },
-  { outcome: 'skipped', reason: 'too-late', decide: 'refuse' },
-  { verdict: 'fail' },
-  { verdict: 'inconclusive' },
-  { bakeMs: 10 * HOUR },
-  { bakeMs: 10 * HOUR, unfinished: 'next-window' },
-  { windowMs: 0 },
-  { busy: true },
-  { slowRead: true },
-  { excluded: true },
-  { plan: { nodes: [nodeOf('i-00000001'), { ...nodeOf('i-00000002'), skip: 'hybrid' }] } },
-  { gone: true },
-  { send: 'refused' },
-  { send: 'invalid' },
-  { send: 'unclear' },
-  { send: 'missed' },
-]
 
 /** A person's red buttons: each story is also told with each of them pressed wherever it stands for the first time. */
 const INTERRUPTIONS: readonly RunEvent[] = [
@@ -328,81 +245,4 @@ function pictureOf(state: RunState): ReadonlyMap<string, string> {
   for (const command of state.commands.values()) picture.set(`command ${String(command.n)}`, command.phase)
   state.nodes.stage.forEach((stage, position) => picture.set(`node ${String(position)}`, STAGES.get(stage) ?? ''))
   return picture
-}
-
-const ANY: Match = { platform: null, tags: {}, images: null, nodes: null, accounts: null, regions: null }
-
-function runbookOf(story: Story): Runbook {
-  return {
-    name: 'diagram',
-    title: null,
-    owner: null,
-    scope: { accounts: ['one'], regions: ['us-east-1'], match: ANY, exclude: null },
-    window: {
-      schedule: 'rate(7 days)',
-      timezone: 'UTC',
-      durationMs: 6 * HOUR,
-      cutoffMs: HOUR,
-      unfinished: story.unfinished ?? 'stop',
-      onGap: 'next-valid',
-      onOverlap: 'first',
-    },
-    patches: null,
-    test: null,
-    baseline: 'none',
-    checks: {},
-    disruption: [],
-    waves: [],
-    rollback: ROLLBACK,
-    feedback: null,
-    limit: { nodes: null, sharePercent: 100 },
-    budget: null,
-    before: [],
-    after: [],
-    approval: null,
-    retry: null,
-    driftPercent: 5,
-  }
-}
-
-/** Two waves of one node each. */
-function planOf(story: Story): PlanContent {
-  const gate = {
-    failuresMax: 0,
-    hard: false,
-    bakeMs: story.bakeMs ?? 0,
-    checks: ['probe'],
-    evidencePercent: null,
-    approval: null,
-    holdForMs: null,
-  }
-  return {
-    v: 1,
-    act: 'rollout',
-    work: 'apply',
-    undoes: null,
-    runbook: runbookOf(story),
-    inputs: {},
-    nodes: [nodeOf('i-00000001'), nodeOf('i-00000002')],
-    groups: [],
-    waves: ['canary', 'rest'].map((name, index) => ({ name, nodes: [index], concurrency: 1, tighter: [], gate, unrepresented: [] })),
-    lists: [],
-    trial: null,
-    checks: {},
-    before: [],
-    after: [],
-    budgetMax: null,
-    rollback: ROLLBACK,
-    retry: null,
-    approval: null,
-    feedback: null,
-    reboot: 'never',
-    documents: {},
-    ...story.plan,
-  }
-}
-
-function nodeOf(id: string): PlannedNode {
-  const where = { account: '111111111111', region: 'us-east-1', ami: 'ami-1', zone: 'use1-az1', platform: 'amazon-linux-2023' }
-  return { node: id, ...where, groups: [], list: 0, skip: null }
 }

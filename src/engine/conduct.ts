@@ -7,7 +7,7 @@ import { Hints } from './hints.ts'
 import { receiveEvents } from './intake.ts'
 import type { Listener } from './journal.ts'
 import { tellLeftovers } from './leftovers.ts'
-import { Relay } from './relay.ts'
+import { Relay, relayFinished } from './relay.ts'
 import type { World } from './world.ts'
 
 /** How long the end of a run waits for the feedback queue. What is left is published when this store is driven next. */
@@ -21,7 +21,7 @@ export async function conduct(world: World, run: string, parts: Pick<DriveParts,
   const publishing = new AbortController()
   const around = new AbortController()
   const stop = AbortSignal.any([signal, around.signal])
-  const feeds: Promise<void>[] = []
+  const feeds: Promise<void>[] = [relayFinished(world, stop)]
   const relays: Relay[] = []
   const opened = (state: RunState): void => {
     feeds.push(...eventFeeds(world, state, hints, stop))

@@ -1,7 +1,7 @@
 import { sha256 } from '../kit/digest.ts'
 import { HOUR, plus } from '../kit/instant.ts'
 import type { Actor, RunEvent, Subject } from '../core/run/event.ts'
-import { approvalOf, type Approval, type RunState } from '../core/run/state.ts'
+import type { Approval, RunState } from '../core/run/state.ts'
 import type { Note } from '../ports/store.ts'
 import type { Journal } from './journal.ts'
 import type { World } from './world.ts'
@@ -51,7 +51,7 @@ function answer(world: World, state: RunState, steering: Steering): RunEvent[] {
     case 'abort-and-rollback':
       return [{ type: 'AbortAsked', reason, rollback: what === 'abort-and-rollback' }]
     case 'rollback':
-      return [{ type: 'RollbackAsked', reason }]
+      return state.plan.rollback.on === 'never' || state.plan.rollback.method === 'none' ? [refused(what, 'the runbook says that nothing is rolled back')] : [{ type: 'RollbackAsked', reason }]
     case 'approve':
     case 'reject':
       return decide(world, state, steering)
@@ -66,9 +66,11 @@ function decide(world: World, state: RunState, steering: Steering): RunEvent[] {
   const asked = pending(state, steering.gate)
   if (asked === undefined && held === undefined) return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
   const subject: Subject = asked?.subject ?? { kind: 'gate', wave: held ?? '' }
-  const asking: RunEvent[] = asked ? [] : [{ type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(world.clock.now(), HOUR) }]
+  const rule = held === undefined ? null : (state.plan.waves.find((wave) => wave.name === held)?.gate.approval ?? null)
+  const group = asked?.group ?? rule?.group ?? ''
+  const asking: RunEvent[] = asked ? [] : [{ type: 'ApprovalAsked', subject, group, count: rule?.count ?? 1, expires: plus(world.clock.now(), rule?.expiresMs ?? HOUR) }]
   if (what === 'reject') return [...asking, { type: 'ApprovalRefused', subject, by: actor.id, reason }]
-  const hindrance = mayApprove(world, state, asked, actor)
+  const hindrance = mayApprove(world, state, { group, by: asked?.by ?? [] }, actor)
   return hindrance === null ? [...asking, { type: 'ApprovalGiven', subject, by: actor.id, reason }] : [refused(what, hindrance)]
 }
 
@@ -78,10 +80,10 @@ function pending(state: RunState, gate: string | null): Approval | undefined {
 
 const heldGate = (state: RunState, gate: string | null): string | undefined => state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
 
-/** Why this person's word does not count; null when it does. */
-function mayApprove(world: World, state: RunState, asked: Approval | undefined, actor: Actor): string | null {
-  if (asked === undefined || asked.group === '') return null
+/** Why this person's word does not count; null when it does. A held gate without a rule of its own is anyone's to decide. */
+function mayApprove(world: World, state: RunState, asked: Pick<Approval, 'group' | 'by'>, actor: Actor): string | null {
+  if (asked.by.includes(actor.id)) return `${actor.id} has approved already`
+  if (asked.group === '') return null
   if (!(world.groups.get(asked.group) ?? []).includes(actor.id)) return `${actor.id} is not in group ${asked.group}`
-  if (state.requestedBy?.id === actor.id) return 'the requester’s own approval does not count'
-  return approvalOf(state, asked.subject)?.by.includes(actor.id) === true ? `${actor.id} has approved already` : null
+  return state.requestedBy?.id === actor.id ? 'the requester’s own approval does not count' : null
 }

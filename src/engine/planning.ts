@@ -100,7 +100,8 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
   const { content } = plan
   const touched = content.nodes.map((_, position) => needsRollback(state, position))
   if (!touched.includes(true)) throw new PatchwaveError('plan.empty', `run ${run} changed no node that could be rolled back`, { hint: 'see `patchwave status` for what it did' })
-  if (content.rollback.method === 'none') throw new PatchwaveError('plan.invalid', `run ${run} was made with rollback.method none`, { hint: 'its nodes have no way back' })
+  if (content.rollback.method === 'none' || content.rollback.on === 'never')
+    throw new PatchwaveError('plan.invalid', `the runbook of run ${run} says that nothing is rolled back`, { hint: 'see rollback.on and rollback.method in its plan' })
   const waves = content.waves.toReversed().flatMap((wave) => {
     const nodes = wave.nodes.filter((position) => touched[position] === true).toReversed()
     const gate = { failuresMax: content.rollback.failuresMax, hard: false, bakeMs: 0, checks: [], evidencePercent: null, approval: null, holdForMs: null }

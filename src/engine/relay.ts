@@ -3,6 +3,7 @@ import { plus, SECOND, type Ms } from '../kit/instant.ts'
 import { recordOf } from '../core/audit/record.ts'
 import type { FeedbackRule } from '../core/runbook/runbook.ts'
 import type { Sealed } from '../ports/store.ts'
+import { openRun } from './open.ts'
 import type { World } from './world.ts'
 
 /** After a failed publish the relay waits this long; it never stops a run. */
@@ -39,6 +40,21 @@ export function cloudEvent(runbook: string, sealed: Sealed, n: number): Record<s
 
 /** Name of the cursor up to which a run's journal has been published. */
 export const feedbackCursor = (run: string): string => `feedback:${run}`
+
+/** Publishes what finished runs still owe their queues: the process that ended them may have died, or the queue was out of reach. */
+export async function relayFinished(world: World, signal: AbortSignal): Promise<void> {
+  const { store, clock } = world
+  for (const row of await clock.hold(() => store.runs())) {
+    if (signal.aborted || row.outcome === null) continue
+    if ((await clock.hold(() => store.cursor(cursorOf(row.run)))) >= row.entries) continue
+    const { plan } = await clock.hold(() => openRun(store, row.run))
+    const { feedback } = plan.content
+    if (feedback === null) await clock.hold(() => store.setCursor(cursorOf(row.run), row.entries))
+    else await new Relay(world, row.run, row.runbook, feedback).flush(signal)
+  }
+}
+
+const cursorOf = (run: string): string => `feedback:${run}`
 
 type Message = Readonly<{ seq: number; n: number; body: string }>
 
@@ -99,6 +115,7 @@ export class Relay {
       if (signal.aborted) return
     }
     if (batch.length > 0) await this.#publish(name, batch, signal)
+    if (!signal.aborted && this.#read > published) await clock.hold(() => store.setCursor(name, this.#read))
   }
 
   #selects(sealed: Sealed): boolean {

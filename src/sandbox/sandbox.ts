@@ -154,7 +154,7 @@ function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOpt
     faults: faults ?? null,
     resolveDocument: library.resolve,
     onEvent: (event, cell) => {
-      queues.deliver({ account: CONTROL_ACCOUNT, region: cell.region }, EVENTS_QUEUE, JSON.stringify(event))
+      if (isForwarded(event)) queues.deliver({ account: CONTROL_ACCOUNT, region: cell.region }, EVENTS_QUEUE, JSON.stringify(event))
     },
   })
   const callers = new Callers({ clock, ids: idsFrom(fleet.seed, 'sessions'), accounts: world.fleet.accounts().values() })
@@ -176,6 +176,14 @@ function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOpt
     ...(record && { record }),
   })
   return { dispatch, world, calls }
+}
+
+/** The rule's event pattern: an invocation that has ended. What only begins wakes nobody, and would double the queue's traffic. */
+const FORWARDED = { 'detail-type': 'EC2 Command Invocation Status-change Notification', status: new Set<unknown>(['Success', 'Failed', 'TimedOut', 'Cancelled']) }
+
+function isForwarded(event: object): boolean {
+  const { 'detail-type': type, detail } = event as Readonly<{ 'detail-type'?: unknown; detail?: Readonly<Record<string, unknown>> }>
+  return type === FORWARDED['detail-type'] && FORWARDED.status.has(detail?.['status'])
 }
 
 /** EventBridge reaches queues of its own Region only: each Region has its own for events. */

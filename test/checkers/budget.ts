@@ -1,58 +1,49 @@
-import { findings, type Check } from './evidence.ts'
-import { retell, type Story } from './story.ts'
+import type { Checker, RunEvidence } from './evidence.ts'
+import { follow, type Following } from './follow.ts'
 
-/**
- * I11: a wave passes with n failed or unknown nodes and not with one more; beyond n nothing more of it starts; in all no more fail than the plan
- * says for the worst case (n + concurrency; a hard budget: n + 1). Nodes that vanish after they were patched are beyond any such promise.
- */
-export const budget: Check = (evidence) => {
-  const { found, say } = findings('I11')
-  const { plan } = evidence
-  const story = retell(evidence, (before, { event }) => {
-    if (event.type === 'CommandIntended' && event.work === plan.work && before.phase !== 'rolling-back') {
-      for (const wave of new Set(event.nodes.map((position) => before.waveOf[position] ?? -1))) {
-        const { failuresMax, concurrency } = limitsOf(before, wave)
-        if (before.spent(wave) > failuresMax) say(`command ${String(event.n)} was intended when ${String(before.spent(wave))} of at most ${String(failuresMax)} had failed`)
-        const flying = inFlight(before, wave) + event.nodes.filter((position) => !isWaitingAgain(before, position)).length
-        if (flying > concurrency) say(`command ${String(event.n)} brings wave ${String(wave)} to ${String(flying)} nodes in flight, ${String(concurrency)} may be`)
-      }
-      if (plan.budgetMax !== null && spentInRun(before) > plan.budgetMax) say(`command ${String(event.n)} was intended when the budget of the run was spent`)
-    }
-    if (event.type === 'GateDecided' && event.verdict === 'pass') {
-      const { failuresMax } = limitsOf(before, event.wave)
-      if (before.spent(event.wave) > failuresMax) say(`gate ${String(event.wave)} passed with ${String(before.spent(event.wave))} failures of at most ${String(failuresMax)}`)
-    }
-    if (event.type === 'GateDecided' && event.verdict === 'fail' && event.why.some((why) => why.startsWith('failures:'))) {
-      if (before.spent(event.wave) <= limitsOf(before, event.wave).failuresMax) say(`gate ${String(event.wave)} failed within its budget`)
-    }
-  })
-  plan.waves.forEach((wave, index) => {
-    const failed = story.nodes.filter((node) => story.waveOf[node.position] === index && node.reason !== 'gone' && isSpent(story, node.position)).length
-    const most = wave.gate.hard ? wave.gate.failuresMax + 1 : wave.gate.failuresMax + wave.concurrency
-    if (failed > most) say(`${String(failed)} nodes of wave ${wave.name} failed, in the worst case ${String(most)} may`)
-  })
-  return found
+/** I11, as it is kept: a gate passes with n failures and not with one more; beyond n nothing more starts; no more are in flight than places. */
+export const budgetKept: Checker = function* ({ runs }) {
+  for (const run of runs) {
+    const found: string[] = []
+    follow(run, (now, { event }) => {
+      if (event.type === 'CommandIntended' && event.work === run.plan.work) found.push(...startsWithin(now, event.n, event.nodes))
+      if (event.type === 'GateDecided') found.push(...decidesBy(now, event.wave, event.verdict, event.why))
+    })
+    yield* found
+  }
 }
 
-const limitsOf = ({ plan }: Story, wave: number) => {
-  const rule = plan.waves[wave]
-  if (rule === undefined) throw new Error(`the plan has no wave ${String(wave)}`)
-  const { failuresMax, hard } = rule.gate
-  return { failuresMax, concurrency: hard ? Math.min(rule.concurrency, failuresMax + 1) : rule.concurrency }
+function* startsWithin(now: Following, n: number, nodes: readonly number[]): Generator<string> {
+  const { plan, run } = now.evidence
+  for (const [index, wave] of plan.waves.entries()) {
+    if (!wave.nodes.some((position) => nodes.includes(position))) continue
+    const { failuresMax, hard } = wave.gate
+    const places = hard ? Math.min(wave.concurrency, failuresMax + 1 - spentIn(now, index)) : wave.concurrency
+    if (spentIn(now, index) > failuresMax) yield `${run}.${String(n)}: intended when ${String(spentIn(now, index))} nodes of ${wave.name} had failed, at most ${String(failuresMax)}`
+    if (atStake(now, index) > places) yield `${run}.${String(n)}: ${String(atStake(now, index))} nodes of ${wave.name} in flight, at most ${String(places)}`
+  }
+  const all = plan.waves.reduce((sum, _, index) => sum + spentIn(now, index), 0)
+  if (plan.budgetMax !== null && all > plan.budgetMax) yield `${run}.${String(n)}: intended when ${String(all)} nodes of the run had failed, at most ${String(plan.budgetMax)}`
 }
 
-/** By what its changes did, whatever a rollback made of it. */
-const isSpent = (story: Story, position: number): boolean => {
-  const last = story.node(position).attempts.findLast((attempt) => attempt.work === story.plan.work)
-  return last?.outcome === 'failed' || last?.outcome === 'unknown'
+function* decidesBy(now: Following, index: number, verdict: 'pass' | 'fail', why: readonly string[]): Generator<string> {
+  const { plan, run } = now.evidence
+  const { name = '', gate } = plan.waves[index] ?? {}
+  const spent = spentIn(now, index)
+  const most = gate?.failuresMax ?? 0
+  if (verdict === 'pass' && spent > most) yield `${run}: the gate of wave ${name} passed with ${String(spent)} failures, at most ${String(most)}`
+  if (verdict === 'fail' && spent <= most && why.some((one) => one.startsWith('failures:'))) yield `${run}: the gate of wave ${name} failed with ${String(spent)} failures of at most ${String(most)}`
 }
 
-const spentInRun = (story: Story): number => story.plan.waves.reduce((sum, _, index) => sum + story.spent(index), 0)
+const livesIn = (now: Following, index: number) => planOf(now.evidence, index).nodes.map((position) => now.life(position))
 
-const inFlight = (story: Story, wave: number): number =>
-  story.nodes.filter((node) => story.waveOf[node.position] === wave && (node.flying !== null || isWaitingAgain(story, node.position))).length
-
-const isWaitingAgain = (story: Story, position: number): boolean => {
-  const node = story.node(position)
-  return node.outcome === 'open' && node.flying === null && node.attempts.at(-1)?.outcome === 'failed'
+function planOf({ plan }: RunEvidence, index: number) {
+  const wave = plan.waves[index]
+  if (wave === undefined) throw new Error(`the plan has no wave ${String(index)}`)
+  return wave
 }
+
+const spentIn = (now: Following, index: number): number => livesIn(now, index).filter(({ outcome }) => outcome === 'failed' || outcome === 'unknown' || outcome === 'rollback-failed').length
+
+/** In flight, or failed and waiting for another attempt: each may still be a failure. */
+const atStake = (now: Following, index: number): number => livesIn(now, index).filter((life) => life.flying || (life.touched && life.outcome === 'open')).length

@@ -1,72 +1,110 @@
-import type { Group } from '../../src/core/plan/plan.ts'
-import { findings, type Check, type Evidence } from './evidence.ts'
-import { retellAll, type Story } from './story.ts'
+import type { Fact } from '../../src/core/run/event.ts'
+import { iso, type Instant } from '../../src/kit/instant.ts'
+import type { LedgerRow } from '../../src/sandbox/ledger.ts'
+import { nodeAt, tokenParts, wavesOf, type Checker, type Evidence, type RunEvidence } from './evidence.ts'
+import { follow, type Following } from './follow.ts'
 
-/** I2: no disruption limit is exceeded at any instant, counted over all runs. */
-export const disruption: Check = (evidence) => [...inJournals(evidence), ...onNodes(evidence)]
+/** A node that an intent took out of service; it was in service before. */
+type Take = Readonly<{ run: RunEvidence; position: number; at: Instant }>
 
-/** Each intent that takes a node out leaves every one of its groups within its limit, and its set with one group at a time. */
-function inJournals(evidence: Evidence) {
-  const { found, say } = findings('I2')
-  const runs = [evidence, ...(evidence.others ?? [])]
-  retellAll(runs, (stories, run, { event }) => {
-    const story = stories[run]
-    if (event.type !== 'CommandIntended' || event.work === 'scan' || story === undefined) return
-    const names = `command ${String(event.n)} of run ${runs[run]?.run ?? ''}`
-    for (const position of [...new Set(event.nodes.filter((one) => isNew(story, one, event.n)).flatMap((one) => story.plan.nodes[one]?.groups ?? []))]) {
-      const group = story.plan.groups[position]
-      if (group === undefined) continue
-      const limit = Math.min(group.atMost, ...tighter(story, event.nodes, position))
-      const out = outIn(stories, group.key)
-      if (out > limit) say(`${names}: ${String(out)} of ${group.key} are out, at most ${String(limit)} may be`)
-      for (const other of othersOfSet(stories, story, group)) say(`${names}: ${group.key} and ${other} are out at the same time, but take turns (${group.set ?? ''})`)
-    }
-  })
-  return found
-}
+/** A span of a node in one group. */
+type GroupSpan = Readonly<{ node: string; from: Instant; to: Instant }>
 
-/** Whether this command is what takes the node out. One that was out before adds nothing. */
-function isNew(story: Story, position: number, n: number): boolean {
-  const node = story.node(position)
-  const before = node.attempts.filter((attempt) => attempt.n !== n).at(-1)
-  return !node.down && !['failed', 'unknown', 'rollback-failed'].includes(before?.outcome ?? '')
-}
-
-function tighter(story: Story, nodes: readonly number[], group: number): number[] {
-  const waves = new Set(nodes.map((position) => story.waveOf[position] ?? -1))
-  return [...waves].flatMap((wave) => (story.plan.waves[wave]?.tighter ?? []).filter((one) => one.group === group).map((one) => one.atMost))
-}
-
-/** Nodes of a group that are out, each once, over all runs; those outside the plans by the largest count that a run saw. */
-function outIn(stories: readonly Story[], key: string): number {
-  const nodes = new Set<string>()
-  let outside = 0
-  for (const story of stories) {
-    if (story.phase === 'finished') continue
-    const index = story.plan.groups.findIndex((group) => group.key === key)
-    if (index < 0) continue
-    outside = Math.max(outside, story.outside.filter((group) => group === index).length)
-    for (const node of story.nodes) if (story.isOut(node) && story.plan.nodes[node.position]?.groups.includes(index)) nodes.add(story.plan.nodes[node.position]?.node ?? '')
+/** I2: no intent takes a node out of service where a limit is reached: within its run, over all runs, and as the nodes saw it. */
+export const disruption: Checker = function* (evidence) {
+  const takes: Take[] = []
+  const spans = new Map<string, GroupSpan[]>()
+  for (const run of evidence.runs) {
+    const found: string[] = []
+    const following = follow(run, (now, fact, before) => {
+      found.push(...takesOf(now, fact, before, takes))
+    })
+    yield* found
+    for (const { node, position, from, to } of following.spans) for (const { key } of groupsAt(run, position)) spans.set(key, [...(spans.get(key) ?? []), { node, from, to }])
   }
-  return nodes.size + outside
+  if (evidence.runs.length > 1) for (const take of takes) yield* acrossRuns(evidence, take, spans)
+  yield* byLedger(evidence)
 }
 
-function othersOfSet(stories: readonly Story[], story: Story, group: Group): string[] {
-  if (group.set === null) return []
-  const keys = story.plan.groups.filter((other) => other.set === group.set && other.key !== group.key).map((other) => other.key)
-  return keys.filter((key) => outIn(stories, key) > 0)
+const groupsAt = ({ plan }: RunEvidence, position: number) => (plan.nodes[position]?.groups ?? []).flatMap((index) => plan.groups[index] ?? [])
+
+/** What the run itself can see: its own nodes, those that are down, strangers that are down; its wave's tighter limits; turns. */
+function* takesOf(now: Following, { at, event }: Fact, before: ReadonlySet<number>, takes: Take[]): Generator<string> {
+  const run = now.evidence
+  if (event.type !== 'CommandIntended' || event.work === 'scan' || run.plan.work === 'scan') return
+  const fresh = event.nodes.filter((position) => !before.has(position))
+  takes.push(...fresh.map((position) => ({ run, position, at })))
+  const wave = wavesOf(run.plan).get(event.nodes[0] ?? -1)
+  const tighter = new Map(run.plan.waves[wave ?? -1]?.tighter.map((one) => [one.group, one.atMost]))
+  for (const index of new Set(fresh.flatMap((position) => run.plan.nodes[position]?.groups ?? []))) {
+    const group = run.plan.groups[index]
+    if (group === undefined) continue
+    const atMost = Math.min(group.atMost, tighter.get(index) ?? Infinity)
+    const out = outOf(now, index) + (now.outside.get(index) ?? 0)
+    if (out > atMost) yield `${run.run}.${String(event.n)} at ${iso(at)}: ${String(out)} of ${group.key} out of service, at most ${String(atMost)}`
+    if (group.set !== null) yield* turns(now, fresh, index, `${run.run}.${String(event.n)} at ${iso(at)}`)
+  }
 }
 
-/** As the nodes counted it themselves when a changing script began. */
-function onNodes({ plan, ledger = [] }: Evidence) {
-  const { found, say } = findings('I2')
-  for (const { node, token, startedAt, inFlightInGroup } of ledger) {
-    for (const [shown, count] of Object.entries(inFlightInGroup)) {
-      const limits = plan.nodes.find((one) => one.node === node)?.groups.flatMap((group) => limitOf(plan.groups[group], shown)) ?? []
-      if (limits.length > 0 && count > Math.min(...limits)) say(`${node}: ${String(count)} of ${shown} were being changed when ${token} began at ${startedAt}`)
+const outOf = (now: Following, group: number): number => [...now.out].filter((position) => now.life(position).planned.groups.includes(group)).length
+
+/** Groups of one set take turns: while a node of one is out, no other's may be taken. */
+function* turns(now: Following, fresh: readonly number[], index: number, where: string): Generator<string> {
+  const { groups } = now.evidence.plan
+  const mine = fresh.filter((position) => now.life(position).planned.groups.includes(index))
+  for (const [other, group] of groups.entries()) {
+    if (other === index || group.set !== groups[index]?.set) continue
+    const theirs = [...now.out].some((position) => now.life(position).planned.groups.includes(other) && mine.some((one) => one !== position))
+    if (theirs || (now.outside.get(other) ?? 0) > 0) yield `${where}: ${groups[index]?.key ?? ''} goes out while ${group.key} is out (set ${group.set ?? ''})`
+  }
+}
+
+/** Nodes that any run has out at this instant, by group key. */
+function* acrossRuns({ runs }: Evidence, { run, position, at }: Take, spans: ReadonlyMap<string, readonly GroupSpan[]>): Generator<string> {
+  const outAt = (key: string): Set<string> => new Set((spans.get(key) ?? []).filter(({ from, to }) => from <= at && at < to).map(({ node }) => node))
+  for (const { key, atMost, set } of groupsAt(run, position)) {
+    const out = outAt(key)
+    if (out.size > atMost) yield `${nodeAt(run, position)} at ${iso(at)}: ${String(out.size)} of ${key} out of service over all runs, at most ${String(atMost)}`
+    if (set === null) continue
+    const others = new Set(runs.flatMap(({ plan }) => plan.groups.filter((group) => group.set === set && group.key !== key).map((group) => group.key)))
+    for (const other of others) if ([...outAt(other)].some((node) => node !== nodeAt(run, position))) yield `${nodeAt(run, position)} at ${iso(at)}: ${key} goes out while ${other} is out (set ${set})`
+  }
+}
+
+/** As the nodes saw it: executions that may change something, by the groups that the other side of the wire knows. */
+function* byLedger({ runs, ledger = [] }: Evidence): Generator<string> {
+  const limits = new Map(runs.map((run) => [run.run, new Map(run.plan.groups.map(({ key, atMost }) => [key, atMost]))]))
+  const ends = new Map(runs.map(({ run, facts }) => [run, facts.find(({ event }) => event.type === 'RunFinished')?.at ?? Infinity]))
+  const spans = new Map<string, LedgerSpan[]>()
+  for (const row of firstWork(ledger)) {
+    const span = spanOf(row, ends)
+    for (const key of Object.keys(row.inFlightInGroup)) {
+      const id = key.startsWith('tag:') ? `${key}@${row.account}/${row.region}` : key
+      spans.set(id, [...(spans.get(id) ?? []), span])
     }
   }
-  return found
+  for (const [key, all] of spans) {
+    for (const { run, node, from } of all) {
+      const atMost = limits.get(run)?.get(key) ?? Infinity
+      const out = new Set(all.filter((one) => one.from <= from && from < one.to).map((one) => one.node))
+      if (out.size > atMost) yield `${node} at ${iso(from)}: ${String(out.size)} nodes of ${key} changed at once on the nodes, at most ${String(atMost)}`
+    }
+  }
 }
 
-const limitOf = (group: Group | undefined, shown: string): number[] => (group !== undefined && group.key.split('@')[0] === shown ? [group.atMost] : [])
+type LedgerSpan = Readonly<{ run: string; node: string; from: Instant; to: Instant }>
+
+/** Until its script and its transaction are over, but no longer than its run: what a finished run left open holds nobody. */
+function spanOf({ node, token, startedAt, endedAt, transaction }: LedgerRow, ends: ReadonlyMap<string, number>): LedgerSpan {
+  const { run } = tokenParts(token)
+  const over = (at: string | null | undefined): number => (at === undefined ? 0 : at === null ? Infinity : Date.parse(at))
+  const to = Math.min(Math.max(over(endedAt), over(transaction?.endedAt)), ends.get(run) ?? Infinity)
+  return { run, node, from: Date.parse(startedAt) as Instant, to: to as Instant }
+}
+
+/** The first execution of each token on each node, if it was not turned away: later ones repeat or repair. */
+function firstWork(ledger: readonly LedgerRow[]): LedgerRow[] {
+  const changing = ledger.filter(({ inFlightInGroup, transaction }) => Object.keys(inFlightInGroup).length > 0 || transaction !== null)
+  const first = [...Map.groupBy(changing, ({ node, token }) => `${node} ${token}`).values()].flatMap(([row]) => row ?? [])
+  return first.filter(({ verdict, transaction }) => transaction !== null || verdict !== 'skipped')
+}

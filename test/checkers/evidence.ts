@@ -1,66 +1,75 @@
-import type { Sealed } from '../../src/core/audit/entry.ts'
-import type { PinnedList, PlanContent } from '../../src/core/plan/plan.ts'
-import type { Fact } from '../../src/core/run/event.ts'
+import type { Anchor, Sealed } from '../../src/core/audit/entry.ts'
+import type { PinnedList, Plan, PlanContent } from '../../src/core/plan/plan.ts'
+import type { EventType, Fact, RunEvent } from '../../src/core/run/event.ts'
+import type { RunState } from '../../src/core/run/state.ts'
+import type { NodeId, RunId } from '../../src/kit/ids.ts'
 import type { Instant } from '../../src/kit/instant.ts'
+import type { Claim } from '../../src/ports/store.ts'
+import type { LedgerRow } from '../../src/sandbox/ledger.ts'
 
-/** What one run left behind: its plan and its journal, opened; `sealed` when the chain is to be looked at too. */
-export type RunEvidence = Readonly<{ run: string; plan: PlanContent; facts: readonly Fact[]; sealed?: readonly Sealed[] }>
-
-/** A run, and what was seen on the other side of the wire. What is absent is not checked. */
-export type Evidence = RunEvidence &
-  Readonly<{
-    /** Other runs of the same store. */
-    others?: readonly RunEvidence[]
-    /** Every script execution on every node, in order (`GET /_sandbox/ledger`). */
-    ledger?: readonly Execution[]
-    /** What became of the claims, in order. */
-    claims?: readonly ClaimChange[]
-    /** Feedback messages as they were delivered, parsed. */
-    messages?: readonly Told[]
-    versions?: Versions
-    /** A trial's lists, by the position that `ListsPinned` gives its nodes. */
-    lists?: readonly PinnedList[]
-    /** What did not serve when all was over though it did before. */
-    outAtEnd?: readonly string[]
-  }>
-
-export type Execution = Readonly<{
-  node: string
-  account: string
-  region: string
-  commandId: string
-  token: string
-  document: string
-  startedAt: string
-  endedAt: string | null
-  exitCode: number | null
-  verdict: string | null
-  inFlightInGroup: Readonly<Record<string, number>>
-  /** `cut`: what ended it before its time; `power` is nobody's doing. */
-  transaction: Readonly<{ startedAt: string; endedAt: string | null; changed: number; cut?: string | null }> | null
-}>
-
-export type ClaimChange = Readonly<{ at: Instant; run: string; node: string; change: 'taken' | 'released' }>
-
-/** A CloudEvent of the feedback queue; only what is checked. */
-export type Told = Readonly<{ id: string; type: string; n: number; seq: number; head: string }>
-
-/** `name.arch` → version, by node, before the run and after it. */
-export type Versions = Readonly<{ before: Readonly<Record<string, Packages>>; after: Readonly<Record<string, Packages>> }>
+/** Packages of a node: `name.arch` → exact version. */
 export type Packages = Readonly<Record<string, string>>
 
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I11' | 'I12' | 'I13' | 'I14'
+/** What a checker needs of a feedback message. */
+export type CloudEvent = Readonly<{ type: string; run: RunId; n: number; seq: number; head: string }>
 
-/** A broken promise: which, and what was seen. */
-export type Violation = Readonly<{ invariant: Invariant; what: string }>
+/** A claim was taken or let go. */
+export type ClaimChange = Readonly<{ at: Instant; run: RunId; node: NodeId; change: 'taken' | 'released' }>
 
-export type Check = (evidence: Evidence) => Violation[]
+/** One run as its journal has it, from its first fact. What is absent is not checked. */
+export type RunEvidence = Readonly<{
+  run: RunId
+  plan: PlanContent
+  facts: readonly Fact[]
+  /** The stored entries, from the first one: their chain is verified, and that they say what `facts` say. */
+  entries?: readonly Sealed[]
+  /** Heads that were seen outside the store. */
+  anchors?: readonly Anchor[]
+  /** Lists that the run pinned itself (a trial); the plan's own otherwise. */
+  lists?: readonly PinnedList[]
+  /** What the plan printed; computed from the plan's rules when absent. */
+  worstCase?: Plan['worstCase']
+  /** The state in which a driver ended: it must be the fold of the facts. */
+  lived?: RunState
+}>
 
-/** Collects violations of one invariant. */
-export function findings(invariant: Invariant): { found: Violation[]; say: (what: string) => void } {
-  const found: Violation[] = []
-  return { found, say: (what) => void found.push({ invariant, what }) }
+/** All that is known of a night: journals on this side of the wire, the nodes' own ledger and packages on the other. */
+export type Evidence = Readonly<{
+  /** All runs of the store. */
+  runs: readonly RunEvidence[]
+  ledger?: readonly LedgerRow[]
+  nodesBefore?: ReadonlyMap<NodeId, Packages>
+  nodesAfter?: ReadonlyMap<NodeId, Packages>
+  /** Every message of the feedback queue in the order of receiving, repeats included. */
+  feedback?: readonly CloudEvent[]
+  /** The store's claims when all was over. */
+  claims?: readonly Claim[]
+  /** What became of the claims, in order. */
+  claimChanges?: readonly ClaimChange[]
+  /** A fault of this night may take a node's power, or the node; without one, no transaction may be cut at all. */
+  powerLosses?: boolean
+  /** Faults were over, people had answered, and the runs had time to end. */
+  calm: boolean
+}>
+
+/** A pure look at the evidence: what does not hold, one line each. */
+export type Checker = (evidence: Evidence) => Iterable<string>
+
+/** Facts of one type, in order, with their instants. */
+export function* each<T extends EventType>({ facts }: RunEvidence, type: T): Generator<Extract<RunEvent, { type: T }> & Readonly<{ at: Instant }>> {
+  for (const { at, event } of facts) if (event.type === type) yield { ...(event as Extract<RunEvent, { type: T }>), at }
 }
 
-/** The documents that change a node. */
-export const CHANGES: ReadonlySet<string> = new Set(['Patchwave-Apply', 'Patchwave-Rollback'])
+/** The id of the node at a position of the plan. */
+export const nodeAt = ({ plan }: RunEvidence, position: number): NodeId => plan.nodes[position]?.node ?? `position ${String(position)}`
+
+/** The wave that holds each position; absent: none. */
+export function wavesOf(plan: PlanContent): ReadonlyMap<number, number> {
+  return new Map(plan.waves.flatMap(({ nodes }, wave) => nodes.map((position) => [position, wave] as const)))
+}
+
+/** A ledger's token as run and number; a text that is none belongs to no run. */
+export function tokenParts(token: string): { run: RunId; n: number } {
+  const dot = token.lastIndexOf('.')
+  return { run: token.slice(0, Math.max(0, dot)), n: Number(token.slice(dot + 1)) }
+}

@@ -1,46 +1,137 @@
-import type { ApprovalRule } from '../../src/core/runbook/runbook.ts'
-import type { Fact, Subject } from '../../src/core/run/event.ts'
-import { findings, type Check, type Evidence } from './evidence.ts'
+import type { Fact, RunEvent } from '../../src/core/run/event.ts'
+import { iso, type Instant } from '../../src/kit/instant.ts'
+import { each, nodeAt, wavesOf, type Checker, type RunEvidence } from './evidence.ts'
 
-/** I4: no wave starts before the previous gate passed, no rollout before what it needs was approved. */
-export const order: Check = (evidence) => {
-  const { found, say } = findings('I4')
+type Window = Readonly<{ opens: Instant; cutoff: Instant; closes: Instant }>
+type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
+
+/** I3: changes begin inside an open window and before its cutoff; rollbacks are on record; no node begins after `startBefore`. */
+export const window: Checker = function* ({ runs, ledger = [] }) {
+  const starts = new Map<string, Instant>()
+  for (const run of runs) {
+    for (const { n, startBefore } of each(run, 'CommandIntended')) starts.set(`${run.run}.${String(n)}`, startBefore)
+    yield* inWindow(run)
+  }
+  for (const { node, token, transaction, startedAt } of ledger) {
+    const limit = starts.get(token)
+    // The script looks at `startBefore` when it begins; the transaction follows when packages are resolved.
+    if (transaction !== null && limit !== undefined && Date.parse(startedAt) >= limit) yield `${node}: ${token} began at ${startedAt}, to be started before ${iso(limit)}`
+  }
+}
+
+function* inWindow(run: RunEvidence): Generator<string> {
+  let opened: Window | null = null
+  let chosenSince = false
+  let allowed = false
+  let rollingBack = run.plan.work === 'rollback'
+  for (const { at, event } of run.facts) {
+    if (event.type === 'WindowChosen') chosenSince = true
+    if (event.type === 'WindowOpened') {
+      opened = event
+      chosenSince = false
+      if (at < event.opens) yield `${run.run}: the window opened at ${iso(at)}, before ${iso(event.opens)}`
+    }
+    if (event.type === 'WindowEnded') opened = null
+    if (event.type === 'ApprovalGiven' && event.subject.kind === 'rollback') allowed = true
+    if (event.type === 'RollbackStarted') {
+      rollingBack = true
+      const late = opened !== null && at >= opened.closes && !chosenSince
+      if (late && !event.outside) yield `${run.run}: the rollback at ${iso(at)} is outside the window, and not on record as such`
+      if (event.outside && run.plan.rollback.outside === 'ask' && !allowed) yield `${run.run}: the rollback outside the window was not allowed by anyone`
+    }
+    if (event.type === 'CommandIntended') yield* intentInWindow(run, event, at, opened, rollingBack)
+  }
+}
+
+function* intentInWindow(run: RunEvidence, event: Of<'CommandIntended'>, at: Instant, opened: Window | null, rollingBack: boolean): Generator<string> {
+  const name = `${run.run}.${String(event.n)}`
+  if (event.work === 'rollback' && !rollingBack) yield `${name}: a rollback that is not on record as one`
+  if (event.work !== 'apply') return
+  if (opened === null) yield `${name}: intended at ${iso(at)} while no window was open`
+  else if (at < opened.opens || at >= opened.cutoff) yield `${name}: intended at ${iso(at)}, outside ${iso(opened.opens)} to ${iso(opened.cutoff)}`
+  else if (event.startBefore > opened.cutoff) yield `${name}: may start until ${iso(event.startBefore)}, past the cutoff ${iso(opened.cutoff)}`
+}
+
+/** I4: waves in order and behind their gates, nothing before its approval, no rollout on baselines that were not approved. */
+export const order: Checker = function* ({ runs }) {
+  for (const run of runs) {
+    yield* waveOrder(run)
+    yield* approvalOrder(run)
+  }
+  yield* baselineOrder(runs)
+}
+
+function* waveOrder(run: RunEvidence): Generator<string> {
+  const waves = wavesOf(run.plan)
+  const started = new Set<number>()
+  const drained = new Set<number>()
   const passed = new Set<number>()
-  evidence.facts.forEach(({ event }, index) => {
-    const before = evidence.facts.slice(0, index)
-    if (event.type === 'GateDecided' && event.verdict === 'pass') passed.add(event.wave)
+  for (const { event } of run.facts) {
     if (event.type === 'WaveStarted') {
-      for (let wave = 0; wave < event.wave; wave++) if (!passed.has(wave)) say(`wave ${String(event.wave)} started before gate ${String(wave)} passed`)
+      for (let before = 0; before < event.wave; before++) if (!passed.has(before)) yield `${run.run}: wave ${event.name} started before the gate of wave ${run.plan.waves[before]?.name ?? ''} passed`
+      started.add(event.wave)
     }
-    if (event.type === 'CommandIntended' && event.work === 'apply') inItsWave(evidence, event.nodes, before, say)
-    if (event.type === 'WindowOpened' && !approved(before, { kind: 'plan' }, evidence.plan.approval)) say('the window opened before the plan was approved')
-    if (event.type === 'BaselinesApproved' && !approved(before, { kind: 'baselines' }, evidence.plan.trial?.approval ?? null)) say('baselines got their label before they were approved')
-    if (event.type === 'GateDecided' && event.verdict === 'pass') {
-      const wave = evidence.plan.waves[event.wave]
-      const word = before.some(({ event: one }) => one.type === 'ApprovalGiven' && one.subject.kind === 'gate' && one.subject.wave === wave?.name)
-      if (wave !== undefined && !word && !approved(before, { kind: 'gate', wave: wave.name }, wave.gate.approval)) say(`gate ${String(event.wave)} passed before it was approved`)
+    if (event.type === 'WaveDrained') drained.add(event.wave)
+    if (event.type === 'GateDecided') {
+      if (!drained.has(event.wave)) yield `${run.run}: the gate of wave ${String(event.wave)} was decided before the wave had drained`
+      if (event.verdict === 'pass') passed.add(event.wave)
+      else passed.delete(event.wave)
     }
-  })
-  for (const list of evidence.plan.lists) {
-    if (evidence.plan.act === 'rollout' && evidence.plan.work === 'apply' && evidence.plan.runbook.baseline !== 'none' && list.baseline === null) say(`the rollout installs a list of ${list.image} that comes from no baseline`)
-  }
-  return found
-}
-
-function inItsWave({ plan }: Evidence, nodes: readonly number[], before: readonly Fact[], say: (what: string) => void): void {
-  const started = new Set(before.flatMap(({ event }) => (event.type === 'WaveStarted' ? [event.wave] : [])))
-  for (const position of nodes) {
-    const wave = plan.waves.findIndex((one) => one.nodes.includes(position))
-    if (!started.has(wave)) say(`node ${String(position)} was touched before its wave ${String(wave)} started`)
+    if (event.type !== 'CommandIntended' || event.work !== run.plan.work) continue
+    const early = event.nodes.filter((position) => !started.has(waves.get(position) ?? -1) || drained.has(waves.get(position) ?? -1))
+    if (early.length > 0) yield `${run.run}.${String(event.n)}: ${early.map((position) => nodeAt(run, position)).join(', ')} outside the time of their wave`
   }
 }
 
-/** Enough different people said yes to the newest asking, and not the one who asked for the run. */
-function approved(facts: readonly Fact[], subject: Subject, rule: ApprovalRule | null): boolean {
-  if (rule === null) return true
-  const requester = facts.find(({ event }) => event.type === 'RunRequested')?.actor.id
-  const same = (other: Subject): boolean => JSON.stringify(other) === JSON.stringify(subject)
-  const from = facts.findLastIndex(({ event }) => event.type === 'ApprovalAsked' && same(event.subject))
-  const people = facts.slice(from).flatMap(({ event }) => (event.type === 'ApprovalGiven' && same(event.subject) ? [event.by] : []))
-  return from >= 0 && new Set(people.filter((person) => person !== requester)).size >= rule.count
+/** What must have its approvals before it: the first wave behind the plan's, a passed gate behind its own. */
+function* approvalOrder(run: RunEvidence): Generator<string> {
+  const approvals = new Approvals()
+  for (const fact of run.facts) {
+    approvals.tell(fact)
+    const { event } = fact
+    if (event.type === 'WindowOpened' && run.plan.approval !== null && !approvals.given('plan')) yield `${run.run}: the window opened before the plan was approved`
+    if (event.type === 'BaselinesApproved' && run.plan.trial?.approval && !approvals.given('baselines')) yield `${run.run}: the baselines were approved by nobody`
+    if (event.type !== 'GateDecided' || event.verdict !== 'pass') continue
+    const { name = '', gate } = run.plan.waves[event.wave] ?? {}
+    if (gate?.approval && !approvals.given(`gate ${name}`)) yield `${run.run}: the gate of wave ${name} passed without its approvals`
+  }
+}
+
+/** Who was asked for what, and who gave it: one id counts once, the requester's own not where a group was asked. */
+class Approvals {
+  readonly #asked = new Map<string, { readonly count: number; readonly group: string; readonly by: Set<string> }>()
+  #requester = ''
+
+  tell({ actor, event }: Fact): void {
+    if (event.type === 'RunRequested') this.#requester = actor.id
+    if (event.type === 'ApprovalAsked') this.#asked.set(subjectOf(event), { count: event.count, group: event.group, by: new Set() })
+    if (event.type === 'ApprovalRefused' || event.type === 'ApprovalExpired') this.#asked.delete(subjectOf(event))
+    if (event.type !== 'ApprovalGiven') return
+    const asked = this.#asked.get(subjectOf(event))
+    if (asked && (asked.group === '' || event.by !== this.#requester)) asked.by.add(event.by)
+  }
+
+  given(subject: string): boolean {
+    const asked = this.#asked.get(subject)
+    return asked !== undefined && asked.by.size >= asked.count
+  }
+}
+
+const subjectOf = ({ subject }: Of<'ApprovalAsked' | 'ApprovalGiven' | 'ApprovalRefused' | 'ApprovalExpired'>): string => (subject.kind === 'gate' ? `gate ${subject.wave}` : subject.kind)
+
+/** A rollout's baselines that a run of this evidence stored were approved before the plan was pinned. */
+function* baselineOrder(runs: readonly RunEvidence[]): Generator<string> {
+  const approved = new Map<string, Instant>()
+  for (const run of runs) {
+    const at = run.facts.find(({ event }) => event.type === 'BaselinesApproved')?.at
+    for (const { path, version } of each(run, 'BaselineStored')) approved.set(`${path}:${String(version)}`, at ?? (Infinity as Instant))
+  }
+  for (const run of runs) {
+    const pinned = run.facts.find(({ event }) => event.type === 'PlanPinned')?.at
+    for (const { baseline } of run.plan.lists) {
+      const key = baseline && `${baseline.path}:${String(baseline.version)}`
+      const since = key === null ? undefined : approved.get(key)
+      if (pinned !== undefined && since !== undefined && since > pinned) yield `${run.run}: pinned ${key ?? ''} before it was approved`
+    }
+  }
 }

@@ -20,7 +20,7 @@ export const run: CommandSpec = {
   arguments: '<runbook|plan>',
   summary: 'test and roll out, following it to the end; an unfinished run of the runbook is continued',
   options: [
-    { flags: '--now', means: 'open a window of its own instead of waiting for the next one; freezes hold' },
+    { flags: '--now', means: 'open a window of its own instead of waiting for the next one' },
     { flags: '--reason <text>', means: 'why, for the record' },
     { flags: '--wait', means: 'stay, also when it waits past the window’s close or for an approval' },
     { flags: '--detach', means: 'put the request on record and go; whoever drives this store takes it' },

@@ -1,5 +1,6 @@
 import { assert, known } from '../../kit/assert.ts'
 import type { Instant } from '../../kit/instant.ts'
+import type { Effect } from './effect.ts'
 import type { RunEvent, Verdict } from './event.ts'
 import { addOutside } from './limits.ts'
 import { end, move, recount } from './standing.ts'
@@ -213,9 +214,12 @@ export function approveBaselines(state: RunState): void {
 /** Newest wave first; inside a wave those that are out of service first, then in reverse order. */
 export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): void {
   state.phase = { name: 'rolling-back', waves: event.waves, at: 0, after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back' }
-  for (const key of ['window', 'survey', 'scan', 'classify']) unwant(state, key)
+  for (const { key, kind } of [...state.activities.values()]) if (!LASTING.has(kind)) unwant(state, key)
   loadRollback(state)
 }
+
+/** What goes on when a rollback begins: commands, and cells that they need. Nobody asks any more what the way forward was waiting for. */
+const LASTING: ReadonlySet<Effect['kind']> = new Set(['prepare', 'send', 'find', 'watch', 'cancel'])
 
 export function rollbackAdvanced(state: RunState): void {
   assert(state.phase.name === 'rolling-back', 'only a rollback advances')

@@ -51,14 +51,15 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
 
 /** Waits for a reason to read: all ended, some ended and hold what others wait for, the rhythm, or the command's expiry. */
 async function untilDue(performing: Performing, command: Command, bell: Bell, reads: number): Promise<void> {
-  const { world, hints, signal } = performing
+  const { world, state, hints, signal } = performing
   const { clock } = world
   const began = clock.now()
+  const first = reads === 0 ? firstRead(state, command) : began
   const soonest = reads === 0 ? began : plus(began, PAGE_MS)
   const settled = reads === 0 ? began : plus(began, SECOND)
   while (!signal.aborted) {
     const now = clock.now()
-    const due = dueAt(performing, command, { began, heard: bell.rungAt ?? began, reads })
+    const due = dueAt(world, command, { began, first, heard: bell.rungAt ?? began, reads })
     const whole = command.open > 0 && Math.max(0, ...command.ids.map((id) => hints.count(id))) >= command.nodes.length
     const wanted = !whole && isWanted(performing, command)
     if (now >= due || (whole && now >= settled) || (wanted && now >= soonest)) return
@@ -66,16 +67,14 @@ async function untilDue(performing: Performing, command: Command, bell: Bell, re
   }
 }
 
-type Rhythm = Readonly<{ began: Instant; heard: Instant; reads: number }>
+type Rhythm = Readonly<{ began: Instant; first: Instant; heard: Instant; reads: number }>
 
 /** When the command is read whatever is said of it. */
-function dueAt({ world, state }: Performing, command: Command, { began, heard, reads }: Rhythm): Instant {
+function dueAt(world: Performing['world'], command: Command, { began, first, heard, reads }: Rhythm): Instant {
   if (command.open === 0) return latest(plus(began, SECOND), command.expiresAfter)
-  const first = firstRead(state, command)
   const polled = reads === 0 ? first : plus(began, POLL_MS)
-  const silent = plus(reads === 0 ? latest(first, heard) : latest(began, heard), RECONCILE_MS)
-  const told = plus(reads === 0 ? first : began, TELL_MS)
-  return earliest(world.eventsQueue === null ? polled : earliest(silent, told), latest(command.expiresAfter, plus(began, SECOND)))
+  const told = earliest(plus(latest(first, heard), RECONCILE_MS), plus(first, TELL_MS))
+  return earliest(world.eventsQueue === null ? polled : told, latest(command.expiresAfter, plus(began, SECOND)))
 }
 
 /**
@@ -98,13 +97,17 @@ function firstRead(state: RunState, command: Command): Instant {
   return plus(command.intendedAt, medianMs(state) ?? FIRST_READ_MS)
 }
 
+/** Tokens that are looked back at. The newest have not ended; a tenth would often find nothing where commands are small. */
+const RECENT = 500
+
 /** Median time from intent to a node's own end, of at most the last 101 nodes that ended. */
 function medianMs(state: RunState): Ms | undefined {
   const took: number[] = []
-  for (const command of [...state.commands.values()].slice(-20).reverse()) {
-    for (const position of command.nodes) {
+  for (let n = state.tokenCount; n > state.tokenCount - RECENT && took.length < 101; n--) {
+    const command = state.commands.get(n)
+    for (const position of command?.nodes ?? []) {
       const ended = at(state.nodes.endedSeconds, position) * 1000
-      if (ended > command.intendedAt && took.length < 101) took.push(ended - command.intendedAt)
+      if (command && ended > command.intendedAt && took.length < 101) took.push(ended - command.intendedAt)
     }
   }
   return took.sort((a, b) => a - b)[Math.floor(took.length / 2)]

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
+import { checkAll } from '../../checkers/all.ts'
 import { lanesOf, randomPlan, walk } from './walk.ts'
 
 /** A run's state is the fold of its journal: whoever reads it later knows the same, and decides the same. */
@@ -9,6 +10,16 @@ describe('the state is the fold of the journal', () => {
       fc.property(fc.nat(), (seed) => {
         const told = walk(randomPlan(seed), seed)
         expect(told.refolded()).toEqual(told.lived)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('and every promise is kept in it', () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const { plan, facts, state } = walk(randomPlan(seed), seed)
+        expect(checkAll({ runs: [{ run: state.run, plan, facts, lived: state }], calm: true })).toEqual([])
       }),
       { numRuns: 300 },
     )

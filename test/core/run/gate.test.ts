@@ -27,7 +27,7 @@ function answer(told: Telling, verdicts: Readonly<Record<string, Verdict>>): Run
 
 const gateOf = (told: Telling): string => {
   const [wave] = told.state.waves
-  return `${wave?.phase ?? ''}${wave?.held == null ? '' : ' held'}`
+  return `${wave?.phase ?? ''}${(wave?.held ?? null) === null ? '' : ' held'}`
 }
 
 describe('the failure budget', () => {

@@ -3,7 +3,7 @@ import type { RunEvent } from '../../../src/core/run/event.ts'
 import { at, commandOf, isSuspect, STAGE, type RunState } from '../../../src/core/run/state.ts'
 import { instant, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import { seeded } from '../../../src/kit/random.ts'
-import { measured, report, sent, Telling } from './telling.ts'
+import { measured, pinned, report, REQUESTED, sent, Telling } from './telling.ts'
 import { plan, type NodeSpec, type PlanSpec } from './plan.ts'
 
 type Chance = (odds: number) => boolean
@@ -22,7 +22,15 @@ export function randomPlan(seed: number): PlanSpec {
   const waves = Array.from({ length: pick([1, 2, 3]) }, () => ({
     nodes: Array.from({ length: pick([1, 2, 3, 6]) }, node),
     concurrency: pick([1, 2, 100]),
-    gate: { failuresMax: pick([0, 1, 2]), hard: chance(0.3), bakeMs: pick([0, 10 * MINUTE]), checks: chance(0.5) ? ['smoke'] : [] },
+    gate: {
+      failuresMax: pick([0, 1, 2]),
+      hard: chance(0.3),
+      bakeMs: pick([0, 10 * MINUTE]),
+      checks: chance(0.5) ? ['smoke'] : [],
+      evidencePercent: chance(0.2) ? 60 : null,
+      approval: chance(0.2) ? APPROVAL : null,
+      holdForMs: chance(0.3) ? 20 * MINUTE : null,
+    },
   }))
   const rollback = {
     on: pick(['gate-failed', 'never'] as const),
@@ -32,7 +40,27 @@ export function randomPlan(seed: number): PlanSpec {
     failures: { kind: 'count', count: 1 },
     failuresMax: 1,
   } as const
-  return { waves, groups, rollback, retry: chance(0.5) ? { attempts: 2, on: ['lock-held'] } : null, unfinished: pick(['stop', 'next-window']) }
+  const plan: PlanSpec = {
+    waves,
+    groups,
+    rollback,
+    retry: chance(0.5) ? { attempts: 2, on: ['lock-held'] } : null,
+    unfinished: pick(['stop', 'next-window']),
+    budgetMax: chance(0.2) ? 1 : null,
+    approval: chance(0.2) ? APPROVAL : null,
+    before: chance(0.2) ? ['probe'] : [],
+    after: chance(0.2) ? ['probe'] : [],
+  }
+  if (chance(0.1)) return { ...plan, work: 'scan' }
+  if (chance(0.1)) return { ...plan, work: 'rollback', undoes: 'x' }
+  return chance(0.2) ? { ...plan, act: 'trial', trial: trialOf(waves, chance(0.5)) } : plan
+}
+
+const APPROVAL = { group: 'leads', count: 2, expiresMs: 8 * 60 * MINUTE }
+
+function trialOf(waves: PlanSpec['waves'], approved: boolean): NonNullable<PlanSpec['trial']> {
+  const count = waves.reduce((sum, { nodes }) => sum + (typeof nodes === 'number' ? nodes : nodes.length), 0)
+  return { lineages: [{ image: 'ami-1', nodes: Array.from({ length: count }, (_, position) => position), accounts: ['111122223333'] }], path: '/p', approval: approved ? APPROVAL : null }
 }
 
 /** A node has one value of each key: it is in one group of a set at most. */
@@ -43,7 +71,7 @@ const oneOfEachSet = (groups: readonly Readonly<{ set: string | null; index: num
 export function walk(spec: PlanSpec, seed: number, watch: (state: RunState) => void = () => undefined): Telling {
   const told = new Telling(plan(spec))
   const world = new World(told, seed)
-  told.open({ down: world.some(told.plan.nodes.length, 0.1) })
+  told.tell(REQUESTED, pinned(told.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
   for (let step = 0; told.state.phase.name !== 'finished'; step++) {
     if (step > 5_000) throw new Error(`seed ${String(seed)}: the run never ends in ${told.state.phase.name}`)
     world.step(step > 150)
@@ -107,6 +135,7 @@ class World {
     if (calm && told.state.paused) told.tell({ type: 'Resumed', reason: 'calm' })
     if (this.#chance(0.04)) told.tell({ type: 'DriverTook', driver: `driver-${String(++this.#epoch)}`, epoch: this.#epoch })
     if (this.#chance(0.02)) return void told.tell(this.#steering())
+    if (this.#decide()) return
     const effects = [...told.state.activities.values()]
     if (effects.length === 0 || this.#chance(0.2)) {
       told.now = plus(told.now, 1)
@@ -115,6 +144,16 @@ class World {
       return
     }
     told.tell(...this.#answer(this.#pick(effects)))
+  }
+
+  /** People decide what they are asked, or let it expire. */
+  #decide(): boolean {
+    const asked = this.#told.state.approvals.find((one) => one.state === 'asked')
+    if (asked === undefined || this.#chance(0.7)) return false
+    const { subject, by } = asked
+    if (this.#chance(0.1)) this.#told.tell({ type: 'ApprovalRefused', subject, by: 'ann', reason: 'no' })
+    else this.#told.tell({ type: 'ApprovalGiven', subject, by: by.includes('ann') ? 'bob' : 'ann', reason: 'yes' })
+    return true
   }
 
   #steering(): RunEvent {
@@ -156,9 +195,27 @@ class World {
         return [{ type: 'CancelDone', n: effect.n, nodes: [] }]
       case 'measure':
         return this.#measuring(effect)
-      default:
-        throw new Error(`nobody answers ${effect.key}`)
+      case 'scan':
+        return this.#scanning()
+      case 'classify': {
+        const nodes = this.#told.plan.nodes.map((_, position) => position)
+        return [{ type: 'ListsPinned', lists: 'x', count: 1, patches: [1], nodes, of: nodes.map(() => 0) }]
+      }
+      case 'store':
+        return this.#chance(0.1)
+          ? [{ type: 'BaselineRefused', account: effect.account, image: 'ami-1', code: 'aws.denied', message: '' }]
+          : [{ type: 'BaselineStored', account: effect.account, image: 'ami-1', path: '/p', version: 1, digest: 'x', written: 1 }]
+      case 'approve-baselines':
+        return [{ type: 'BaselinesApproved', count: 1 }]
     }
+  }
+
+  #scanning(): RunEvent[] {
+    const left = [...this.#told.state.scanLeft]
+    const silent = left.filter(() => this.#chance(0.2))
+    const nodes = left.filter((position) => !silent.includes(position) && !this.#chance(0.3))
+    const scanned: RunEvent[] = nodes.length > 0 ? [{ type: 'NodesScanned', nodes, lists: nodes.map(() => 'x'), missing: nodes.map(() => 1) }] : []
+    return silent.length > 0 ? [...scanned, { type: 'NodesUnscanned', nodes: silent, reason: 'unscanned' }] : scanned
   }
 
   #sending(n: number): RunEvent {
@@ -177,7 +234,7 @@ class World {
       return [...(late.length > 0 ? [report(n, Object.fromEntries(late.map((position) => [position, 'patched'])), instant(now))] : []), { type: 'CommandClosed', n }]
     }
     const flying = command.nodes.filter((position) => at(state.nodes.command, position) === n && at(state.nodes.stage, position) === STAGE.flying)
-    const words = command.work === 'rollback' ? ['rolled-back', 'rolled-back', 'rollback-failed: x'] : ['patched', 'patched', 'patched', 'not-needed', 'failed: x', 'failed: lock-held', 'silent unknown: expired', 'skipped: too-late']
+    const words = command.work === 'scan' ? ['not-needed', 'not-needed', 'failed: x', 'silent unknown: expired'] : command.work === 'rollback' ? ['rolled-back', 'rolled-back', 'rollback-failed: x'] : ['patched', 'patched', 'patched', 'not-needed', 'failed: x', 'failed: lock-held', 'silent unknown: expired', 'skipped: too-late']
     const rows = flying.filter(() => this.#calm || !this.#chance(0.5)).map((position): [number, string] => [position, this.#calm ? (words[0] ?? '') : this.#pick(words)])
     return rows.length > 0 ? [report(n, Object.fromEntries(rows), instant(now))] : []
   }

@@ -1,0 +1,54 @@
+import { iso, type Instant } from '../../src/kit/instant.ts'
+import type { LedgerRow } from '../../src/sandbox/ledger.ts'
+import { each, nodeAt, type Checker, type Evidence } from './evidence.ts'
+import { follow } from './follow.ts'
+
+/** I1: by the journals no node is in two hands at once, by the ledger no two of its package transactions overlap. */
+export const oneHand: Checker = function* ({ runs, ledger = [] }) {
+  const hands = runs.flatMap((run) => follow(run).hands)
+  for (const [node, ours] of Map.groupBy(hands, (hand) => hand.node)) {
+    for (const [before, hand] of overlapping(ours.toSorted((a, b) => a.from - b.from))) {
+      yield `${node}: ${hand.run}.${String(hand.n)} from ${iso(hand.from)}, while ${before.run}.${String(before.n)} lasts to ${lasts(before.to)}`
+    }
+  }
+  for (const [node, rows] of Map.groupBy(ledger.filter(({ transaction }) => transaction !== null), (row) => row.node)) {
+    const spans = rows.map(({ token, transaction }) => ({ token, from: Date.parse(transaction?.startedAt ?? ''), to: transaction?.endedAt ? Date.parse(transaction.endedAt) : Infinity }))
+    for (const [before, span] of overlapping(spans.toSorted((a, b) => a.from - b.from))) yield `${node}: the transaction of ${span.token} began while that of ${before.token} ran`
+  }
+}
+
+const lasts = (to: Instant): string => (to > Date.UTC(9000, 0) ? 'the end' : iso(to))
+
+/** Neighbours in the order of their beginnings, where one begins before the longest before it has ended. */
+function* overlapping<T extends Readonly<{ from: number; to: number }>>(sorted: readonly T[]): Generator<readonly [T, T]> {
+  let longest: T | undefined
+  for (const one of sorted) {
+    if (longest && one.from < longest.to) yield [longest, one]
+    if (longest === undefined || one.to > longest.to) longest = one
+  }
+}
+
+/** I8: at most one package transaction for each journalled (node, token), and none without an intent that changes. */
+export const once: Checker = function* ({ runs, ledger = [] }) {
+  const intents = new Set<string>()
+  for (const run of runs) {
+    for (const { n, nodes, work } of each(run, 'CommandIntended')) if (work !== 'scan') for (const position of nodes) intents.add(`${nodeAt(run, position)} ${run.run}.${String(n)}`)
+  }
+  const begun = Map.groupBy(ledger.filter(({ transaction }) => transaction !== null), ({ node, token }) => `${node} ${token}`)
+  for (const [key, rows] of begun) {
+    if (!intents.has(key)) yield `${key}: a transaction that no journal intended`
+    else if (rows.length > 1) yield `${key}: ${String(rows.length)} transactions for one journalled attempt`
+  }
+}
+
+/** I14: a transaction is cut by a loss of power that a fault brought, and by nothing else. */
+export const noCut: Checker = function* ({ ledger = [], powerLosses = false }: Evidence) {
+  for (const row of ledger) {
+    if (row.transaction === null || row.transaction.cut === null) continue
+    if (!powerLosses) yield `${row.node} ${row.token}: its transaction was cut (${row.transaction.cut}) in a night without a loss of power`
+    else if (killed(row)) yield `${row.node} ${row.token}: its transaction was cut by the kill of its script`
+  }
+}
+
+/** 137 is what the agent's kill leaves; a loss of power leaves no exit code. */
+const killed = ({ exitCode, endedAt, transaction }: LedgerRow): boolean => exitCode === 137 && transaction?.endedAt === endedAt

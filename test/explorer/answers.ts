@@ -1,0 +1,143 @@
+import type { Effect } from '../../src/core/run/effect.ts'
+import type { RunEvent } from '../../src/core/run/event.ts'
+import { PRESENCE } from '../../src/core/run/gate.ts'
+import { commandOf, STAGE, type Command } from '../../src/core/run/state.ts'
+import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
+import { measured } from '../core/run/telling.ts'
+import { nodeOf } from './hands.ts'
+import { fault, free, type EffectOf, type Move } from './moves.ts'
+import { cancelAnswers, watchAnswers } from './reports.ts'
+import type { Copy, Rules } from './world.ts'
+import type { Sim } from './sim.ts'
+
+/** Every answer that the port behind an effect may give now. */
+export function answers(sim: Sim, effect: Effect): Move[] {
+  switch (effect.kind) {
+    case 'window':
+      return [fixed('window', (now) => ({ type: 'WindowChosen', opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR), zoneData: '' }))]
+    case 'survey':
+      return [fixed('survey', () => ({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }))]
+    case 'prepare':
+      return [fixed('prepare', () => ({ type: 'CellPrepared', cell: effect.cell, documents: {} }))]
+    case 'read':
+      return reads(sim, effect)
+    case 'send':
+      return sends(sim, effect.n)
+    case 'find':
+      return finds(sim, effect.n)
+    case 'watch':
+      return watchAnswers(sim, effect.n)
+    case 'cancel':
+      return cancelAnswers(effect.n)
+    case 'measure':
+      return measures(sim, effect)
+    default:
+      return trial(sim, effect)
+  }
+}
+
+const fixed = (label: string, event: (now: Instant) => RunEvent): Move => free(label, (sim) => [event(sim.now)])
+
+/** Who is gone is read as gone; any other may be away for the moment. */
+function reads({ world }: Sim, effect: EffectOf<'read'>): Move[] {
+  const lost = effect.nodes.filter((position) => !nodeOf(world, position).exists)
+  const read = (away: readonly number[]): RunEvent => {
+    const skipped = [...lost, ...away]
+    return { type: 'BatchRead', batch: effect.batch, skipped, reasons: skipped.map((position) => (lost.includes(position) ? 'gone' : 'offline')), down: skipped }
+  }
+  const there = effect.nodes.filter((position) => !lost.includes(position))
+  return [free(`read ${effect.nodes.join()}`, () => [read([])]), ...there.map((position) => fault(`read: node ${position} is offline`, () => [read([position])]))]
+}
+
+/** How long SSM lets a script work after it was delivered, and how long a delivery may take. */
+const EXPIRES_MS = 70 * MINUTE
+
+/** SSM takes a command. */
+export function land(sim: Sim, n: number, rules: Rules): Copy {
+  const { world, live, now } = sim
+  const { nodes } = commandOf(live, n)
+  world.copyCount += 1
+  const id = `00000000-0000-4000-8000-${String(world.copyCount).padStart(12, '0')}`
+  const copy: Copy = { n, token: rules.tokenFor(world, n), id, landedAt: now, expiresAfter: plus(now, EXPIRES_MS), parts: new Map(nodes.map((position) => [position, 'pending'])) }
+  world.copies.push(copy)
+  return copy
+}
+
+const known = (copy: Copy, adopted: boolean): RunEvent => ({ type: 'CommandSent', n: copy.n, commandId: copy.id, requestedAt: copy.landedAt, expiresAfter: copy.expiresAfter, adopted })
+
+let rulesOf: Rules
+/** Which rules commands are sent by. Set once for each exploration. */
+export function sendBy(rules: Rules): void {
+  rulesOf = rules
+}
+
+function sends({ live, world, now }: Sim, n: number): Move[] {
+  const command = commandOf(live, n)
+  const refuse = (code: string, invalid: readonly number[]) => (): RunEvent[] => [{ type: 'CommandRefused', n, code, message: '', invalid }]
+  if (now >= plus(command.startBefore, -31 * SECOND)) return [free(`send ${n}: too late`, refuse('too-late', []))]
+  const lost = command.nodes.filter((position) => !nodeOf(world, position).exists)
+  if (lost.length > 0) return [free(`send ${n}: refused, ${lost.join()} invalid`, refuse('aws.invalid', lost))]
+  const unclear: RunEvent = { type: 'CommandUnclear', n, message: '' }
+  return [
+    free(`send ${n}`, (sim) => [known(land(sim, n, rulesOf), false)]),
+    fault(`send ${n}: unclear, it arrived`, (sim) => (land(sim, n, rulesOf), [unclear])),
+    fault(`send ${n}: unclear, it did not arrive`, () => [unclear]),
+    ...command.nodes.map((position) => fault(`send ${n}: refused, ${position} invalid`, refuse('aws.invalid', [position]))),
+  ]
+}
+
+/** How long a look-up waits for SSM's list to settle before it says that there is nothing. */
+const SETTLE_MS = 2 * MINUTE
+
+/** What SSM lists is found. What it does not list is missed, after a while; once it may lag behind a command that has just arrived. */
+function finds({ live, world, now }: Sim, n: number): Move[] {
+  const copies = world.copies.filter((copy) => copy.n === n)
+  const command = commandOf(live, n)
+  const miss = (sim: Sim): RunEvent[] => {
+    sim.now = missedAt(sim, command)
+    return [{ type: 'CommandMissed', n }]
+  }
+  if (copies.length === 0) return [free(`find ${n}: nothing`, miss)]
+  const found = free(`find ${n}: ${copies.length} found`, () => copies.map((copy) => known(copy, true)))
+  const lags = copies.every((copy) => copy.landedAt === now) && plus(now, SETTLE_MS) < command.startBefore
+  return lags ? [found, fault(`find ${n}: it is not listed yet`, miss)] : [found]
+}
+
+/** A look-up that changes nothing is made again until it proves something. */
+function missedAt({ live, now }: Sim, command: Command): Instant {
+  const settled = plus(now, SETTLE_MS)
+  const stopped = live.paused || (live.aborting !== null && command.work === 'apply')
+  return stopped || settled >= command.startBefore ? latest(settled, plus(command.startBefore, MINUTE)) : settled
+}
+
+/** A check has three verdicts. Who looks for presence also finds out who is gone. */
+function measures({ live, world }: Sim, effect: EffectOf<'measure'>): Move[] {
+  if (effect.check !== PRESENCE)
+    return [free('measure: pass', () => [measured(effect, 'pass')]), fault('measure: fail', () => [measured(effect, 'fail')]), fault('measure: inconclusive', () => [measured(effect, 'inconclusive')])]
+  const touched = live.plan.waves[effect.wave]?.nodes.filter((position) => live.nodes.touched[position] === 1 && live.nodes.stage[position] === STAGE.ended) ?? []
+  const lost = touched.filter((position) => !nodeOf(world, position).exists)
+  return [free('measure presence', () => [...(lost.length > 0 ? [{ type: 'NodesGone', nodes: lost } as const] : []), measured(effect, 'pass')])]
+}
+
+const LIST = 'a'.repeat(64)
+
+/** What only a trial asks for. */
+function trial({ live }: Sim, effect: Effect): Move[] {
+  const left = [...live.scanLeft]
+  const seen = (nodes: readonly number[]): RunEvent => ({ type: 'NodesScanned', nodes, lists: nodes.map(() => LIST), missing: nodes.map(() => 1) })
+  const silent = (position: number): RunEvent => ({ type: 'NodesUnscanned', nodes: [position], reason: 'unscanned' })
+  if (effect.kind === 'scan')
+    return [free('scan', () => [seen(left)]), ...left.map((position) => fault(`scan: node ${position} is silent`, () => [...(left.length > 1 ? [seen(left.filter((one) => one !== position))] : []), silent(position)]))]
+  if (effect.kind === 'classify') {
+    const nodes = [...live.nodes.scanned.keys()]
+    return [free('classify', () => [{ type: 'ListsPinned', lists: LIST, count: 1, patches: [1], nodes, of: nodes.map(() => 0) }])]
+  }
+  if (effect.kind === 'store') {
+    const image = live.plan.trial?.lineages[effect.lineage]?.image ?? ''
+    return [
+      free('store', () => [{ type: 'BaselineStored', account: effect.account, image, path: '/x', version: 1, digest: LIST, written: 1 }]),
+      fault('store: refused', () => [{ type: 'BaselineRefused', account: effect.account, image, code: 'aws.denied', message: '' }]),
+    ]
+  }
+  return [free('approve baselines', () => [{ type: 'BaselinesApproved', count: 1 }])]
+}

@@ -1,0 +1,194 @@
+import { OUTCOMES, type RunEvent } from '../../src/core/run/event.ts'
+import { codeOf, commandOf, isSuspect, STAGE, type RunState } from '../../src/core/run/state.ts'
+import { known } from '../../src/kit/assert.ts'
+import { mayWork, nodeOf } from './hands.ts'
+import { ranksOf, runKey } from './key.ts'
+import { proven, type Setup, type Sim } from './sim.ts'
+import { lockOf } from './world.ts'
+
+/** An invariant of the architecture that does not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly invariant: string
+
+  constructor(invariant: string, message: string) {
+    super(`${invariant}: ${message}`)
+    this.invariant = invariant
+  }
+}
+
+const must = (holds: boolean, invariant: string, message: () => string): void => {
+  if (!holds) throw new Violation(invariant, message())
+}
+
+type Intent = Extract<RunEvent, { type: 'CommandIntended' }>
+
+/** What a fact may not say, given the state before it. The plan is the setup's own: a planted bug may show the core another one. */
+export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
+  switch (event.type) {
+    case 'WaveStarted':
+      return waveStarts(setup, sim, event.wave)
+    case 'CommandIntended':
+      return intent(setup, sim, event)
+    case 'GateDecided': {
+      const spent = spentOf(sim.live, event.wave, true)
+      const { failuresMax } = known(setup.plan.waves[event.wave], 'the wave').gate
+      return must(event.verdict === 'fail' || spent <= failuresMax, 'I4', () => `gate ${event.wave} passed with ${spent} failures, ${failuresMax} allowed`)
+    }
+    case 'CancelAsked':
+      return must(sim.live.aborting !== null, 'I14', () => 'a cancel without an abort')
+    case 'RunFinished':
+      return must(sim.live.openCommands.size === 0 && sim.live.inFlight === 0, 'I5', () => 'the run ends with open commands')
+    default:
+  }
+}
+
+function waveStarts(setup: Setup, { live, now }: Sim, wave: number): void {
+  must(live.waves.slice(0, wave).every(({ phase }) => phase === 'passed'), 'I4', () => `wave ${wave} starts before the gates before it passed`)
+  must(live.window?.opened === true && now < live.window.cutoff, 'I3', () => `wave ${wave} starts outside its window`)
+  must(!live.paused && live.aborting === null, 'I3', () => `wave ${wave} starts although nothing may`)
+  const { budgetMax } = setup.plan
+  must(budgetMax === null || live.waves.reduce((sum, _, index) => sum + spentOf(live, index, true), 0) <= budgetMax, 'I11', () => 'a wave starts beyond the budget of the run')
+}
+
+function intent(setup: Setup, sim: Sim, event: Intent): void {
+  const { live, now, world } = sim
+  must(!live.paused, 'I3', () => 'an intent in a pause')
+  for (const position of event.nodes) {
+    must(world.claims[position] === 'free', 'I1', () => `node ${position} is claimed already (${world.claims[position]})`)
+    must(!mayWork(world, live, position, now), 'I1', () => `node ${position} has a command that may still work`)
+  }
+  if (event.work === 'apply') applies(setup, sim, event)
+  if (event.work === 'rollback') restores(sim, event)
+  if (event.work !== 'scan') disrupts(setup, sim, event)
+}
+
+function applies(setup: Setup, { live, now }: Sim, event: Intent): void {
+  const window = known(live.window, 'the window')
+  must(window.opened && now >= window.opens && now < window.cutoff, 'I3', () => 'an intent outside the window')
+  must(event.startBefore <= window.cutoff, 'I3', () => 'nodes may start after the cutoff')
+  must(live.aborting === null, 'I3', () => 'an intent after an abort')
+  for (const position of event.nodes) {
+    const index = known(live.nodes.wave[position], 'the wave')
+    must(live.waves[index]?.phase === 'running', 'I4', () => `node ${position} belongs to a wave that is not running`)
+    const { gate } = known(setup.plan.waves[index], 'the wave')
+    must(spentOf(live, index, true) <= gate.failuresMax, 'I11', () => 'an intent beyond the failure budget')
+  }
+  must(setup.plan.retry !== null || event.nodes.every((position) => live.nodes.attempts[position] === 0), 'I8', () => 'another attempt that no rule asks for')
+}
+
+function restores({ live, world }: Sim, event: Intent): void {
+  must(live.phase.name === 'rolling-back', 'I6', () => 'a rollback command outside a rollback')
+  for (const position of event.nodes) {
+    const wave = known(live.nodes.wave[position], 'the wave')
+    must(nodeOf(world, position).intents > 0, 'I6', () => `node ${position} was never touched`)
+    must(world.rolledBack === null || wave <= world.rolledBack, 'I6', () => `wave ${wave} is rolled back after an older one`)
+    world.rolledBack = wave
+  }
+}
+
+/** Whoever is taken out of service must leave enough of each of its groups in service. */
+function disrupts(setup: Setup, sim: Sim, event: Intent): void {
+  const out = setup.plan.nodes.map((_, position) => isAway(sim, position))
+  const fresh = event.nodes.filter((position) => out[position] === false)
+  for (const position of event.nodes) out[position] = true
+  const away = (group: number): number => setup.plan.nodes.filter((node, position) => out[position] === true && node.groups.includes(group)).length
+  const wave = setup.plan.waves[sim.live.nodes.wave[event.nodes[0] ?? 0] ?? 0]
+  for (const group of new Set(fresh.flatMap((position) => setup.plan.nodes[position]?.groups ?? []))) {
+    const { atMost, set, key } = known(setup.plan.groups[group], 'the group')
+    const most = Math.min(atMost, wave?.tighter.find((one) => one.group === group)?.atMost ?? atMost)
+    must(away(group) <= most, 'I2', () => `${away(group)} nodes of ${key} are out, ${most} allowed`)
+    if (set === null) continue
+    must(setup.plan.groups.every((other, index) => index === group || other.set !== set || away(index) === 0), 'I2', () => `two groups of ${set} are out at once`)
+  }
+}
+
+/** Out of service as the node and the journal show it, without the core's own counting. */
+function isAway({ live, world, now }: Sim, position: number): boolean {
+  const node = nodeOf(world, position)
+  const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
+  if (live.nodes.stage[position] === STAGE.flying || live.nodes.down[position] === 1 || node.version === 'broken') return true
+  if (node.exists && (lockOf(node) !== undefined || mayWork(world, live, position, now))) return true
+  return outcome === 'failed' || outcome === 'unknown'
+}
+
+/** What must hold whenever the core has come to rest. */
+export function judgeState(setup: Setup, sim: Sim): void {
+  const { live, folded, world, now, wakeAt } = sim
+  counters(live)
+  groups(live)
+  for (let position = 0; position < live.nodes.count; position++) truth(sim, position)
+  setup.plan.waves.forEach((_, wave) => worstCase(setup, live, wave))
+  for (const position of proven(sim)) must(world.claims[position] === 'ours', 'I1', () => `the journal proves a claim on node ${position} that is ${world.claims[position]}`)
+  const missing = [...live.activities.keys()].filter((key) => !world.running.has(key))
+  must(missing.length === 0, 'I13', () => `nobody was told to run ${missing.join()}`)
+  must(world.running.size === live.activities.size, 'I13', () => `still running: ${[...world.running].filter((key) => !live.activities.has(key)).join()}`)
+  must(wakeAt === null || wakeAt > now, 'I13', () => 'the core wants to be woken in the past')
+  const ranks = ranksOf(sim)
+  must(runKey(live, now, ranks) === runKey(folded, now, ranks), 'I9', () => 'the state is not the fold of the journal')
+}
+
+function counters(live: RunState): void {
+  const counted = { inFlight: 0, waiting: 0, retrying: 0, suspects: 0 }
+  live.nodes.stage.forEach((stage, position) => {
+    if (stage === STAGE.chosen || stage === STAGE.flying) counted.inFlight += 1
+    if (stage === STAGE.waiting || stage === STAGE.retrying) counted.waiting += 1
+    if (stage === STAGE.retrying) counted.retrying += 1
+    if (isSuspect(live, position)) counted.suspects += 1
+    if (stage === STAGE.waiting) must(standsSomewhere(live, position), 'I5', () => `node ${position} waits nowhere`)
+    if (stage === STAGE.flying) must(live.openCommands.has(live.nodes.command[position] ?? 0), 'I5', () => `node ${position} flies without a command`)
+  })
+  const kept = [live.inFlight, live.waitingCount, live.retrying, live.suspects]
+  must(kept.join() === Object.values(counted).join(), 'I5', () => `counters ${kept.join()}, counted ${Object.values(counted).join()}`)
+  live.waves.forEach((wave, index) => {
+    const counts = OUTCOMES.map((_, code) => known(live.plan.waves[index], 'the wave').nodes.filter((position) => live.nodes.outcome[position] === code).length)
+    must(counts.join() === wave.counts.join(), 'I5', () => `wave ${index} counts ${wave.counts.join()}, it has ${counts.join()}`)
+  })
+  for (const n of live.openCommands) {
+    const { nodes, open } = commandOf(live, n)
+    const flying = nodes.filter((position) => live.nodes.command[position] === n && live.nodes.stage[position] === STAGE.flying).length
+    must(open === flying, 'I5', () => `command ${n} counts ${open} open nodes, it has ${flying}`)
+  }
+}
+
+function standsSomewhere({ waiting }: RunState, position: number): boolean {
+  for (const lane of waiting.lanes.values()) if (lane.includes(position)) return true
+  for (const parked of waiting.parked.values()) if (parked.includes(position)) return true
+  return waiting.busy.some(({ node }) => node === position)
+}
+
+function groups(live: RunState): void {
+  live.plan.groups.forEach((_, group) => {
+    const out = live.plan.nodes.filter((node, position) => node.groups.includes(group) && live.nodes.out[position] === 1).length
+    must(out === live.groupOut[group], 'I2', () => `group ${group} counts ${live.groupOut[group]} nodes out, it has ${out}`)
+  })
+}
+
+/** What the run says of a node against what the node is. */
+function truth({ live, world, now }: Sim, position: number): void {
+  const node = nodeOf(world, position)
+  const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
+  must(node.starts <= node.intents, 'I8', () => `node ${position}: ${node.starts} transactions, ${node.intents} intents`)
+  must(node.before === null || node.before === 'v0', 'I6', () => `node ${position}: the before-record says ${node.before}`)
+  must(outcome !== 'skipped' || node.starts === 0, 'I5', () => `node ${position} is called skipped (${live.nodes.reason[position]}), but its transaction began`)
+  must(outcome === 'open' || outcome === undefined || live.nodes.reason[position] !== '', 'I5', () => `node ${position} is ${outcome} without a reason`)
+  must(live.phase.name !== 'finished' || outcome !== 'open', 'I5', () => `node ${position} has no outcome at the end`)
+  must(world.claims[position] === 'ours' || !mayWork(world, live, position, now), 'I1', () => `node ${position} has a command that may work and no claim`)
+  if (!node.exists) return
+  must(outcome !== 'patched' || node.version === 'v1', 'I5', () => `node ${position} is called patched and is ${node.version}`)
+  must(outcome !== 'not-needed' || node.version === 'v0', 'I5', () => `node ${position} needed nothing and is ${node.version}`)
+  must(outcome !== 'rolled-back' || node.version === 'v0', 'I6', () => `node ${position} is called rolled back and is ${node.version}`)
+}
+
+/** The worst case that the plan prints: failures plus what may be in flight; a hard budget has one more than it allows. Nodes that vanish later are not ours. */
+function worstCase(setup: Setup, live: RunState, index: number): void {
+  const { gate, concurrency, nodes } = known(setup.plan.waves[index], 'the wave')
+  const worst = gate.failuresMax + (gate.hard ? 1 : Math.min(concurrency, nodes.length))
+  must(spentOf(live, index, false) <= worst, 'I11', () => `wave ${index}: ${spentOf(live, index, false)} failures, the worst case says ${worst}`)
+}
+
+/** Failed and unknown nodes of a wave, also those that were restored since; `gone`: with those that disappeared. */
+function spentOf(live: RunState, wave: number, gone: boolean): number {
+  const bad = [codeOf('failed'), codeOf('unknown')]
+  return known(live.plan.waves[wave], 'the wave').nodes.filter((position) => bad.includes(live.nodes.applied[position] ?? 0) && (gone || live.nodes.reason[position] !== 'gone')).length
+}

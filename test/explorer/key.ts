@@ -1,0 +1,97 @@
+import { HOUR, MINUTE, SECOND, type Ms } from '../../src/kit/instant.ts'
+import { STAGE, type Measure, type RunState } from '../../src/core/run/state.ts'
+import type { Sim } from './sim.ts'
+import { nodeOf } from './hands.ts'
+
+/**
+ * What of a state can still make a difference, as text: two states with the same key have the same future. Instants stand by how far ahead they are (passed
+ * ones are alike), tokens by their rank among those that still matter, dead commands not at all. Far instants are rounded: to a minute, later to half an hour.
+ */
+export function keyOf(sim: Sim): string {
+  const ranks = ranksOf(sim)
+  const { live, world } = sim
+  const wide = world.left.crashes > 0 ? `${caches(sim.folded, sim.now)}` : ''
+  return `${runKey(live, sim.now, ranks)}\n${caches(live, sim.now)}\n${wide}\n${worldKey(sim, ranks)}`
+}
+
+/** The run's part of the key: the same for the live state and for the fold of its journal. */
+export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, number>): string {
+  const { nodes } = state
+  const due = (at: number | null | undefined, ms: Ms = 0): string => (at === null || at === undefined ? '-' : String(ahead(at + ms - now)))
+  const parts: unknown[] = [
+    phaseKey(state),
+    state.window === null ? '-' : `${due(state.window.opens)},${due(state.window.cutoff)},${due(state.window.closes)}${state.window.opened ? 'o' : ''}`,
+    state.paused ? 'P' : '', state.aborting === null ? '' : `A${state.aborting.rollback ? 'r' : ''}`, state.rollbackAsked === null ? '' : 'R',
+    [...state.prepared].join(';'), state.lastDriftReason,
+    state.inFlight, state.retrying, state.suspects, state.waitingCount, state.groupOut.join(), state.setActive.join(),
+    state.measure === null ? '' : measureKey(state.measure, due),
+    state.rollback === null ? '' : `${state.rollback.restored}/${state.rollback.failed}${state.rollback.stopped ? 's' : ''}`,
+    state.phase.name === 'rolling-back' ? due(state.rollbackAt, 3 * HOUR) : '',
+    state.scanAsked === null ? '' : 'S', [...state.scanLeft].sort().join(), state.lists?.digest, [...state.stored.keys()].join(), state.baselinesApproved ? 'B' : '',
+    state.approvals.map((one) => `${one.subject.kind}${one.state}${one.by.length}${one.state === 'asked' ? due(one.expires) : ''}`).join(),
+    [...state.unsent].map((n) => ranks.get(n)).join(),
+  ]
+  for (const wave of state.waves)
+    parts.push(wave.phase, wave.counts.join(), wave.startedAt === null ? '' : 's', wave.held?.join(';'), due(wave.heldSince, 15 * MINUTE), wave.expired ? 'x' : '', wave.phase === 'drained' ? `${due(wave.drainedAt, 10 * MINUTE)}${wave.measure ? measureKey(wave.measure, due) : ''}` : '')
+  for (let p = 0; p < nodes.count; p++)
+    parts.push(`${nodes.stage[p]}.${nodes.outcome[p]}.${nodes.applied[p]}.${nodes.touched[p]}${nodes.out[p]}${nodes.down[p]}.${nodes.attempts[p]}.${nodes.list[p]}.${(nodes.endedSeconds[p] ?? 0) > 0 ? 'e' : ''}.${nodes.reason[p]}.${ranks.get(nodes.command[p] ?? 0) ?? ''}`)
+  for (const batch of state.batches.values()) parts.push(`b${batch.work}${batch.nodes.join()}:${due(batch.readAt, MINUTE)}`)
+  for (const [n, rank] of ranks) {
+    const command = state.commands.get(n)
+    if (command === undefined) continue
+    const open = state.openCommands.has(n)
+    parts.push(`c${rank}${command.work}${command.phase}${command.nodes.join()}${open ? `:${command.ids.length}${due(command.startBefore)},${due(command.expiresAfter)},${command.open}${command.cancelled ? 'c' : ''}${command.doubtful ? 'd' : ''}` : ''}`)
+  }
+  for (const effect of state.activities.values()) parts.push('n' in effect && effect.kind !== 'measure' ? `${effect.kind}${ranks.get(effect.n) ?? ''}` : effect.kind === 'measure' ? `m${effect.check}` : effect.kind)
+  return parts.join('|')
+}
+
+/** Tokens that still matter, oldest first: open ones, those that a node names, those that SSM or a dead driver may still bring to a node. */
+export function ranksOf({ live, world }: Sim): Map<number, number> {
+  const live_ = new Set<number>(live.openCommands)
+  for (const n of live.nodes.command) if (n > 0) live_.add(n)
+  for (const copy of world.copies) live_.add(copy.n)
+  for (const n of world.zombies) live_.add(n)
+  return new Map([...live_].sort((a, b) => a - b).map((n, rank) => [n, rank]))
+}
+
+function phaseKey({ phase }: RunState): string {
+  if (phase.name === 'waves') return `waves${phase.wave}`
+  if (phase.name === 'rolling-back') return `back${phase.waves.join()}@${phase.at}${phase.after}`
+  return phase.name === 'finished' ? `end${phase.outcome}` : phase.name
+}
+
+function measureKey(measure: Measure, due: (at: number | null, ms?: Ms) => string): string {
+  return `${measure.last ? 'l' : ''}${[...measure.checks].join(';')}${[...measure.failures.values()].join()}${due(measure.endedAt, MINUTE)},${due(measure.endedAt, 5 * MINUTE)},${Math.min(measure.round, 3)}`
+}
+
+/** Who waits in which order: a cache of the state, but one that decides who goes first. */
+function caches(state: RunState, now: number): string {
+  const waits = (position: number): boolean => state.nodes.stage[position] === STAGE.waiting
+  const lanes = [...state.waiting.lanes.values()].map((lane) => [...new Set(lane.filter(waits))].join())
+  const parked = [...state.waiting.parked].map(([group, nodes]) => `${group}:${[...new Set(nodes.filter(waits))].join()}`)
+  const busy = state.waiting.busy.filter((one) => waits(one.node)).map((one) => `${one.node}:${ahead(one.until - now)}`)
+  const { freedAt } = state.waiting
+  return `${lanes.join(';')}/${parked.join(';')}/${busy.join(';')}/${freedAt === null ? '-' : ahead(freedAt + 5 * SECOND - now)}`
+}
+
+function worldKey({ world, now }: Sim, ranks: ReadonlyMap<number, number>): string {
+  const alive = new Set([...world.copies.map((copy) => copy.token), ...world.zombies])
+  const nodes = world.nodes.map((node, position) => {
+    const scripts = [...node.scripts].filter(([token, script]) => script === 'running' || alive.has(token)).map(([token, script]) => `${ranks.get(token) ?? 'x'}${script}`)
+    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${world.claims[position]}${scripts.join()}`
+  })
+  const copies = world.copies.map((copy) => `${ranks.get(copy.n) ?? ''}${copy.landedAt === now ? 'l' : ''}${ahead(copy.expiresAfter - now)}${[...copy.parts.values()].join()}`)
+  const zombies = world.zombies.map((n) => ranks.get(n)).sort().join()
+  return [...nodes, ...copies.sort(), zombies, Object.values(world.left).join(), world.rolledBack].join('|')
+}
+
+/** How far ahead an instant is, as the key has it: 0 once it has passed. */
+function ahead(ms: Ms): number {
+  if (ms <= 0) return 0
+  if (ms <= 2 * MINUTE) return ms
+  return ms <= 2 * HOUR ? Math.ceil(ms / MINUTE) * MINUTE : Math.ceil(ms / (30 * MINUTE)) * 30 * MINUTE
+}
+
+/** Whether a node of the world has begun a transaction of this run. */
+export const began = (sim: Sim, position: number): boolean => nodeOf(sim.world, position).starts > 0

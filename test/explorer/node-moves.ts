@@ -1,0 +1,114 @@
+import { commandOf } from '../../src/core/run/state.ts'
+import { MINUTE, plus } from '../../src/kit/instant.ts'
+import { land } from './answers.ts'
+import { nodeOf } from './hands.ts'
+import { Violation } from './invariants.ts'
+import { fault, free, type Move } from './moves.ts'
+import { start } from './reports.ts'
+import type { Setup, Sim } from './sim.ts'
+import { lockOf, type Copy, type Script } from './world.ts'
+
+/** AWS refuses a signature that is older. */
+const SIGNATURE_MS = 5 * MINUTE
+
+/** What nodes, and SSM between them and us, may do next. */
+export function nodeMoves(setup: Setup, sim: Sim): Move[] {
+  const parts = sim.world.copies.flatMap((copy, at) => [...copy.parts.keys()].flatMap((position) => partMoves(setup, sim, copy, at, position)))
+  const ends = sim.live.plan.nodes.flatMap((_, position) => endings(sim, position))
+  return [...parts, ...ends, ...arrivals(setup, sim), ...losses(sim)]
+}
+
+/** A part of a command: it is started, or SSM ends it without a word. */
+function partMoves(setup: Setup, { live, world }: Sim, copy: Copy, at: number, position: number): Move[] {
+  const part = copy.parts.get(position)
+  if (part !== 'pending' && part !== 'running') return []
+  const node = nodeOf(world, position)
+  const name = `node ${position} of ${copy.n}`
+  const set = (to: typeof part | 'done' | 'silent') => (sim: Sim): void => void sim.world.copies[at]?.parts.set(position, to)
+  if (!node.exists) return [free(`${name}: no answer`, (sim) => (set('silent')(sim), []))]
+  const silent = fault(`${name}: no word`, (sim) => (set('silent')(sim), []))
+  if (part === 'running') return [silent]
+  const script = node.scripts.get(copy.token)
+  if (script === 'running') return [silent]
+  if (script !== undefined) return [free(`${name}: repeats ${script}`, (sim) => (set('done')(sim), []))]
+  const answers = (word: Script) => (sim: Sim): [] => {
+    nodeOf(sim.world, position).scripts.set(copy.token, word)
+    set('done')(sim)
+    return []
+  }
+  const starts = free(`${name}: starts`, (sim) => starting(setup, sim, copy, position, answers, set))
+  const apply = commandOf(live, copy.n).work === 'apply'
+  return [starts, silent, ...(apply && setup.plan.retry !== null ? [fault(`${name}: lock held`, answers('lock-held'))] : [])]
+}
+
+type Answers = (word: Script) => (sim: Sim) => []
+
+function starting(setup: Setup, sim: Sim, copy: Copy, position: number, answers: Answers, set: (to: 'running') => (sim: Sim) => void): [] {
+  const node = nodeOf(sim.world, position)
+  const command = commandOf(sim.live, copy.n)
+  if (sim.now >= command.startBefore) return answers('too-late')(sim)
+  if (command.work === 'apply' && sim.live.window !== null && sim.now >= sim.live.window.cutoff) throw new Violation('I3', `node ${position} starts after the cutoff`)
+  const other = lockOf(node)
+  if (other !== undefined) {
+    if (sim.world.copies.some((one) => one.token === other && sim.now < one.expiresAfter)) throw new Violation('I1', `node ${position} is asked to run ${copy.n} while ${other} works on it`)
+    return answers('lock-held')(sim)
+  }
+  set('running')(sim)
+  if (command.work === 'apply') {
+    node.before = setup.rules.remember(node)
+    start(node, copy.token)
+  } else node.scripts.set(copy.token, 'running')
+  return []
+}
+
+/** The transaction that works on a node ends. Its result shows wherever SSM follows it; a copy that SSM gave up may still show it late. */
+function endings({ live, world }: Sim, position: number): Move[] {
+  const node = nodeOf(world, position)
+  const token = lockOf(node)
+  if (token === undefined || !node.exists) return []
+  const copy = world.copies.find((one) => one.token === token)
+  const rollback = copy !== undefined && commandOf(live, copy.n).work === 'rollback'
+  const end = (word: Script, version: typeof node.version) => (sim: Sim): [] => {
+    const then = nodeOf(sim.world, position)
+    then.scripts.set(token, word)
+    then.version = version
+    for (const one of sim.world.copies) if (one.token === token && ['running', 'silent'].includes(one.parts.get(position) ?? '')) one.parts.set(position, 'done')
+    return []
+  }
+  if (rollback) return [free(`node ${position}: restored`, end('rolled-back', node.before ?? node.version)), fault(`node ${position}: rollback fails`, end('rollback-failed', node.version))]
+  const idle = node.version === 'v0' ? [fault(`node ${position}: nothing to do`, end('not-needed', 'v0'))] : []
+  return [free(`node ${position}: patched`, end('patched', 'v1')), fault(`node ${position}: fails`, end('failed', 'broken')), ...idle]
+}
+
+/** What a dead driver sent arrives, as long as AWS takes its signature. */
+function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
+  return [...new Set(world.zombies)].flatMap((n): Move[] => {
+    if (now >= plus(commandOf(live, n).startBefore, SIGNATURE_MS)) return []
+    const arrive: Move['run'] = (sim) => {
+      sim.world.zombies.splice(sim.world.zombies.indexOf(n), 1)
+      land(sim, n, setup.rules)
+      return []
+    }
+    return [{ label: `what the dead driver sent of ${n} arrives`, costs: null, run: arrive, patient: true }]
+  })
+}
+
+/** A node disappears for good, with whatever it was doing. */
+function losses({ world }: Sim): Move[] {
+  return world.nodes.flatMap((node, position) => (node.exists ? [fault(`node ${position} disappears`, (sim) => ((nodeOf(sim.world, position).exists = false), []))] : []))
+}
+
+/** Drops what can make no difference any more: copies of dead commands that are through, and dead drivers' sends that came too late. */
+export function sweep(sim: Sim): void {
+  const { world, live, now } = sim
+  const dead = (n: number): boolean => !live.openCommands.has(n)
+  world.copies = world.copies.filter((copy) => !dead(copy.n) || [...copy.parts].some(([position, part]) => unsettled(sim, copy, position, part)))
+  for (let at = world.zombies.length - 1; at >= 0; at--) if (now >= plus(commandOf(live, world.zombies[at] ?? 0).startBefore, SIGNATURE_MS)) world.zombies.splice(at, 1)
+}
+
+function unsettled({ world, live, now }: Sim, copy: Copy, position: number, part: string): boolean {
+  const node = nodeOf(world, position)
+  if (!node.exists) return false
+  if (node.scripts.get(copy.token) === 'running') return true
+  return part === 'pending' && !node.scripts.has(copy.token) && now < commandOf(live, copy.n).startBefore
+}

@@ -1,0 +1,89 @@
+import type { Instant } from '../../src/kit/instant.ts'
+
+/** What a script on a node comes to. `running`: its transaction works, whatever SSM believes. */
+export type Script = 'running' | 'patched' | 'not-needed' | 'failed' | 'lock-held' | 'too-late' | 'rolled-back' | 'rollback-failed'
+
+/** A node as it really is. */
+export type SimNode = {
+  exists: boolean
+  /** `v0` as found, `v1` as the plan wants it, `broken` after a failed transaction. */
+  version: 'v0' | 'v1' | 'broken'
+  /** The before-record. */
+  before: SimNode['version'] | null
+  /** Markers by token. */
+  readonly scripts: Map<number, Script>
+  /** How often a transaction of an apply began, and how many intents allow it. */
+  starts: number
+  intents: number
+}
+
+/** One node's part of a command as SSM shows it. `silent`: ended without a word of the script. */
+export type Part = 'pending' | 'running' | 'done' | 'silent' | 'cancelled'
+
+/** A command that SSM has. One token may have several. */
+export type Copy = {
+  readonly n: number
+  /** What the node's marker is named by: `n`, as long as every resend carries the same token. */
+  readonly token: number
+  readonly id: string
+  readonly landedAt: Instant
+  readonly expiresAfter: Instant
+  readonly parts: Map<number, Part>
+}
+
+/** How much trouble a path may still meet. `troubles` bounds the sum of the others. */
+export type Left = { troubles: number; faults: number; crashes: number; acts: number }
+
+/** Everything outside the core: SSM, the nodes, the claims and the sends of dead drivers that may still arrive. */
+export type World = {
+  readonly nodes: SimNode[]
+  copies: Copy[]
+  copyCount: number
+  /** Tokens that a dead driver was about to send, each with the copies it may still make. */
+  readonly zombies: number[]
+  /** Whose hand is on each node. */
+  readonly claims: ('free' | 'ours' | 'theirs')[]
+  readonly left: Left
+  /** Effects that the driver was told to run and not to stop since. */
+  readonly running: Set<string>
+  /** Waves that rollback commands went to, newest first. */
+  rolledBack: number | null
+}
+
+export function newWorld(nodes: number, left: Left): World {
+  return {
+    nodes: Array.from({ length: nodes }, () => ({ exists: true, version: 'v0', before: null, scripts: new Map(), starts: 0, intents: 0 })),
+    copies: [],
+    copyCount: 0,
+    zombies: [],
+    claims: Array.from({ length: nodes }, () => 'free' as const),
+    left: { ...left },
+    running: new Set(),
+    rolledBack: null,
+  }
+}
+
+/** Where the model can be told to misbehave, so that a test shows that the checks see it. */
+export type Rules = Readonly<{
+  /** The before-record once a transaction begins. */
+  remember: (node: SimNode) => SimNode['version']
+  /** Whether a cancel stops this part. */
+  cancels: (part: Part) => boolean
+  /** The token under which a command is sent. */
+  tokenFor: (world: World, n: number) => number
+  /** Whether a node's claim goes when its report has no word of the script. */
+  freesSilent: boolean
+}>
+
+export const RIGHT: Rules = {
+  remember: (node) => node.before ?? node.version,
+  cancels: (part) => part === 'pending',
+  tokenFor: (_, n) => n,
+  freesSilent: false,
+}
+
+/** The node's lock: the token whose script works now. */
+export function lockOf(node: SimNode): number | undefined {
+  for (const [token, script] of node.scripts) if (script === 'running') return token
+  return undefined
+}
