@@ -10,7 +10,17 @@ import { CUTOFF, OPENS, report, RUN, Telling } from '../core/run/telling.ts'
 import { CHECKERS } from './all.ts'
 import type { Evidence, RunEvidence } from './evidence.ts'
 
-const OPENSSL = { family: 'rpm', name: 'openssl', arch: 'x86_64', version: '1:3.0.8-2', advisories: [], cves: [], classification: 'Security', severity: 'Important', releasedAt: null } as const
+const OPENSSL = {
+  family: 'rpm',
+  name: 'openssl',
+  arch: 'x86_64',
+  version: '1:3.0.8-2',
+  advisories: [],
+  cves: [],
+  classification: 'Security',
+  severity: 'Important',
+  releasedAt: null,
+} as const
 const OTHER_RUN = '01900000-0000-7000-8000-000000000002'
 
 /** Two waves of two nodes each, all of one cluster of which one may be out at a time; all are patched. */
@@ -24,39 +34,83 @@ function night(): Telling {
     feedback: { queue: 'feedback.fifo', detail: 'wave' },
   })
   told.now = plus(OPENS, -MINUTE)
-  told.tell(requested(told), { type: 'PlanPinned', plan: '0'.repeat(64), nodes: 4, waves: ['wave-1', 'wave-2'] }, { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
+  told.tell(
+    requested(told),
+    { type: 'PlanPinned', plan: '0'.repeat(64), nodes: 4, waves: ['wave-1', 'wave-2'] },
+    { type: 'DriverTook', driver: 'driver-1', epoch: 1 },
+  )
   told.tell({ type: 'WindowChosen', opens: OPENS, cutoff: CUTOFF, closes: plus(CUTOFF, HOUR), zoneData: '' })
   told.tell({ type: 'ApprovalGiven', subject: { kind: 'plan' }, by: 'ann', reason: 'yes' })
   told.until(OPENS)
-  told.tell({ type: 'CellPrepared', cell: `${ACCOUNT}/${REGION}`, documents: {} }, { type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null })
+  told.tell(
+    { type: 'CellPrepared', cell: `${ACCOUNT}/${REGION}`, documents: {} },
+    { type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null },
+  )
   work(told, 'patched')
   work(told, 'patched')
   told.play('patched')
   return told
 }
 
-const requested = (told: Telling): RunEvent => ({ type: 'RunRequested', runbook: told.plan.runbook.name, act: 'rollout', reason: 'monthly', inputs: {}, flags: [1], now: false, trial: null, undoes: null })
+const requested = (told: Telling): RunEvent => ({
+  type: 'RunRequested',
+  runbook: told.plan.runbook.name,
+  act: 'rollout',
+  reason: 'monthly',
+  inputs: {},
+  flags: [1],
+  now: false,
+  trial: null,
+  undoes: null,
+})
 
 /** The next command runs for ten minutes and ends so. */
 function work(told: Telling, outcome: string): void {
   told.read()
   told.sent(told.n)
   told.wait(10 * MINUTE)
-  told.tell(report(told.n, Object.fromEntries((told.state.commands.get(told.n)?.nodes ?? []).map((node) => [node, outcome])), told.now), { type: 'CommandClosed', n: told.n })
+  told.tell(report(told.n, Object.fromEntries((told.state.commands.get(told.n)?.nodes ?? []).map((node) => [node, outcome])), told.now), {
+    type: 'CommandClosed',
+    n: told.n,
+  })
 }
 
 /** A night with all its witnesses: chain, ledger, versions, messages and claims. */
 function honest(told: Telling = night()): Evidence {
   const { plan, facts, state } = told
-  const entries = sealAll(null, facts.map(({ at, actor, event }) => ({ run: RUN, at, actor, ...toData(event) })))
+  const entries = sealAll(
+    null,
+    facts.map(({ at, actor, event }) => ({ run: RUN, at, actor, ...toData(event) })),
+  )
   const intents = facts.flatMap(({ at, event }) => (event.type === 'CommandIntended' ? [{ at, event }] : []))
-  const ledger = intents.flatMap(({ at, event }) => event.nodes.map((node) => rowOf(plan.nodes[node]?.node ?? '', `${RUN}.${String(event.n)}`, plus(at, SECOND))))
+  const ledger = intents.flatMap(({ at, event }) =>
+    event.nodes.map((node) => rowOf(plan.nodes[node]?.node ?? '', `${RUN}.${String(event.n)}`, plus(at, SECOND))),
+  )
   const names = plan.nodes.map(({ node }) => node)
   const versions = (version: string) => new Map(names.map((name) => [name, { 'openssl.x86_64': version, 'bash.x86_64': '0:5.2' }]))
-  const selected = facts.flatMap(({ event }, index) => (/^(Run|Plan|Approval|Window|Wave|Gate|Check|Cell|Fleet)/.test(event.type) ? [{ event, seq: index + 1 }] : []))
-  const feedback = selected.map(({ event, seq }, index) => ({ type: cloudEventType(event.type), run: RUN, n: index + 1, seq, head: entries[seq - 1]?.hash ?? '' }))
-  const claimChanges = intents.flatMap(({ at, event }) => event.nodes.map((node) => ({ at, run: RUN, node: plan.nodes[node]?.node ?? '', change: 'taken' as const })))
-  return { runs: [{ run: RUN, plan, facts, entries, lived: state }], ledger, nodesBefore: versions('1:3.0.8-1'), nodesAfter: versions('1:3.0.8-2'), feedback, claimChanges, claims: [], calm: true }
+  const selected = facts.flatMap(({ event }, index) =>
+    /^(Run|Plan|Approval|Window|Wave|Gate|Check|Cell|Fleet)/.test(event.type) ? [{ event, seq: index + 1 }] : [],
+  )
+  const feedback = selected.map(({ event, seq }, index) => ({
+    type: cloudEventType(event.type),
+    run: RUN,
+    n: index + 1,
+    seq,
+    head: entries[seq - 1]?.hash ?? '',
+  }))
+  const claimChanges = intents.flatMap(({ at, event }) =>
+    event.nodes.map((node) => ({ at, run: RUN, node: plan.nodes[node]?.node ?? '', change: 'taken' as const })),
+  )
+  return {
+    runs: [{ run: RUN, plan, facts, entries, lived: state }],
+    ledger,
+    nodesBefore: versions('1:3.0.8-1'),
+    nodesAfter: versions('1:3.0.8-2'),
+    feedback,
+    claimChanges,
+    claims: [],
+    calm: true,
+  }
 }
 
 function rowOf(node: string, token: string, at: Instant): LedgerRow {
@@ -89,7 +143,9 @@ const rows =
 
 /** Changes events of one type. */
 const events = <T extends RunEvent['type']>(type: T, change: (event: Extract<RunEvent, { type: T }>) => RunEvent): Change =>
-  facts((all) => all.map((fact) => (fact.event.type === type ? { ...fact, event: change(fact.event as Extract<RunEvent, { type: T }>) } : fact)))
+  facts((all) =>
+    all.map((fact) => (fact.event.type === type ? { ...fact, event: change(fact.event as Extract<RunEvent, { type: T }>) } : fact)),
+  )
 const without = (type: RunEvent['type']): Change => facts((all) => all.filter(({ event }) => event.type !== type))
 
 /** Puts facts before the first one of a type. */
@@ -101,11 +157,27 @@ const before = (type: RunEvent['type'], ...more: readonly RunEvent[]): Change =>
   })
 
 /** Another run of the same store that does the same at the same time. */
-const twin: Change = (evidence) => ({ ...evidence, runs: [...evidence.runs, ...evidence.runs.map(({ plan, facts: same }) => ({ run: OTHER_RUN, plan, facts: same }))] })
+const twin: Change = (evidence) => ({
+  ...evidence,
+  runs: [...evidence.runs, ...evidence.runs.map(({ plan, facts: same }) => ({ run: OTHER_RUN, plan, facts: same }))],
+})
 const versionsNow =
   (versions: Readonly<Record<string, string>>): Change =>
-  (evidence) => ({ ...evidence, nodesAfter: new Map([...(evidence.nodesAfter ?? [])].map(([node, packages], index) => [node, index === 0 ? { ...packages, ...versions } : packages])) })
-const intent = (n: number, nodes: number[], work: 'apply' | 'rollback' = 'apply'): RunEvent => ({ type: 'CommandIntended', n, batch: 9, work, nodes, startBefore: plus(OPENS, 10 * MINUTE), notBefore: plus(OPENS, HOUR) })
+  (evidence) => ({
+    ...evidence,
+    nodesAfter: new Map(
+      [...(evidence.nodesAfter ?? [])].map(([node, packages], index) => [node, index === 0 ? { ...packages, ...versions } : packages]),
+    ),
+  })
+const intent = (n: number, nodes: number[], work: 'apply' | 'rollback' = 'apply'): RunEvent => ({
+  type: 'CommandIntended',
+  n,
+  batch: 9,
+  work,
+  nodes,
+  startBefore: plus(OPENS, 10 * MINUTE),
+  notBefore: plus(OPENS, HOUR),
+})
 
 describe('an honest night', () => {
   it.each(Object.keys(CHECKERS))('%s: says nothing', (name) => {
@@ -205,7 +277,9 @@ describe('a planted violation is found', () => {
     expect(PLANTED[name]?.length).toBeGreaterThan(0)
   })
 
-  const cases = Object.entries(PLANTED).flatMap(([name, planted]) => planted.map(([what, change]): [string, string, Change] => [name, what, change]))
+  const cases = Object.entries(PLANTED).flatMap(([name, planted]) =>
+    planted.map(([what, change]): [string, string, Change] => [name, what, change]),
+  )
   it.each(cases)('%s: %s', (name, _, change) => {
     const found = [...(CHECKERS[name]?.(change(honest())) ?? [])]
     expect(found.length).toBeGreaterThan(0)

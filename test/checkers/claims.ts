@@ -12,7 +12,9 @@ export const claimsHeld: Checker = function* ({ runs, claimChanges, ledger = [] 
     const { hands } = follow(run)
     for (const { at, node, change } of claimChanges.filter((one) => one.run === run.run)) {
       if (change !== 'released') continue
-      for (const hand of hands) if (hand.node === node && hand.from < at && at < hand.to) yield `${node}: let go at ${iso(at)}, while ${run.run}.${String(hand.n)} might still be at work`
+      for (const hand of hands)
+        if (hand.node === node && hand.from < at && at < hand.to)
+          yield `${node}: let go at ${iso(at)}, while ${run.run}.${String(hand.n)} might still be at work`
     }
     for (const { node, token, transaction } of ledger) {
       if (transaction === null || tokenParts(token).run !== run.run) continue

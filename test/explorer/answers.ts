@@ -8,10 +8,10 @@ import { nodeOf } from './hands.ts'
 import { fault, free, type EffectOf, type Move } from './moves.ts'
 import { cancelAnswers, watchAnswers } from './reports.ts'
 import type { Copy, Rules } from './world.ts'
-import type { Sim } from './sim.ts'
+import type { Setup, Sim } from './sim.ts'
 
 /** Every answer that the port behind an effect may give now. */
-export function answers(sim: Sim, effect: Effect): Move[] {
+export function answers({ rules }: Setup, sim: Sim, effect: Effect): Move[] {
   switch (effect.kind) {
     case 'window':
       return [fixed('window', (now) => ({ type: 'WindowChosen', opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR), zoneData: '' }))]
@@ -22,13 +22,13 @@ export function answers(sim: Sim, effect: Effect): Move[] {
     case 'read':
       return reads(sim, effect)
     case 'send':
-      return sends(sim, effect.n)
+      return sends(rules, sim, effect.n)
     case 'find':
       return finds(sim, effect.n)
     case 'watch':
       return watchAnswers(sim, effect.n)
     case 'cancel':
-      return cancelAnswers(effect.n)
+      return cancelAnswers(rules, effect.n)
     case 'measure':
       return measures(sim, effect)
     default:
@@ -65,13 +65,7 @@ export function land(sim: Sim, n: number, rules: Rules): Copy {
 
 const known = (copy: Copy, adopted: boolean): RunEvent => ({ type: 'CommandSent', n: copy.n, commandId: copy.id, requestedAt: copy.landedAt, expiresAfter: copy.expiresAfter, adopted })
 
-let rulesOf: Rules
-/** Which rules commands are sent by. Set once for each exploration. */
-export function sendBy(rules: Rules): void {
-  rulesOf = rules
-}
-
-function sends({ live, world, now }: Sim, n: number): Move[] {
+function sends(rules: Rules, { live, world, now }: Sim, n: number): Move[] {
   const command = commandOf(live, n)
   const refuse = (code: string, invalid: readonly number[]) => (): RunEvent[] => [{ type: 'CommandRefused', n, code, message: '', invalid }]
   if (now >= plus(command.startBefore, -31 * SECOND)) return [free(`send ${n}: too late`, refuse('too-late', []))]
@@ -79,8 +73,8 @@ function sends({ live, world, now }: Sim, n: number): Move[] {
   if (lost.length > 0) return [free(`send ${n}: refused, ${lost.join()} invalid`, refuse('aws.invalid', lost))]
   const unclear: RunEvent = { type: 'CommandUnclear', n, message: '' }
   return [
-    free(`send ${n}`, (sim) => [known(land(sim, n, rulesOf), false)]),
-    fault(`send ${n}: unclear, it arrived`, (sim) => (land(sim, n, rulesOf), [unclear])),
+    free(`send ${n}`, (sim) => [known(land(sim, n, rules), false)]),
+    fault(`send ${n}: unclear, it arrived`, (sim) => (land(sim, n, rules), [unclear])),
     fault(`send ${n}: unclear, it did not arrive`, () => [unclear]),
     ...command.nodes.map((position) => fault(`send ${n}: refused, ${position} invalid`, refuse('aws.invalid', [position]))),
   ]

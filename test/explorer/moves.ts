@@ -4,7 +4,7 @@ import { approvalOf, commandOf, type RunState } from '../../src/core/run/state.t
 import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import { replaceDriver, type Setup, type Sim } from './sim.ts'
 import { answers } from './answers.ts'
-import { nodeMoves } from './node-moves.ts'
+import { arrivals, nodeMoves } from './node-moves.ts'
 import type { Left } from './world.ts'
 
 /** One thing that may happen next. `run` changes the world of the sim that it is given and returns the facts that the driver learns. */
@@ -19,8 +19,8 @@ export const fault = (label: string, run: Move['run']): Move => ({ label, costs:
 /** Everything that may happen in this state, in a fixed order. A finished run has no future. */
 export function movesOf(setup: Setup, sim: Sim): Move[] {
   if (sim.live.phase.name === 'finished') return []
-  const urgent = [...[...sim.live.activities.values()].flatMap((effect) => answers(sim, effect)), ...nodeMoves(setup, sim)]
-  const moves = [...urgent, ...people(sim), ...drivers(sim), ...(setup.rival ? rivals(sim) : []), ...times(sim, urgent.every((move) => move.costs !== null))]
+  const urgent = [...[...sim.live.activities.values()].flatMap((effect) => answers(setup, sim, effect)), ...nodeMoves(setup, sim)]
+  const moves = [...urgent, ...arrivals(setup, sim), ...people(sim), ...drivers(sim), ...(setup.rival ? rivals(sim) : []), ...times(sim, urgent.every((move) => move.costs !== null))]
   return moves.filter((move) => affordable(sim, move))
 }
 

@@ -15,7 +15,7 @@ const SIGNATURE_MS = 5 * MINUTE
 export function nodeMoves(setup: Setup, sim: Sim): Move[] {
   const parts = sim.world.copies.flatMap((copy, at) => [...copy.parts.keys()].flatMap((position) => partMoves(setup, sim, copy, at, position)))
   const ends = sim.live.plan.nodes.flatMap((_, position) => endings(sim, position))
-  return [...parts, ...ends, ...arrivals(setup, sim), ...losses(sim)]
+  return [...parts, ...ends, ...losses(sim)]
 }
 
 /** A part of a command: it is started, or SSM ends it without a word. */
@@ -72,7 +72,7 @@ function endings({ live, world }: Sim, position: number): Move[] {
     const then = nodeOf(sim.world, position)
     then.scripts.set(token, word)
     then.version = version
-    for (const one of sim.world.copies) if (one.token === token && ['running', 'silent'].includes(one.parts.get(position) ?? '')) one.parts.set(position, 'done')
+    for (const one of sim.world.copies) if (one.token === token && ['running', 'silent', 'cut-short'].includes(one.parts.get(position) ?? '')) one.parts.set(position, 'done')
     return []
   }
   if (rollback) return [free(`node ${position}: restored`, end('rolled-back', node.before ?? node.version)), fault(`node ${position}: rollback fails`, end('rollback-failed', node.version))]
@@ -81,7 +81,7 @@ function endings({ live, world }: Sim, position: number): Move[] {
 }
 
 /** What a dead driver sent arrives, as long as AWS takes its signature. */
-function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
+export function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
   return [...new Set(world.zombies)].flatMap((n): Move[] => {
     if (now >= plus(commandOf(live, n).startBefore, SIGNATURE_MS)) return []
     const arrive: Move['run'] = (sim) => {
@@ -89,7 +89,7 @@ function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
       land(sim, n, setup.rules)
       return []
     }
-    return [{ label: `what the dead driver sent of ${n} arrives`, costs: null, run: arrive, patient: true }]
+    return [free(`what the dead driver sent of ${n} arrives`, arrive)]
   })
 }
 

@@ -51,6 +51,7 @@ function rowOf(sim: Sim, command: Command, position: number): Row | undefined {
   const parts = knownCopies(sim, command).map((copy) => copy.parts.get(position))
   if (!flying || parts.some((part) => part === 'pending' || part === 'running')) return undefined
   if (command.work === 'rollback') return row(position, 'rollback-failed', 'timed-out')
+  if (parts.at(-1) === 'cut-short') return row(position, 'unknown', 'cancelled')
   return parts.at(-1) === 'cancelled' ? row(position, 'skipped', 'cancelled') : row(position, 'unknown', 'timed-out')
 }
 
@@ -94,14 +95,8 @@ function isOver(sim: Sim, command: Command): boolean {
   })
 }
 
-let cancels: Rules['cancels']
-/** Which parts a cancel stops. Set once for each exploration. */
-export function cancelBy(rules: Rules): void {
-  cancels = rules.cancels
-}
-
 /** What has not started is cancelled. One that starts between the look and the cancel works on in a session of its own; SSM shows nothing of it. */
-export function cancelAnswers(n: number): Move[] {
+export function cancelAnswers({ cancels }: Rules, n: number): Move[] {
   const cancel = (racing: boolean) => (sim: Sim): RunEvent[] => {
     const nodes = knownCopies(sim, commandOf(sim.live, n)).flatMap((copy) => [...copy.parts].filter(([, part]) => cancels(part)).map(([position, part]) => stop(sim, copy, position, part, racing)))
     return [{ type: 'CancelDone', n, nodes }]
@@ -114,7 +109,7 @@ function stop(sim: Sim, copy: Copy, position: number, part: Part, racing: boolea
   if (part === 'running' && node.scripts.get(copy.token) === 'running') throw new Violation('I14', `the transaction on node ${position} is cut`)
   if (racing && mayStart(sim, copy, node)) {
     start(node, copy.token)
-    copy.parts.set(position, 'silent')
+    copy.parts.set(position, 'cut-short')
   } else copy.parts.set(position, 'cancelled')
   return position
 }

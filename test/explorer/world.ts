@@ -17,8 +17,11 @@ export type SimNode = {
   intents: number
 }
 
-/** One node's part of a command as SSM shows it. `silent`: ended without a word of the script. */
-export type Part = 'pending' | 'running' | 'done' | 'silent' | 'cancelled'
+/**
+ * One node's part of a command as SSM shows it. `silent`: ended without a word of the script. `cancelled`: it never started. `cut-short`: it started
+ * while it was being cancelled, and its transaction works on in a session of its own.
+ */
+export type Part = 'pending' | 'running' | 'done' | 'silent' | 'cancelled' | 'cut-short'
 
 /** A command that SSM has. One token may have several. */
 export type Copy = {

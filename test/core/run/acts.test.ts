@@ -72,7 +72,9 @@ describe('the plan’s approval', () => {
   })
 
   it('refused: stopped', () => {
-    expect(briefly(asked().tell({ type: 'ApprovalRefused', subject: PLAN, by: 'ann', reason: 'no' }))).toEqual(['RunFinished stopped: rejected'])
+    expect(briefly(asked().tell({ type: 'ApprovalRefused', subject: PLAN, by: 'ann', reason: 'no' }))).toEqual([
+      'RunFinished stopped: rejected',
+    ])
   })
 })
 
@@ -192,14 +194,26 @@ describe('a trial', () => {
     const told = new Telling({
       act: 'trial',
       waves: [{ nodes: [{ list: null }, { list: null }] }],
-      trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT, '444455556666'] }], path: '/patchwave', approval: { group: 'leads', count: 2, expiresMs: DAY } },
+      trial: {
+        lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT, '444455556666'] }],
+        path: '/patchwave',
+        approval: { group: 'leads', count: 2, expiresMs: DAY },
+      },
       ...more,
     })
     told.open()
     return told
   }
   const wanted = (told: Telling): string[] => [...told.state.activities.keys()].map((key) => key.split(':')[0] ?? '')
-  const stored = (account: string): RunEvent => ({ type: 'BaselineStored', account, image: 'ami-1', path: '/x', version: 1, digest: LIST, written: 1 })
+  const stored = (account: string): RunEvent => ({
+    type: 'BaselineStored',
+    account,
+    image: 'ami-1',
+    path: '/x',
+    version: 1,
+    digest: LIST,
+    written: 1,
+  })
 
   const tested = (more: Partial<PlanSpec> = {}): Telling => {
     const told = trial(more)
@@ -215,7 +229,10 @@ describe('a trial', () => {
     expect(briefly(told.tell({ type: 'NodesScanned', nodes: [0], lists: [LIST], missing: [3] }))).toEqual([])
     expect(briefly(told.tell({ type: 'NodesUnscanned', nodes: [1], reason: 'unscanned' }))).toEqual(['ScanFinished'])
     expect(wanted(told)).toEqual(['classify'])
-    expect(briefly(told.tell({ type: 'ListsPinned', lists: LIST, count: 1, patches: [5], nodes: [0], of: [0] }))).toEqual(['WaveStarted', 'BatchChosen 0'])
+    expect(briefly(told.tell({ type: 'ListsPinned', lists: LIST, count: 1, patches: [5], nodes: [0], of: [0] }))).toEqual([
+      'WaveStarted',
+      'BatchChosen 0',
+    ])
     told.play('patched')
     expect(told.state.phase.name).toBe('storing')
     expect(wanted(told)).toEqual(['store', 'store'])
@@ -231,7 +248,9 @@ describe('a trial', () => {
   })
 
   it('without an approval rule approves what it stored', () => {
-    const told = tested({ trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT] }], path: '/patchwave', approval: null } })
+    const told = tested({
+      trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT] }], path: '/patchwave', approval: null },
+    })
     told.tell(stored(ACCOUNT))
     expect(wanted(told)).toEqual(['approve-baselines'])
   })
@@ -272,7 +291,7 @@ describe('a trial', () => {
 describe('abort', () => {
   it.each<[string, () => Telling]>([
     ['before its window', requested],
-    ['while it looks at the fleet', () => (((told) => (told.tell(CHOSEN), told.until(OPENS), told))(requested()))],
+    ['while it looks at the fleet', () => ((told) => (told.tell(CHOSEN), told.until(OPENS), told))(requested())],
   ])('%s ends it at once', (_, given) => {
     expect(briefly(given().tell({ type: 'AbortAsked', reason: 'x', rollback: true }))).toEqual(['RunFinished aborted: x'])
   })

@@ -105,7 +105,11 @@ const PARTS: Parts = {
   RollbackAsked: { reason: word },
   SteeringRefused: { what: word, reason: word },
   MessageUnread: { digest: word, bytes: count, reason: word },
-  RunFinished: { outcome: fc.constantFrom('succeeded', 'failed', 'rolled-back', 'aborted', 'stopped'), reason: word, nodes: fc.dictionary(word, count, { noNullPrototype: true }) },
+  RunFinished: {
+    outcome: fc.constantFrom('succeeded', 'failed', 'rolled-back', 'aborted', 'stopped'),
+    reason: word,
+    nodes: fc.dictionary(word, count, { noNullPrototype: true }),
+  },
 }
 
 export const EVENT_TYPES = Object.keys(PARTS) as EventType[]

@@ -114,7 +114,10 @@ describe('an intent', () => {
   it('that SSM has forgotten is unknown, never "not sent"; nothing of it is wanted any more', () => {
     const told = intended()
     told.tell(UNCLEAR)
-    told.tell(report(1, { 0: 'silent unknown: forgotten-by-ssm', 1: 'silent unknown: forgotten-by-ssm' }, told.now), { type: 'CommandClosed', n: 1 })
+    told.tell(report(1, { 0: 'silent unknown: forgotten-by-ssm', 1: 'silent unknown: forgotten-by-ssm' }, told.now), {
+      type: 'CommandClosed',
+      n: 1,
+    })
     expect(wanted(told).filter((key) => key.endsWith(':1') && !key.startsWith('measure'))).toEqual([])
     expect(told.node(0)).toBe('unknown: forgotten-by-ssm')
   })
@@ -197,9 +200,21 @@ describe('another attempt', () => {
 
   it.each<[string, (told: Telling) => void, string]>([
     ['is gone', (told) => void told.tell({ type: 'BatchRead', batch: 2, skipped: [0], reasons: ['gone'], down: [] }), 'failed: gone'],
-    ['is excluded now', (told) => void told.tell({ type: 'BatchRead', batch: 2, skipped: [0], reasons: ['excluded'], down: [] }), 'failed: lock-held'],
-    ['is too late', (told) => (told.read(), told.sent(2), void told.tell(report(2, { 0: 'skipped: too-late' }, told.now))), 'failed: lock-held'],
-    ['is refused by SSM', (told) => (told.read(), void told.tell({ type: 'CommandRefused', n: 2, code: 'x', message: '', invalid: [0] })), 'failed: lock-held'],
+    [
+      'is excluded now',
+      (told) => void told.tell({ type: 'BatchRead', batch: 2, skipped: [0], reasons: ['excluded'], down: [] }),
+      'failed: lock-held',
+    ],
+    [
+      'is too late',
+      (told) => (told.read(), told.sent(2), void told.tell(report(2, { 0: 'skipped: too-late' }, told.now))),
+      'failed: lock-held',
+    ],
+    [
+      'is refused by SSM',
+      (told) => (told.read(), void told.tell({ type: 'CommandRefused', n: 2, code: 'x', message: '', invalid: [0] })),
+      'failed: lock-held',
+    ],
     ['is given up', (told) => void told.tell({ type: 'AbortAsked', reason: 'x', rollback: false }), 'failed: lock-held'],
   ])('a node that %s by then has failed: it was touched before', (_, happens, outcome) => {
     const told = retrying()

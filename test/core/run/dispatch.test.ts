@@ -5,7 +5,8 @@ import { MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'
 import { briefly, CUTOFF, report, Telling } from './telling.ts'
 
-const chosen = (events: readonly RunEvent[]): (readonly number[])[] => events.flatMap((event) => (event.type === 'BatchChosen' ? [event.nodes] : []))
+const chosen = (events: readonly RunEvent[]): (readonly number[])[] =>
+  events.flatMap((event) => (event.type === 'BatchChosen' ? [event.nodes] : []))
 
 describe('free places', () => {
   // prettier-ignore

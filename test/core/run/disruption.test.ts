@@ -28,7 +28,10 @@ describe('a disruption limit', () => {
   })
 
   it('counts every group of a node', () => {
-    const told = new Telling({ groups: [{ atMost: 1 }, { atMost: 1 }], waves: [{ nodes: [inGroup(0, 1), inGroup(0), inGroup(1), inGroup()] }] })
+    const told = new Telling({
+      groups: [{ atMost: 1 }, { atMost: 1 }],
+      waves: [{ nodes: [inGroup(0, 1), inGroup(0), inGroup(1), inGroup()] }],
+    })
     expect(chosen(told.open())).toEqual([0, 3])
   })
 
@@ -63,7 +66,11 @@ describe('a disruption limit', () => {
     told.open()
     told.read()
     told.sent(1)
-    expect(briefly(told.tell(report(1, { 0: 'failed: timeout' }, told.now)))).toEqual(['NodesSkipped 1 disruption-held', 'WaveDrained', 'GateHeld'])
+    expect(briefly(told.tell(report(1, { 0: 'failed: timeout' }, told.now)))).toEqual([
+      'NodesSkipped 1 disruption-held',
+      'WaveDrained',
+      'GateHeld',
+    ])
     expect(told.node(1)).toBe('skipped: disruption-held')
   })
 
@@ -141,7 +148,9 @@ describe('another run’s hand', () => {
     told.open()
     told.instead = (event) => {
       told.instead = (other) => other
-      return event.type === 'CommandIntended' ? { type: 'NodesBusy', batch: event.batch, nodes, until: plus(told.now, minutes * MINUTE) } : event
+      return event.type === 'CommandIntended'
+        ? { type: 'NodesBusy', batch: event.batch, nodes, until: plus(told.now, minutes * MINUTE) }
+        : event
     }
     return told
   }

@@ -16,13 +16,22 @@ function drained(words: readonly string[], gate: WaveSpec['gate'] = {}, more: Pa
   return told
 }
 
-const NO_ROLLBACK = { on: 'never', scope: 'wave', method: 'packages', outside: 'allow', failures: { kind: 'count', count: 0 }, failuresMax: 0 } as const
+const NO_ROLLBACK = {
+  on: 'never',
+  scope: 'wave',
+  method: 'packages',
+  outside: 'allow',
+  failures: { kind: 'count', count: 0 },
+  failuresMax: 0,
+} as const
 
 const many = (count: number, word: string): string[] => Array.from({ length: count }, () => word)
 
 /** Answers what is being measured. */
 function answer(told: Telling, verdicts: Readonly<Record<string, Verdict>>): RunEvent[] {
-  return [...told.state.activities.values()].flatMap((effect) => (effect.kind === 'measure' ? told.tell(measured(effect, verdicts[effect.check] ?? 'pass')) : []))
+  return [...told.state.activities.values()].flatMap((effect) =>
+    effect.kind === 'measure' ? told.tell(measured(effect, verdicts[effect.check] ?? 'pass')) : [],
+  )
 }
 
 const gateOf = (told: Telling): string => {
@@ -47,7 +56,14 @@ describe('the failure budget', () => {
   })
 
   it('holds over the whole run as well', () => {
-    const told = new Telling({ rollback: NO_ROLLBACK, budgetMax: 1, waves: [{ nodes: 2, gate: { failuresMax: 1 } }, { nodes: 2, gate: { failuresMax: 1 } }] })
+    const told = new Telling({
+      rollback: NO_ROLLBACK,
+      budgetMax: 1,
+      waves: [
+        { nodes: 2, gate: { failuresMax: 1 } },
+        { nodes: 2, gate: { failuresMax: 1 } },
+      ],
+    })
     told.open()
     told.read()
     told.sent(told.n)
@@ -90,7 +106,10 @@ describe('presence', () => {
 
   it('patched nodes that are gone are failures: replaced canaries turn no gate green', () => {
     const told = drained(['patched', 'patched'])
-    expect(briefly(told.tell({ type: 'NodesGone', nodes: [0, 1] }))).toEqual(['GateDecided fail', 'RunFinished failed: wave wave-1: failures: 2 of at most 0'])
+    expect(briefly(told.tell({ type: 'NodesGone', nodes: [0, 1] }))).toEqual([
+      'GateDecided fail',
+      'RunFinished failed: wave wave-1: failures: 2 of at most 0',
+    ])
     expect(told.node(0)).toBe('failed: gone')
   })
 
@@ -212,7 +231,10 @@ describe('a gate that is held', () => {
   it('passes by a person’s word', () => {
     const told = held()
     const subject = { kind: 'gate', wave: 'wave-1' } as const
-    told.tell({ type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(told.now, HOUR) }, { type: 'ApprovalGiven', subject, by: 'ann', reason: 'seen' })
+    told.tell(
+      { type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(told.now, HOUR) },
+      { type: 'ApprovalGiven', subject, by: 'ann', reason: 'seen' },
+    )
     expect(gateOf(told)).toBe('passed')
     expect(told.state.waves[0]?.why).toEqual(['approved by ann'])
   })
@@ -220,7 +242,10 @@ describe('a gate that is held', () => {
   it('fails by a person’s word', () => {
     const told = held()
     const subject = { kind: 'gate', wave: 'wave-1' } as const
-    told.tell({ type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(told.now, HOUR) }, { type: 'ApprovalRefused', subject, by: 'ann', reason: 'no' })
+    told.tell(
+      { type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(told.now, HOUR) },
+      { type: 'ApprovalRefused', subject, by: 'ann', reason: 'no' },
+    )
     expect(gateOf(told)).toBe('failed')
   })
 })

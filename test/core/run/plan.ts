@@ -3,7 +3,8 @@ import type { Runbook } from '../../../src/core/runbook/runbook.ts'
 import { MINUTE } from '../../../src/kit/instant.ts'
 
 export type NodeSpec = Partial<Pick<PlannedNode, 'account' | 'region' | 'groups' | 'list' | 'skip'>>
-export type WaveSpec = Partial<Omit<PlannedWave, 'nodes' | 'gate'>> & Readonly<{ nodes: number | readonly NodeSpec[]; gate?: Partial<PlannedGate> }>
+export type WaveSpec = Partial<Omit<PlannedWave, 'nodes' | 'gate'>> &
+  Readonly<{ nodes: number | readonly NodeSpec[]; gate?: Partial<PlannedGate> }>
 export type PlanSpec = Partial<Omit<PlanContent, 'waves' | 'groups' | 'nodes' | 'runbook'>> &
   Readonly<{ waves: readonly WaveSpec[]; groups?: readonly Partial<Group>[]; unfinished?: 'stop' | 'next-window' }>
 
@@ -18,17 +19,23 @@ export function plan(spec: PlanSpec): PlanContent {
     const { nodes: asked, gate, ...rest } = wave
     const specs = typeof asked === 'number' ? Array.from({ length: asked }, (): NodeSpec => ({})) : asked
     const positions = specs.map((one) => nodes.push(nodeOf(nodes.length, one)) - 1)
-    return { name: `wave-${String(index + 1)}`, concurrency: 1_000, tighter: [], unrepresented: [], ...rest, nodes: positions, gate: { ...GATE, ...gate } }
+    return {
+      name: `wave-${String(index + 1)}`,
+      concurrency: 1_000,
+      tighter: [],
+      unrepresented: [],
+      ...rest,
+      nodes: positions,
+      gate: { ...GATE, ...gate },
+    }
   })
-  const groups = groupSpecs.map(
-    (group, index): Group => ({
-      key: `tag:Cluster=c${String(index)}@${ACCOUNT}/${REGION}`,
-      atMost: 1,
-      set: null,
-      size: nodes.filter((node) => node.groups.includes(index)).length,
-      ...group,
-    }),
-  )
+  const groups = groupSpecs.map((group, index): Group => ({
+    key: `tag:Cluster=c${String(index)}@${ACCOUNT}/${REGION}`,
+    atMost: 1,
+    set: null,
+    size: nodes.filter((node) => node.groups.includes(index)).length,
+    ...group,
+  }))
   return { ...PLAIN, runbook: runbook(unfinished ?? 'stop'), ...more, nodes, groups, waves }
 }
 
@@ -95,7 +102,14 @@ const PLAIN: Omit<PlanContent, 'runbook' | 'nodes' | 'groups' | 'waves'> = {
   before: [],
   after: [],
   budgetMax: null,
-  rollback: { on: 'gate-failed', scope: 'wave', method: 'packages', outside: 'allow', failures: { kind: 'count', count: 1 }, failuresMax: 1 },
+  rollback: {
+    on: 'gate-failed',
+    scope: 'wave',
+    method: 'packages',
+    outside: 'allow',
+    failures: { kind: 'count', count: 1 },
+    failuresMax: 1,
+  },
   retry: null,
   approval: null,
   feedback: null,

@@ -33,7 +33,17 @@ function failed(words: readonly string[], more: Partial<PlanSpec> = {}): Telling
   return told
 }
 
-const pass = (round: number, wave: number): RunEvent => ({ type: 'CheckMeasured', purpose: 'gate', wave, round, check: 'presence', verdict: 'pass', evidence: '', subjects: 2, failing: [] })
+const pass = (round: number, wave: number): RunEvent => ({
+  type: 'CheckMeasured',
+  purpose: 'gate',
+  wave,
+  round,
+  check: 'presence',
+  verdict: 'pass',
+  evidence: '',
+  subjects: 2,
+  failing: [],
+})
 
 describe('a failed gate', () => {
   it('rolls its wave back: those out of service first, only what was touched', () => {
@@ -43,7 +53,13 @@ describe('a failed gate', () => {
     told.sent(told.n)
     told.ends(told.n, 'rolled-back')
     expect(told.state.phase).toMatchObject({ name: 'finished', outcome: 'rolled-back' })
-    expect([2, 3, 4, 5, 6].map((node) => told.node(node).split(':')[0])).toEqual(['rolled-back', 'rolled-back', 'not-needed', 'skipped', 'rolled-back'])
+    expect([2, 3, 4, 5, 6].map((node) => told.node(node).split(':')[0])).toEqual([
+      'rolled-back',
+      'rolled-back',
+      'not-needed',
+      'skipped',
+      'rolled-back',
+    ])
     expect(told.node(0)).toBe('patched: reason')
   })
 
@@ -83,10 +99,16 @@ describe('a failed gate', () => {
   })
 
   it('stops and calls a person when too many cannot be restored', () => {
-    const told = failed(['failed: x', 'failed: x', 'failed: x', 'failed: x'], { rollback: rule({ failuresMax: 1 }), waves: [{ nodes: 2 }, { nodes: 4, concurrency: 4 }] })
+    const told = failed(['failed: x', 'failed: x', 'failed: x', 'failed: x'], {
+      rollback: rule({ failuresMax: 1 }),
+      waves: [{ nodes: 2 }, { nodes: 4, concurrency: 4 }],
+    })
     expect(intents(told.read())).toEqual([[2, 3, 4, 5]])
     told.sent(told.n)
-    expect(briefly(told.ends(told.n, 'rollback-failed: version-unavailable'))).toEqual(['RollbackFinished 0/4 stopped', 'RunFinished failed: rollback: 0 restored, 4 failed'])
+    expect(briefly(told.ends(told.n, 'rollback-failed: version-unavailable'))).toEqual([
+      'RollbackFinished 0/4 stopped',
+      'RunFinished failed: rollback: 0 restored, 4 failed',
+    ])
   })
 
   it('gives up what waits when it stops', () => {
@@ -107,7 +129,13 @@ describe('a failed gate', () => {
       told.sent(told.n)
       told.ends(told.n, 'patched')
     }
-    const asked: RunEvent = { type: 'ApprovalAsked', subject: { kind: 'gate', wave: 'wave-1' }, group: '', count: 1, expires: plus(told.now, HOUR) }
+    const asked: RunEvent = {
+      type: 'ApprovalAsked',
+      subject: { kind: 'gate', wave: 'wave-1' },
+      group: '',
+      count: 1,
+      expires: plus(told.now, HOUR),
+    }
     told.tell(asked, { type: 'ApprovalRefused', subject: { kind: 'gate', wave: 'wave-1' }, by: 'ann', reason: 'sick' })
     expect(intents(told.read())).toEqual([[1]])
     told.sent(told.n)
@@ -125,7 +153,8 @@ describe('a failed gate', () => {
 
   it('gives up at last on nodes that another run holds', () => {
     const told = failed(['failed: x'])
-    told.instead = (event) => (event.type === 'CommandIntended' ? { type: 'NodesBusy', batch: event.batch, nodes: [2], until: plus(told.now, 30 * SECOND) } : event)
+    told.instead = (event) =>
+      event.type === 'CommandIntended' ? { type: 'NodesBusy', batch: event.batch, nodes: [2], until: plus(told.now, 30 * SECOND) } : event
     for (let tries = 0; tries < 1_000 && told.state.phase.name !== 'finished'; tries++) {
       told.read()
       told.wait(30 * SECOND)
@@ -154,7 +183,10 @@ describe('outside the window', () => {
     const told = late('ask')
     expect(told.facts.at(-1)?.event).toMatchObject({ type: 'CommandClosed' })
     expect(told.facts.some((fact) => fact.event.type === 'ApprovalAsked' && fact.event.subject.kind === 'rollback')).toBe(true)
-    expect(briefly(told.tell({ type: 'ApprovalGiven', subject: { kind: 'rollback' }, by: 'ann', reason: '' }))).toEqual(['RollbackStarted 0 outside', 'BatchChosen 0'])
+    expect(briefly(told.tell({ type: 'ApprovalGiven', subject: { kind: 'rollback' }, by: 'ann', reason: '' }))).toEqual([
+      'RollbackStarted 0 outside',
+      'BatchChosen 0',
+    ])
   })
 
   it('without an answer the run ends as it is', () => {

@@ -10,10 +10,12 @@ export function semantics(state: RunState): unknown {
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Map) return [...value].map(([key, inner]) => [key, plain(inner)]).sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
+  if (value instanceof Map)
+    return [...value].map(([key, inner]) => [key, plain(inner)]).sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
   if (value instanceof Set) return [...value].map(plain).sort()
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number>)
   if (Array.isArray(value)) return value.map(plain)
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
   return value
 }

@@ -67,7 +67,9 @@ export class Telling {
   open(more: Partial<Of<'FleetRead'>> = {}, late: readonly string[] = []): RunEvent[] {
     this.tell(REQUESTED, pinned(this.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
     this.tell({ type: 'WindowChosen', opens: OPENS, cutoff: CUTOFF, closes: CLOSES, zoneData: '2026a' })
-    this.tell(...this.state.cells.filter((cell) => !late.includes(cell)).map((cell): RunEvent => ({ type: 'CellPrepared', cell, documents: {} })))
+    this.tell(
+      ...this.state.cells.filter((cell) => !late.includes(cell)).map((cell): RunEvent => ({ type: 'CellPrepared', cell, documents: {} })),
+    )
     return this.tell({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null, ...more })
   }
 
@@ -94,7 +96,10 @@ export class Telling {
   /** All nodes of a command end like this; then it closes. */
   ends(n: number, outcome: string): RunEvent[] {
     const nodes = commandOf(this.state, n).nodes
-    return [...this.tell(report(n, Object.fromEntries(nodes.map((node) => [node, outcome])), this.now)), ...this.tell({ type: 'CommandClosed', n })]
+    return [
+      ...this.tell(report(n, Object.fromEntries(nodes.map((node) => [node, outcome])), this.now)),
+      ...this.tell({ type: 'CommandClosed', n }),
+    ]
   }
 
   /** Reads, sends and ends whatever follows, every node with `outcome`, until no command is open and no batch waits. Measures are answered with `check`. */
@@ -104,7 +109,8 @@ export class Telling {
       const before = this.facts.length
       followed.push(...this.read())
       for (const n of [...this.state.openCommands]) followed.push(...this.sent(n), ...this.ends(n, outcome))
-      for (const effect of [...this.state.activities.values()]) if (effect.kind === 'measure') followed.push(...this.tell(measured(effect, check)))
+      for (const effect of [...this.state.activities.values()])
+        if (effect.kind === 'measure') followed.push(...this.tell(measured(effect, check)))
       if (this.facts.length === before && this.wakeAt !== null && this.state.phase.name !== 'finished') followed.push(...this.wake())
       if (this.facts.length === before) return followed
     }

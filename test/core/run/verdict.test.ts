@@ -21,7 +21,19 @@ const line = (more: Record<string, unknown>): string =>
     endedAt: 1_767_225_600,
     ...more,
   })
-const STATUSES = ['Success', 'DeliveryTimedOut', 'ExecutionTimedOut', 'Failed', 'Cancelled', 'Undeliverable', 'Terminated', 'InvalidPlatform', 'AccessDenied', 'Expired', 'NotStarted']
+const STATUSES = [
+  'Success',
+  'DeliveryTimedOut',
+  'ExecutionTimedOut',
+  'Failed',
+  'Cancelled',
+  'Undeliverable',
+  'Terminated',
+  'InvalidPlatform',
+  'AccessDenied',
+  'Expired',
+  'NotStarted',
+]
 
 const spoken = (work: Work, status: string, output: string): string => {
   const { outcome, reason } = judge(work, TOKEN, status, output)
@@ -98,21 +110,31 @@ describe('hostile output', () => {
   })
 
   it('numbers and texts that do not fit are left out, the verdict stands', () => {
-    const read = readResult(line({ changed: -1, missing: 1e300, before: 'xyz', kernel: '\u0000', boot: {}, reboot: 'yes', endedAt: Number.MAX_SAFE_INTEGER }))
+    const read = readResult(
+      line({ changed: -1, missing: 1e300, before: 'xyz', kernel: '\u0000', boot: {}, reboot: 'yes', endedAt: Number.MAX_SAFE_INTEGER }),
+    )
     expect(read).toMatchObject({ verdict: 'patched', changed: 0, missing: 0, before: '', kernel: '', boot: '', reboot: false, endedAt: 0 })
   })
 
   it('whatever a node prints, the report is one that the journal can hold', () => {
-    const wild = fc.dictionary(fc.constantFrom('verdict', 'reason', 'changed', 'missing', 'before', 'after', 'endedAt', 'reboot', 'token', 'pw'), fc.jsonValue())
+    const wild = fc.dictionary(
+      fc.constantFrom('verdict', 'reason', 'changed', 'missing', 'before', 'after', 'endedAt', 'reboot', 'token', 'pw'),
+      fc.jsonValue(),
+    )
     fc.assert(
-      fc.property(fc.constantFrom<Work>('apply', 'scan', 'rollback'), fc.constantFrom(...STATUSES), fc.oneof(fc.string(), wild.map(line)), (work, status, output) => {
-        const report = judge(work, TOKEN, status, output)
-        expect(OUTCOMES).toContain(report.outcome)
-        expect(report.outcome).not.toBe('open')
-        expect(report.reason).toMatch(/^[a-z][a-z-]{0,39}$/)
-        expect(() => iso(report.ended)).not.toThrow()
-        expect(Number.isSafeInteger(report.changed) && Number.isSafeInteger(report.missing)).toBe(true)
-      }),
+      fc.property(
+        fc.constantFrom<Work>('apply', 'scan', 'rollback'),
+        fc.constantFrom(...STATUSES),
+        fc.oneof(fc.string(), wild.map(line)),
+        (work, status, output) => {
+          const report = judge(work, TOKEN, status, output)
+          expect(OUTCOMES).toContain(report.outcome)
+          expect(report.outcome).not.toBe('open')
+          expect(report.reason).toMatch(/^[a-z][a-z-]{0,39}$/)
+          expect(() => iso(report.ended)).not.toThrow()
+          expect(Number.isSafeInteger(report.changed) && Number.isSafeInteger(report.missing)).toBe(true)
+        },
+      ),
     )
   })
 

@@ -12,7 +12,10 @@ type Pick = <T>(from: readonly T[]) => T
 /** A small plan of any shape, the same from the same seed. */
 export function randomPlan(seed: number): PlanSpec {
   const { chance, pick } = dice(seed)
-  const groups = Array.from({ length: pick([0, 1, 2, 3]) }, (_, index) => ({ atMost: pick([1, 2]), set: chance(0.4) ? `set-${String(index % 2)}` : null }))
+  const groups = Array.from({ length: pick([0, 1, 2, 3]) }, (_, index) => ({
+    atMost: pick([1, 2]),
+    set: chance(0.4) ? `set-${String(index % 2)}` : null,
+  }))
   const node = (): NodeSpec => ({
     region: pick(['us-east-1', 'us-east-1', 'eu-west-1']),
     list: pick([0, 0, 1]),
@@ -60,12 +63,18 @@ const APPROVAL = { group: 'leads', count: 2, expiresMs: 8 * 60 * MINUTE }
 
 function trialOf(waves: PlanSpec['waves'], approved: boolean): NonNullable<PlanSpec['trial']> {
   const count = waves.reduce((sum, { nodes }) => sum + (typeof nodes === 'number' ? nodes : nodes.length), 0)
-  return { lineages: [{ image: 'ami-1', nodes: Array.from({ length: count }, (_, position) => position), accounts: ['111122223333'] }], path: '/p', approval: approved ? APPROVAL : null }
+  return {
+    lineages: [{ image: 'ami-1', nodes: Array.from({ length: count }, (_, position) => position), accounts: ['111122223333'] }],
+    path: '/p',
+    approval: approved ? APPROVAL : null,
+  }
 }
 
 /** A node has one value of each key: it is in one group of a set at most. */
 const oneOfEachSet = (groups: readonly Readonly<{ set: string | null; index: number }>[]): number[] =>
-  groups.filter((group, at) => group.set === null || groups.findIndex((other) => other.set === group.set) === at).map((group) => group.index)
+  groups
+    .filter((group, at) => group.set === null || groups.findIndex((other) => other.set === group.set) === at)
+    .map((group) => group.index)
 
 /** Plays a run against a world that does anything that a world may do; after a while it calms down, so that the run must end. */
 export function walk(spec: PlanSpec, seed: number, watch: (state: RunState) => void = () => undefined): Telling {
@@ -93,7 +102,8 @@ export function lanesOf(state: RunState): number[] {
     suspects: stages.filter((_, position) => isSuspect(state, position)).length,
   }
   const kept = { inFlight: state.inFlight, waiting: state.waitingCount, retrying: state.retrying, suspects: state.suspects }
-  if (JSON.stringify(counted) !== JSON.stringify(kept)) throw new Error(`counters: ${JSON.stringify(kept)}, counted ${JSON.stringify(counted)}`)
+  if (JSON.stringify(counted) !== JSON.stringify(kept))
+    throw new Error(`counters: ${JSON.stringify(kept)}, counted ${JSON.stringify(counted)}`)
   return stages.flatMap((stage, position) => (stage === STAGE.waiting && !somewhere.has(position) ? [position] : []))
 }
 
@@ -122,7 +132,9 @@ class World {
     this.#chance = (odds) => !this.#calm && chance(odds)
     this.#pick = pick
     told.instead = (event) =>
-      event.type === 'CommandIntended' && this.#chance(0.1) ? { type: 'NodesBusy', batch: event.batch, nodes: event.nodes.slice(0, 1), until: plus(told.now, 30 * SECOND) } : event
+      event.type === 'CommandIntended' && this.#chance(0.1)
+        ? { type: 'NodesBusy', batch: event.batch, nodes: event.nodes.slice(0, 1), until: plus(told.now, 30 * SECOND) }
+        : event
   }
 
   some(count: number, odds: number): number[] {
@@ -139,7 +151,8 @@ class World {
     const effects = [...told.state.activities.values()]
     if (effects.length === 0 || this.#chance(0.2)) {
       told.now = plus(told.now, 1)
-      if (told.wakeAt === null && effects.length === 0 && !told.state.paused && told.state.phase.name !== 'finished') throw new Error(`nothing is wanted and nothing will be in ${told.state.phase.name}`)
+      if (told.wakeAt === null && effects.length === 0 && !told.state.paused && told.state.phase.name !== 'finished')
+        throw new Error(`nothing is wanted and nothing will be in ${told.state.phase.name}`)
       told.wake()
       return
     }
@@ -182,7 +195,9 @@ class World {
       case 'read': {
         const skipped = effect.nodes.filter(() => this.#chance(0.05))
         const reasons = skipped.map(() => this.#pick(['offline', 'gone', 'excluded']))
-        return [{ type: 'BatchRead', batch: effect.batch, skipped, reasons, down: skipped.filter((_, index) => reasons[index] !== 'excluded') }]
+        return [
+          { type: 'BatchRead', batch: effect.batch, skipped, reasons, down: skipped.filter((_, index) => reasons[index] !== 'excluded') },
+        ]
       }
       case 'send':
         return [this.#sending(effect.n)]
@@ -214,15 +229,24 @@ class World {
     const left = [...this.#told.state.scanLeft]
     const silent = left.filter(() => this.#chance(0.2))
     const nodes = left.filter((position) => !silent.includes(position) && !this.#chance(0.3))
-    const scanned: RunEvent[] = nodes.length > 0 ? [{ type: 'NodesScanned', nodes, lists: nodes.map(() => 'x'), missing: nodes.map(() => 1) }] : []
+    const scanned: RunEvent[] =
+      nodes.length > 0 ? [{ type: 'NodesScanned', nodes, lists: nodes.map(() => 'x'), missing: nodes.map(() => 1) }] : []
     return silent.length > 0 ? [...scanned, { type: 'NodesUnscanned', nodes: silent, reason: 'unscanned' }] : scanned
   }
 
   #sending(n: number): RunEvent {
     const { now } = this.#told
-    if (now >= plus(commandOf(this.#told.state, n).startBefore, -31 * SECOND)) return { type: 'CommandRefused', n, code: 'too-late', message: '', invalid: [] }
+    if (now >= plus(commandOf(this.#told.state, n).startBefore, -31 * SECOND))
+      return { type: 'CommandRefused', n, code: 'too-late', message: '', invalid: [] }
     if (this.#chance(0.1)) return { type: 'CommandUnclear', n, message: '' }
-    if (this.#chance(0.1)) return { type: 'CommandRefused', n, code: 'aws.invalid', message: '', invalid: commandOf(this.#told.state, n).nodes.filter(() => this.#chance(0.5)) }
+    if (this.#chance(0.1))
+      return {
+        type: 'CommandRefused',
+        n,
+        code: 'aws.invalid',
+        message: '',
+        invalid: commandOf(this.#told.state, n).nodes.filter(() => this.#chance(0.5)),
+      }
     return sent(n, now, ++this.#copies)
   }
 
@@ -230,18 +254,44 @@ class World {
     const { state, now } = this.#told
     const command = commandOf(state, n)
     if (command.open === 0) {
-      const late = command.nodes.filter((position) => state.nodes.command[position] === n && state.nodes.outcome[position] === 4 && this.#chance(0.3))
-      return [...(late.length > 0 ? [report(n, Object.fromEntries(late.map((position) => [position, 'patched'])), instant(now))] : []), { type: 'CommandClosed', n }]
+      const late = command.nodes.filter(
+        (position) => state.nodes.command[position] === n && state.nodes.outcome[position] === 4 && this.#chance(0.3),
+      )
+      return [
+        ...(late.length > 0 ? [report(n, Object.fromEntries(late.map((position) => [position, 'patched'])), instant(now))] : []),
+        { type: 'CommandClosed', n },
+      ]
     }
-    const flying = command.nodes.filter((position) => at(state.nodes.command, position) === n && at(state.nodes.stage, position) === STAGE.flying)
-    const words = command.work === 'scan' ? ['not-needed', 'not-needed', 'failed: x', 'silent unknown: expired'] : command.work === 'rollback' ? ['rolled-back', 'rolled-back', 'rollback-failed: x'] : ['patched', 'patched', 'patched', 'not-needed', 'failed: x', 'failed: lock-held', 'silent unknown: expired', 'skipped: too-late']
-    const rows = flying.filter(() => this.#calm || !this.#chance(0.5)).map((position): [number, string] => [position, this.#calm ? (words[0] ?? '') : this.#pick(words)])
+    const flying = command.nodes.filter(
+      (position) => at(state.nodes.command, position) === n && at(state.nodes.stage, position) === STAGE.flying,
+    )
+    const words =
+      command.work === 'scan'
+        ? ['not-needed', 'not-needed', 'failed: x', 'silent unknown: expired']
+        : command.work === 'rollback'
+          ? ['rolled-back', 'rolled-back', 'rollback-failed: x']
+          : [
+              'patched',
+              'patched',
+              'patched',
+              'not-needed',
+              'failed: x',
+              'failed: lock-held',
+              'silent unknown: expired',
+              'skipped: too-late',
+            ]
+    const rows = flying
+      .filter(() => this.#calm || !this.#chance(0.5))
+      .map((position): [number, string] => [position, this.#calm ? (words[0] ?? '') : this.#pick(words)])
     return rows.length > 0 ? [report(n, Object.fromEntries(rows), instant(now))] : []
   }
 
   #measuring(effect: Extract<Effect, { kind: 'measure' }>): RunEvent[] {
     const touched = this.#told.plan.waves[effect.wave]?.nodes.filter((position) => this.#told.state.nodes.touched[position] === 1) ?? []
     const gone = this.#chance(0.05) ? touched.slice(0, 1) : []
-    return [...(gone.length > 0 ? [{ type: 'NodesGone', nodes: gone } as const] : []), measured(effect, this.#chance(0.2) ? this.#pick(['fail', 'inconclusive']) : 'pass')]
+    return [
+      ...(gone.length > 0 ? [{ type: 'NodesGone', nodes: gone } as const] : []),
+      measured(effect, this.#chance(0.2) ? this.#pick(['fail', 'inconclusive']) : 'pass'),
+    ]
   }
 }

@@ -1,0 +1,34 @@
+import { ACCOUNT, plan } from '../core/run/plan.ts'
+import { DAY, MINUTE } from '../../src/kit/instant.ts'
+import type { PlanContent } from '../../src/core/plan/plan.ts'
+
+/** Two waves, 2 + 1 nodes, nothing may fail, a failed gate rolls back. */
+export const plain: PlanContent = plan({ waves: [{ nodes: 2 }, { nodes: 1 }] })
+
+/** One of two members of a cluster at a time, in the waves and on the way back. */
+export const cluster: PlanContent = plan({ groups: [{ atMost: 1 }], waves: [{ nodes: [{ groups: [0] }, { groups: [0] }], gate: { failuresMax: 1 } }, { nodes: 1 }] })
+
+/** Two zones that take turns. */
+export const turns: PlanContent = plan({
+  groups: [{ atMost: 2, set: 'zone' }, { atMost: 2, set: 'zone' }],
+  waves: [{ nodes: [{ groups: [0] }, { groups: [1] }], gate: { failuresMax: 1 } }, { nodes: [{ groups: [0] }] }],
+})
+
+/** Never more than one failure, and a second attempt for what may pass. */
+export const retrying: PlanContent = plan({
+  waves: [{ nodes: 2, gate: { failuresMax: 0, hard: true } }, { nodes: 1 }],
+  retry: { attempts: 2, on: ['lock-held', 'scriptlet-failed'] },
+})
+
+/** A gate that bakes and looks at the nodes, and rolls the whole run back when it fails. */
+export const checked: PlanContent = plan({
+  waves: [{ nodes: 1 }, { nodes: 1, gate: { bakeMs: 10 * MINUTE, checks: ['smoke'] } }],
+  rollback: { on: 'gate-failed', scope: 'run', method: 'packages', outside: 'ask', failures: { kind: 'count', count: 0 }, failuresMax: 0 },
+})
+
+/** Scan, classify, install, store, have it approved. */
+export const trial: PlanContent = plan({
+  act: 'trial',
+  waves: [{ nodes: [{ list: null }, { list: null }] }],
+  trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT] }], path: '/patchwave', approval: { group: 'leads', count: 1, expiresMs: DAY } },
+})
