@@ -6,7 +6,7 @@ import { toData } from '../core/run/codec.ts'
 import type { Actor, Fact, RunEvent } from '../core/run/event.ts'
 import { evolve } from '../core/run/evolve.ts'
 import { outOf } from '../core/run/limits.ts'
-import { at, codeOf, commandOf, planned, STAGE, type RunState } from '../core/run/state.ts'
+import { at, codeOf, commandOf, planned, provesNothingSent, STAGE, type RunState } from '../core/run/state.ts'
 import type { Append, GroupLimit, Sealed, Store } from '../ports/store.ts'
 import type { Clock } from '../ports/clock.ts'
 
@@ -112,7 +112,7 @@ function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, '
         release.push({ node: planned(state, position).node, out: outcome === 'failed' || outcome === 'rollback-failed' })
       })
     } else if (event.type === 'CommandClosed') release.push(...atClose(state, event.n))
-    else if (event.type === 'CommandRefused') for (const position of commandOf(state, event.n).nodes) release.push({ node: planned(state, position).node, out: false })
+    else if (event.type === 'CommandRefused' && provesNothingSent(state, event.n)) for (const position of commandOf(state, event.n).nodes) release.push({ node: planned(state, position).node, out: false })
   }
   return release.length > 0 ? { release } : {}
 }

@@ -51,8 +51,8 @@ export interface Commands {
   send(order: CommandOrder, signal: AbortSignal): Promise<Pick<CommandSeen, 'commandId' | 'requestedAt' | 'expiresAfter'>>
   /** Commands of this cell requested since then, newest first, whoever sent them. SSM may lag about a minute behind itself. Safe to repeat. */
   sweep(cell: Cell, since: Instant, signal: AbortSignal): AsyncIterable<CommandSeen>
-  /** All invocations of a command, 50 a call. Safe to repeat. */
-  invocations(cell: Cell, commandId: CommandId, signal: AbortSignal): AsyncIterable<InvocationSeen>
+  /** All invocations of a command, 50 a call; or the one of `node` alone, which is a fiftieth of the answer. Safe to repeat. */
+  invocations(cell: Cell, commandId: CommandId, signal: AbortSignal, node?: NodeId): AsyncIterable<InvocationSeen>
   /** Asks to stop what has not started on these nodes. Best effort; safe to repeat. */
   cancel(cell: Cell, commandId: CommandId, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
   /** Up to 24,000 characters of one node's stdout. Safe to repeat. */

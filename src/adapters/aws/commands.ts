@@ -32,7 +32,7 @@ export function commandsOver(calls: Calls, clock: Clock): Commands {
   return {
     send: (order, signal) => send(calls, clock, order, signal),
     sweep: (cell, since, signal) => sweep(calls, cell, since, signal),
-    invocations: (cell, commandId, signal) => invocations(calls, cell, commandId, signal),
+    invocations: (cell, commandId, signal, node) => invocations(calls, { cell, commandId, node }, signal),
     cancel: (cell, commandId, nodes, signal) => cancel(calls, cell, commandId, nodes, signal),
     output: (cell, commandId, node, signal) => output(calls, clock, { cell, commandId, node }, signal),
   }
@@ -128,12 +128,15 @@ function timesOf(command: Command, longest: Instant): Pick<CommandSeen, 'request
   return { requestedAt, expiresAfter: instant(command.ExpiresAfter?.getTime() ?? Math.max(longest, requestedAt)) }
 }
 
-async function* invocations(calls: Calls, cell: Cell, commandId: CommandId, signal: AbortSignal): AsyncGenerator<InvocationSeen> {
+type Asked = Readonly<{ cell: Cell; commandId: CommandId; node: NodeId | undefined }>
+
+async function* invocations(calls: Calls, { cell, commandId, node }: Asked, signal: AbortSignal): AsyncGenerator<InvocationSeen> {
+  const only = node === undefined ? {} : { InstanceId: node }
   const pages = pagesOf(
     (token) =>
       calls.ssm({ cell, operation: 'ListCommandInvocations', kind: 'read', signal }, ({ sdk, client, options }) =>
         client.send(
-          new sdk.ListCommandInvocationsCommand({ CommandId: commandId, Details: true, MaxResults: PAGE, ...from(token) }),
+          new sdk.ListCommandInvocationsCommand({ CommandId: commandId, ...only, Details: true, MaxResults: PAGE, ...from(token) }),
           options,
         ),
       ),

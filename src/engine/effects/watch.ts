@@ -1,6 +1,6 @@
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
-import { cellOf, tokenOf, type CommandId } from '../../kit/ids.ts'
+import { cellOf, tokenOf, type CommandId, type NodeId } from '../../kit/ids.ts'
 import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { at, codeOf, commandOf, planned, STAGE, type Command, type RunState } from '../../core/run/state.ts'
@@ -33,9 +33,9 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
   try {
     for (let reads = 0; !signal.aborted; reads++) {
       for (const id of command.ids) hints.watch(id, bell.ring)
-      await untilDue(performing, command, bell, reads)
+      const alone = await untilDue(performing, command, bell, reads)
       if (signal.aborted) return
-      const seen = await readAll(performing, command)
+      const seen = await read(performing, command, alone)
       const reports = newReports(state, command, seen)
       if (reports) yield [reports]
       if (command.open > 0 && world.clock.now() >= command.expiresAfter) yield [expired(state, command)]
@@ -49,8 +49,11 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
   }
 }
 
-/** Waits for a reason to read: all ended, some ended and hold what others wait for, the rhythm, or the command's expiry. */
-async function untilDue(performing: Performing, command: Command, bell: Bell, reads: number): Promise<void> {
+/**
+ * Waits for a reason to read: all ended, some ended and hold what others wait for, the rhythm, or the command's expiry. Resolves to the one node that is worth
+ * reading alone; `undefined`: the whole command.
+ */
+async function untilDue(performing: Performing, command: Command, bell: Bell, reads: number): Promise<NodeId | undefined> {
   const { world, state, hints, signal } = performing
   const { clock } = world
   const began = clock.now()
@@ -61,10 +64,13 @@ async function untilDue(performing: Performing, command: Command, bell: Bell, re
     const now = clock.now()
     const due = dueAt(world, command, { began, first, heard: bell.rungAt ?? began, reads })
     const whole = command.open > 0 && Math.max(0, ...command.ids.map((id) => hints.count(id))) >= command.nodes.length
-    const wanted = !whole && isWanted(performing, command)
-    if (now >= due || (whole && now >= settled) || (wanted && now >= soonest)) return
+    if (now >= due || (whole && now >= settled)) return undefined
+    const told = whole ? [] : toldOf(performing, command)
+    const wanted = told.some((one) => isWanted(state, one))
+    if (wanted && now >= soonest) return told.length === 1 && command.open > 1 ? told[0]?.node : undefined
     await bell.wait(clock, whole ? earliest(due, settled) : wanted ? earliest(due, soonest) : due, signal)
   }
+  return undefined
 }
 
 type Rhythm = Readonly<{ began: Instant; first: Instant; heard: Instant; reads: number }>
@@ -77,19 +83,26 @@ function dueAt(world: Performing['world'], command: Command, { began, first, hea
   return earliest(world.eventsQueue === null ? polled : told, latest(command.expiresAfter, plus(began, SECOND)))
 }
 
-/**
- * Whether reading may let other nodes start: one that is said to have ended holds a place or a group that they wait for, or has failed and may end the
- * wave. What nobody waits for is read with the whole command.
- */
-function isWanted({ state, hints }: Performing, command: Command): boolean {
-  if (state.waitingCount === 0 && state.aborting === null) return false
-  const places = state.aborting !== null || inLanes(state) > 0
-  return command.nodes.some((position) => {
-    if (at(state.nodes.stage, position) !== STAGE.flying || at(state.nodes.command, position) !== command.n) return false
-    const { node, groups } = planned(state, position)
-    const said = command.ids.map((id) => hints.statusOf(id, node)).find((status) => status !== undefined)
-    return said !== undefined && (said !== 'Success' || places || groups.some((group) => state.waiting.parked.has(group)))
+type Told = Readonly<{ node: NodeId; position: number; status: string }>
+
+/** The nodes that are said to have ended and have no verdict yet. */
+function toldOf({ state, hints }: Performing, command: Command): Told[] {
+  if (state.waitingCount === 0 && state.aborting === null) return []
+  return command.nodes.flatMap((position) => {
+    if (at(state.nodes.stage, position) !== STAGE.flying || at(state.nodes.command, position) !== command.n) return []
+    const { node } = planned(state, position)
+    const status = command.ids.map((id) => hints.statusOf(id, node)).find((one) => one !== undefined)
+    return status === undefined ? [] : [{ node, position, status }]
   })
+}
+
+/**
+ * Whether reading may let other nodes start: the node holds a place or a group that they wait for, or has failed and may end the wave. What nobody waits for
+ * is read with the whole command.
+ */
+function isWanted(state: RunState, { position, status }: Told): boolean {
+  if (status !== 'Success' || state.aborting !== null || inLanes(state) > 0) return true
+  return planned(state, position).groups.some((group) => state.waiting.parked.has(group))
 }
 
 /** At the median of what this run's commands took so far. */
@@ -115,18 +128,20 @@ function medianMs(state: RunState): Ms | undefined {
 
 type Seen = ReadonlyMap<string, readonly InvocationSeen[]>
 
-async function readAll({ world, signal }: Performing, command: Command): Promise<Seen> {
+async function read({ world, signal }: Performing, command: Command, alone: NodeId | undefined): Promise<Seen> {
   const seen = new Map<string, InvocationSeen[]>()
   for (const id of command.ids) {
-    for await (const one of invocations(world, command, id, signal)) seen.set(one.node, [...(seen.get(one.node) ?? []), one])
+    for await (const one of invocations(world, { command, id, alone }, signal)) seen.set(one.node, [...(seen.get(one.node) ?? []), one])
   }
   return seen
 }
 
+type Asked = Readonly<{ command: Command; id: CommandId; alone: NodeId | undefined }>
+
 /** A command that SSM does not know any more shows nothing; its nodes end at its expiry. */
-async function* invocations(world: Performing['world'], command: Command, id: CommandId, signal: AbortSignal): AsyncGenerator<InvocationSeen> {
+async function* invocations(world: Performing['world'], { command, id, alone }: Asked, signal: AbortSignal): AsyncGenerator<InvocationSeen> {
   try {
-    yield* world.commands.invocations(cellOf(command.cell), id, signal)
+    yield* world.commands.invocations(cellOf(command.cell), id, signal, alone)
   } catch (error) {
     if (!(error instanceof PatchwaveError) || error.code !== 'aws.missing') throw error
   }

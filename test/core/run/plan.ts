@@ -29,11 +29,13 @@ export function plan(spec: PlanSpec): PlanContent {
       gate: { ...GATE, ...gate },
     }
   })
+  const sizes = new Map<number, number>()
+  for (const { groups } of nodes) for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1)
   const groups = groupSpecs.map((group, index): Group => ({
     key: `tag:Cluster=c${String(index)}@${ACCOUNT}/${REGION}`,
     atMost: 1,
     set: null,
-    size: nodes.filter((node) => node.groups.includes(index)).length,
+    size: sizes.get(index) ?? 0,
     ...group,
   }))
   return { ...PLAIN, runbook: runbook(unfinished ?? 'stop'), ...more, nodes, groups, waves }
