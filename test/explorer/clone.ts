@@ -8,31 +8,33 @@ const SHARED: ReadonlySet<string> = new Set(['plan', 'cells', 'groupSet', 'setMe
 /** Maps and lists whose members are replaced, never changed. */
 const SHALLOW: ReadonlySet<string> = new Set(['activities', 'batches', 'prepared', 'stored', 'dirty', 'reason', 'why'])
 
-/** A copy of everything that a move may change. */
-export function cloneSim(sim: Sim): Sim {
-  return { live: cloneState(sim.live), folded: cloneState(sim.folded), now: sim.now, wakeAt: sim.wakeAt, world: cloneWorld(sim.world) }
-}
+/** A copy that a move may change: the world is its own; the run is still the parent's, to be replaced before anything is told to it. */
+export const cloneSim = (sim: Sim): Sim => ({ ...sim, world: cloneWorld(sim.world) })
 
 /** A copy of a run's state. The plan is shared. */
 export const cloneState = (state: RunState): RunState => members(state)
 
 function members<T extends object>(value: T): T {
-  const copy: Record<string, unknown> = {}
-  for (const [key, inner] of Object.entries(value)) copy[key] = SHARED.has(key) ? inner : deep(inner, SHALLOW.has(key))
+  const copy = { ...value } as Record<string, unknown>
+  for (const key in copy) {
+    const inner = copy[key]
+    if (typeof inner === 'object' && inner !== null && !SHARED.has(key)) copy[key] = deep(inner, SHALLOW.has(key))
+  }
   return copy as T
 }
 
-function deep(value: unknown, shallow: boolean): unknown {
-  if (typeof value !== 'object' || value === null) return value
+function deep(value: object, shallow: boolean): unknown {
   if (ArrayBuffer.isView(value)) return (value as Uint8Array).slice()
-  if (Array.isArray(value)) return shallow || typeof value[0] !== 'object' ? value.slice() : value.map((inner: unknown) => deep(inner, false))
+  if (Array.isArray(value)) return shallow ? value.slice() : value.map(inner)
   if (value instanceof Set) return new Set(value)
   if (!(value instanceof Map)) return members(value)
-  if (shallow) return new Map(value)
+  if (shallow || value.size === 0) return new Map(value)
   const copy = new Map<unknown, unknown>()
-  for (const [key, inner] of value) copy.set(key, deep(inner, false))
+  for (const [key, one] of value) copy.set(key, inner(one))
   return copy
 }
+
+const inner = (value: unknown): unknown => (typeof value === 'object' && value !== null ? deep(value, false) : value)
 
 function cloneWorld(world: World): World {
   return {

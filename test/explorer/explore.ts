@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { Bug } from '../../src/kit/assert.ts'
 import { cloneSim, cloneState } from './clone.ts'
-import { Violation } from './invariants.ts'
-import { keyOf } from './key.ts'
+import { judgeFold, judgeRun, judgeWorld, Violation } from './invariants.ts'
+import { keyOf, ranksOf, runKey } from './key.ts'
 import { movesOf, pay, type Move } from './moves.ts'
 import { sweep } from './node-moves.ts'
 import { begin, Teller, type Setup, type Sim } from './sim.ts'
@@ -43,7 +43,7 @@ class Explorer {
     let depth = 0
     try {
       const root = begin(this.#setup)
-      this.#ids.set(digest(root), 0)
+      this.#ids.set(rest(this.#setup, root, true), 0)
       this.#frontier = [{ id: 0, sim: root }]
       for (; this.#frontier.length > 0; depth++) {
         for (const { id, sim } of this.#frontier) this.#expand(id, sim)
@@ -76,13 +76,14 @@ class Explorer {
   #take(id: number, from: Sim, step: Step): number {
     const sim = cloneSim(from)
     let appends = 0
+    let key = ''
     try {
       appends = apply(this.#setup, sim, step).appends
+      key = rest(this.#setup, sim, appends > 0)
     } catch (error) {
       if (error instanceof Violation || error instanceof Bug) throw new Stop(this.#tell(id, step, error))
       throw error
     }
-    const key = digest(sim)
     const seen = this.#ids.get(key)
     const to = seen ?? this.#ids.size
     this.#edge(id, to)
@@ -157,16 +158,30 @@ class Stop extends Error {
   }
 }
 
-const digest = (sim: Sim): string => hash('sha1', keyOf(sim), 'base64')
+/** Judges a state that has come to rest and digests it. `told`: the driver was told something, so that the run itself may have changed. */
+function rest(setup: Setup, sim: Sim, told: boolean): string {
+  const ranks = ranksOf(sim)
+  const run = runKey(sim.live, sim.now, ranks)
+  if (told) {
+    judgeRun(setup, sim)
+    judgeFold(sim, ranks, run)
+  }
+  judgeWorld(sim)
+  return hash('sha1', keyOf(sim, ranks, run), 'base64')
+}
 
 /** Makes a move in this very sim: the world changes, the driver records what it learned and what follows; or dies on the way. */
 function apply(setup: Setup, sim: Sim, { move, diesAfter }: Step): Teller {
   pay(sim, move)
+  const { now } = sim
   const told = move.run(sim)
-  const successor = told.some((event) => event.type === 'DriverTook')
-  if (successor) sim.live = cloneState(sim.folded)
   const teller = new Teller(setup, sim, diesAfter)
-  teller.tell(...told)
+  if (told.length > 0 || sim.now !== now) {
+    const successor = told.some((event) => event.type === 'DriverTook')
+    sim.live = cloneState(successor ? sim.folded : sim.live)
+    sim.folded = cloneState(sim.folded)
+    teller.tell(...told)
+  }
   sweep(sim)
   if (diesAfter !== null) {
     const [crash] = movesOf(setup, sim).filter(({ label }) => label === 'crash')
@@ -191,7 +206,17 @@ function replay(setup: Setup, moves: readonly string[]): string[] {
 
 function tryApply(setup: Setup, sim: Sim, step: Step): string[] {
   try {
-    return apply(setup, sim, step).facts.map(({ event }) => brief(event))
+    const { facts } = apply(setup, sim, step)
+    return [...facts.map(({ event }) => brief(event)), ...verdictOf(setup, sim)]
+  } catch (error) {
+    return [String(error)]
+  }
+}
+
+function verdictOf(setup: Setup, sim: Sim): string[] {
+  try {
+    rest(setup, sim, true)
+    return []
   } catch (error) {
     return [String(error)]
   }

@@ -2,7 +2,7 @@ import { OUTCOMES, type RunEvent } from '../../src/core/run/event.ts'
 import { codeOf, commandOf, isSuspect, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { known } from '../../src/kit/assert.ts'
 import { mayWork, nodeOf } from './hands.ts'
-import { ranksOf, runKey } from './key.ts'
+import { runKey } from './key.ts'
 import { proven, type Setup, type Sim } from './sim.ts'
 import { lockOf } from './world.ts'
 
@@ -112,20 +112,27 @@ function isAway({ live, world, now }: Sim, position: number): boolean {
   return outcome === 'failed' || outcome === 'unknown'
 }
 
-/** What must hold whenever the core has come to rest. */
-export function judgeState(setup: Setup, sim: Sim): void {
-  const { live, folded, world, now, wakeAt } = sim
+/** What must hold of the run whenever the core has come to rest. */
+export function judgeRun(setup: Setup, sim: Sim): void {
+  const { live, world, now, wakeAt } = sim
   counters(live)
   groups(live)
-  for (let position = 0; position < live.nodes.count; position++) truth(sim, position)
   setup.plan.waves.forEach((_, wave) => worstCase(setup, live, wave))
   for (const position of proven(sim)) must(world.claims[position] === 'ours', 'I1', () => `the journal proves a claim on node ${position} that is ${world.claims[position]}`)
   const missing = [...live.activities.keys()].filter((key) => !world.running.has(key))
   must(missing.length === 0, 'I13', () => `nobody was told to run ${missing.join()}`)
   must(world.running.size === live.activities.size, 'I13', () => `still running: ${[...world.running].filter((key) => !live.activities.has(key)).join()}`)
   must(wakeAt === null || wakeAt > now, 'I13', () => 'the core wants to be woken in the past')
-  const ranks = ranksOf(sim)
-  must(runKey(live, now, ranks) === runKey(folded, now, ranks), 'I9', () => 'the state is not the fold of the journal')
+}
+
+/** The state is the fold of the journal: what it means to a successor is what it means to its driver, whose key is `mine`. */
+export function judgeFold({ folded, now }: Sim, ranks: ReadonlyMap<number, number>, mine: string): void {
+  must(runKey(folded, now, ranks) === mine, 'I9', () => 'the state is not the fold of the journal')
+}
+
+/** What the run says of its nodes against what they are. */
+export function judgeWorld(sim: Sim): void {
+  for (let position = 0; position < sim.live.nodes.count; position++) truth(sim, position)
 }
 
 function counters(live: RunState): void {
@@ -164,7 +171,6 @@ function groups(live: RunState): void {
   })
 }
 
-/** What the run says of a node against what the node is. */
 function truth({ live, world, now }: Sim, position: number): void {
   const node = nodeOf(world, position)
   const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
@@ -174,7 +180,7 @@ function truth({ live, world, now }: Sim, position: number): void {
   must(outcome === 'open' || outcome === undefined || live.nodes.reason[position] !== '', 'I5', () => `node ${position} is ${outcome} without a reason`)
   must(live.phase.name !== 'finished' || outcome !== 'open', 'I5', () => `node ${position} has no outcome at the end`)
   must(world.claims[position] === 'ours' || !mayWork(world, live, position, now), 'I1', () => `node ${position} has a command that may work and no claim`)
-  if (!node.exists) return
+  if (!node.exists || live.nodes.stage[position] !== STAGE.ended) return
   must(outcome !== 'patched' || node.version === 'v1', 'I5', () => `node ${position} is called patched and is ${node.version}`)
   must(outcome !== 'not-needed' || node.version === 'v0', 'I5', () => `node ${position} needed nothing and is ${node.version}`)
   must(outcome !== 'rolled-back' || node.version === 'v0', 'I6', () => `node ${position} is called rolled back and is ${node.version}`)

@@ -1,17 +1,15 @@
 import { HOUR, MINUTE, SECOND, type Ms } from '../../src/kit/instant.ts'
 import { STAGE, type Measure, type RunState } from '../../src/core/run/state.ts'
 import type { Sim } from './sim.ts'
-import { nodeOf } from './hands.ts'
 
 /**
  * What of a state can still make a difference, as text: two states with the same key have the same future. Instants stand by how far ahead they are (passed
  * ones are alike), tokens by their rank among those that still matter, dead commands not at all. Far instants are rounded: to a minute, later to half an hour.
  */
-export function keyOf(sim: Sim): string {
-  const ranks = ranksOf(sim)
+export function keyOf(sim: Sim, ranks: ReadonlyMap<number, number>, run: string): string {
   const { live, world } = sim
   const wide = world.left.crashes > 0 ? `${caches(sim.folded, sim.now)}` : ''
-  return `${runKey(live, sim.now, ranks)}\n${caches(live, sim.now)}\n${wide}\n${worldKey(sim, ranks)}`
+  return `${run}\n${caches(live, sim.now)}\n${wide}\n${worldKey(sim, ranks)}`
 }
 
 /** The run's part of the key: the same for the live state and for the fold of its journal. */
@@ -92,6 +90,3 @@ function ahead(ms: Ms): number {
   if (ms <= 2 * MINUTE) return ms
   return ms <= 2 * HOUR ? Math.ceil(ms / MINUTE) * MINUTE : Math.ceil(ms / (30 * MINUTE)) * 30 * MINUTE
 }
-
-/** Whether a node of the world has begun a transaction of this run. */
-export const began = (sim: Sim, position: number): boolean => nodeOf(sim.world, position).starts > 0

@@ -54,10 +54,8 @@ function starting(setup: Setup, sim: Sim, copy: Copy, position: number, answers:
     return answers('lock-held')(sim)
   }
   set('running')(sim)
-  if (command.work === 'apply') {
-    node.before = setup.rules.remember(node)
-    start(node, copy.token)
-  } else node.scripts.set(copy.token, 'running')
+  if (command.work === 'apply') start(setup.rules, node, copy.token)
+  else node.scripts.set(copy.token, 'running')
   return []
 }
 

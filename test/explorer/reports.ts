@@ -18,7 +18,7 @@ export function watchAnswers(sim: Sim, n: number): Move[] {
   const moves = parts.map((some) => free(`report ${n}: ${some.map((row) => `${row.position} ${row.outcome}`).join(', ')}`, () => [reportOf(n, some)]))
   if (command.open > 0 && now >= command.expiresAfter) moves.push(free(`report ${n}: expired`, (then) => [expired(then, n)]))
   if (command.open === 0 && isOver(sim, command)) moves.push(free(`close ${n}`, () => [{ type: 'CommandClosed', n }]))
-  const again = command.nodes.flatMap((position) => spokenOf(sim, command, position) ?? [])
+  const again = command.nodes.flatMap((position) => ((live.nodes.endedSeconds[position] ?? 0) > 0 ? (spokenOf(sim, command, position) ?? []) : []))
   if (again.length === command.nodes.length && command.open === 0) moves.push(free(`report ${n} again`, () => [reportOf(n, again)]))
   return moves
 }
@@ -45,7 +45,8 @@ function rowOf(sim: Sim, command: Command, position: number): Row | undefined {
   const { live } = sim
   if (live.nodes.command[position] !== command.n) return undefined
   const flying = live.nodes.stage[position] === STAGE.flying
-  if (!flying && live.nodes.outcome[position] !== codeOf('unknown')) return undefined
+  const late = live.nodes.stage[position] === STAGE.ended && live.nodes.outcome[position] === codeOf('unknown')
+  if (!flying && !late) return undefined
   const spoken = spokenOf(sim, command, position)
   if (spoken !== undefined) return spoken
   const parts = knownCopies(sim, command).map((copy) => copy.parts.get(position))
@@ -89,26 +90,26 @@ function isOver(sim: Sim, command: Command): boolean {
   if (sim.now >= command.expiresAfter) return true
   const { live } = sim
   return command.nodes.every((position) => {
-    const silent = live.nodes.endedSeconds[position] === 0 && live.nodes.reason[position] !== 'cancelled'
+    const silent = live.nodes.endedSeconds[position] === 0 && live.nodes.outcome[position] !== codeOf('skipped')
     const parts = knownCopies(sim, command).map((copy) => copy.parts.get(position))
     return !silent && parts.every((part) => part !== 'pending' && part !== 'running')
   })
 }
 
 /** What has not started is cancelled. One that starts between the look and the cancel works on in a session of its own; SSM shows nothing of it. */
-export function cancelAnswers({ cancels }: Rules, n: number): Move[] {
+export function cancelAnswers(rules: Rules, n: number): Move[] {
   const cancel = (racing: boolean) => (sim: Sim): RunEvent[] => {
-    const nodes = knownCopies(sim, commandOf(sim.live, n)).flatMap((copy) => [...copy.parts].filter(([, part]) => cancels(part)).map(([position, part]) => stop(sim, copy, position, part, racing)))
+    const nodes = knownCopies(sim, commandOf(sim.live, n)).flatMap((copy) => [...copy.parts].filter(([, part]) => rules.cancels(part)).map(([position, part]) => stop(rules, sim, copy, position, part, racing)))
     return [{ type: 'CancelDone', n, nodes }]
   }
   return [free(`cancel ${n}`, cancel(false)), fault(`cancel ${n}: its nodes start at that moment`, cancel(true))]
 }
 
-function stop(sim: Sim, copy: Copy, position: number, part: Part, racing: boolean): number {
+function stop(rules: Rules, sim: Sim, copy: Copy, position: number, part: Part, racing: boolean): number {
   const node = nodeOf(sim.world, position)
   if (part === 'running' && node.scripts.get(copy.token) === 'running') throw new Violation('I14', `the transaction on node ${position} is cut`)
   if (racing && mayStart(sim, copy, node)) {
-    start(node, copy.token)
+    start(rules, node, copy.token)
     copy.parts.set(position, 'cut-short')
   } else copy.parts.set(position, 'cancelled')
   return position
@@ -117,8 +118,9 @@ function stop(sim: Sim, copy: Copy, position: number, part: Part, racing: boolea
 export const mayStart = (sim: Sim, copy: Copy, node: SimNode): boolean =>
   node.exists && !node.scripts.has(copy.token) && lockOf(node) === undefined && sim.now < commandOf(sim.live, copy.n).startBefore && commandOf(sim.live, copy.n).work === 'apply'
 
-/** A transaction of an apply begins, in a session of its own. */
-export function start(node: SimNode, token: number): void {
+/** A transaction of an apply begins, in a session of its own, once the node has written down how it was before. */
+export function start(rules: Rules, node: SimNode, token: number): void {
+  node.before = rules.remember(node)
   node.scripts.set(token, 'running')
   node.starts += 1
 }
