@@ -26,7 +26,9 @@ function figures(one: Case, result: Rehearsed): Figure[] {
     nodes === 10_000 ? atMost('wall time', wallMs / 1000, 's', WALL_SECONDS_MAX) : plain('wall time', wallMs / 1000, 's'),
     plain('CPU time, sandbox included', cpuMs / 1000, 's'),
     plain('peak memory', peakBytes / MEBIBYTE, 'MiB'),
-    constrained ? plain(`SSM calls per node, wave ${broad.name}`, perNode, '') : atMost(`SSM calls per node, wave ${broad.name}`, perNode, '', CALLS_PER_NODE_MAX),
+    constrained
+      ? plain(`SSM calls per node, wave ${broad.name}`, perNode, '')
+      : atMost(`SSM calls per node, wave ${broad.name}`, perNode, '', CALLS_PER_NODE_MAX),
     plain('SSM calls per node, over all', ssmCalls / nodes, ''),
     plain('makespan (virtual)', makespanMs / 60_000, 'min'),
     plain('bound', boundMs / 60_000, 'min'),
@@ -44,7 +46,10 @@ if (child !== undefined) {
   console.log(JSON.stringify(await rehearsed(one)))
 } else {
   for (const one of CASES.filter(({ name }) => name.includes(part))) {
-    const output = execFileSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), part, one.name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+    const output = execFileSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), part, one.name], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const result = JSON.parse(output) as Rehearsed
     console.log(table(`${one.about} (${one.name})`, figures(one, result)))
     console.log(

@@ -9,7 +9,9 @@ import { playNight, type Night } from '../test/nights/night.ts'
 
 const SEEDS = new URL('../test/nights/seeds.json', import.meta.url)
 
-const { values } = parseArgs({ options: { seed: { type: 'string' }, count: { type: 'string' }, from: { type: 'string' }, step: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { seed: { type: 'string' }, count: { type: 'string' }, from: { type: 'string' }, step: { type: 'string' } },
+})
 const wrong = Object.entries(values).filter(([, value]) => !/^[0-9]{1,10}$/.test(value))
 if (wrong.length > 0) {
   console.error(wrong.map(([key, value]) => `--${key} is a number, not "${value}"`).join('\n'))
@@ -30,13 +32,20 @@ async function one(seed: number): Promise<number> {
   return night.found.length === 0 && same ? 0 : 1
 }
 
-const summary = ({ script, outcomes, crashes, found }: Night): string => [`seed ${String(script.seed)}: ${outcomes.join(', ')}; the engine died ${String(crashes)} times`, ...found.map((fault) => `  ${fault}`)].join('\n')
+const summary = ({ script, outcomes, crashes, found }: Night): string =>
+  [
+    `seed ${String(script.seed)}: ${outcomes.join(', ')}; the engine died ${String(crashes)} times`,
+    ...found.map((fault) => `  ${fault}`),
+  ].join('\n')
 
 /** Every `step`-th night from `from`, below `from + count`, in this process. */
 async function some(from: number, count: number, step: number): Promise<number> {
   let failed = 0
   for (let seed = from; seed < from + count; seed += step) {
-    const told = await playNight(seed).then((night) => (night.found.length > 0 ? summary(night) : null), (error: unknown) => `seed ${String(seed)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    const told = await playNight(seed).then(
+      (night) => (night.found.length > 0 ? summary(night) : null),
+      (error: unknown) => `seed ${String(seed)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    )
     if (told === null) continue
     failed += 1
     console.log(told)
@@ -52,18 +61,28 @@ async function many(from: number, count: number): Promise<number> {
   const failing = [...told.matchAll(/^seed (\d+):/gm)].map(([, seed]) => Number(seed))
   process.stdout.write(told)
   if (failing.length > 0) keep(failing)
-  console.log(`${String(count)} nights in ${((performance.now() - began) / 1000).toFixed(0)} s, ${String(failing.length)} failed${failing.length > 0 ? `: ${failing.join(', ')}` : ''}`)
+  console.log(
+    `${String(count)} nights in ${((performance.now() - began) / 1000).toFixed(0)} s, ${String(failing.length)} failed${failing.length > 0 ? `: ${failing.join(', ')}` : ''}`,
+  )
   return failing.length > 0 ? 1 : 0
 }
 
 function child(from: number, count: number, step: number): Promise<string> {
-  const args = ['--disable-warning=ExperimentalWarning', import.meta.filename, `--from=${String(from)}`, `--count=${String(Math.max(0, count))}`, `--step=${String(step)}`]
+  const args = [
+    '--disable-warning=ExperimentalWarning',
+    import.meta.filename,
+    `--from=${String(from)}`,
+    `--count=${String(Math.max(0, count))}`,
+    `--step=${String(step)}`,
+  ]
   const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const chunks: Buffer[] = []
   started.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   return new Promise((resolve) => {
     started.on('close', (code) => {
-      resolve(`${Buffer.concat(chunks).toString('utf8')}${code === 0 || code === 1 ? '' : `a process of nights ended with ${String(code)}\n`}`)
+      resolve(
+        `${Buffer.concat(chunks).toString('utf8')}${code === 0 || code === 1 ? '' : `a process of nights ended with ${String(code)}\n`}`,
+      )
     })
   })
 }

@@ -47,7 +47,10 @@ async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (cause) {
-    throw new PatchwaveError('file.unreadable', `${path} cannot be read: ${cause instanceof Error ? cause.message : ''}`, { hint: 'check the path and its permissions', cause })
+    throw new PatchwaveError('file.unreadable', `${path} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
+      hint: 'check the path and its permissions',
+      cause,
+    })
   }
 }
 
@@ -55,7 +58,10 @@ async function writeText(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text)
   } catch (cause) {
-    throw new PatchwaveError('file.unreadable', `${path} cannot be written: ${cause instanceof Error ? cause.message : ''}`, { hint: 'check the folder and the space on its disk', cause })
+    throw new PatchwaveError('file.unreadable', `${path} cannot be written: ${cause instanceof Error ? cause.message : ''}`, {
+      hint: 'check the folder and the space on its disk',
+      cause,
+    })
   }
 }
 
@@ -113,7 +119,15 @@ async function openSession(config: Config, environment: NodeJS.ProcessEnv, io: I
   const log = stderrLog(clock, (text) => {
     io.err(text.trimEnd())
   })
-  const aws = createAws({ clock, random: systemRandom, regionHome: config.control.region, control: config.control, accounts: Object.values(config.accounts), sessionName: `run-${String(process.pid)}`, log })
+  const aws = createAws({
+    clock,
+    random: systemRandom,
+    regionHome: config.control.region,
+    control: config.control,
+    accounts: Object.values(config.accounts),
+    sessionName: `run-${String(process.pid)}`,
+    log,
+  })
   const store = await openSqliteStore(storePath(config))
   const world: World = {
     clock,
@@ -151,7 +165,9 @@ export function surroundings(config: Config): Pick<World, 'home' | 'accounts' | 
 
 function scripts(): ReadonlyMap<string, ScriptDocument> {
   const folder = join(HOME, 'documents')
-  const names = readdirSync(folder).filter((file) => file.endsWith('.yaml')).sort()
+  const names = readdirSync(folder)
+    .filter((file) => file.endsWith('.yaml'))
+    .sort()
   return new Map(
     names.map((file) => {
       const content = readFileSync(join(folder, file), 'utf8')

@@ -21,7 +21,11 @@ import { createSandbox, type Sandbox } from './sandbox/sandbox.ts'
 const APPROVERS = 9
 
 /** A rehearsal from files: the fleet, the faults, and the config's accounts and groups. */
-export async function openRehearsal(config: Config, options: RehearsalOptions, read: (path: string) => Promise<Uint8Array>): Promise<Rehearsal> {
+export async function openRehearsal(
+  config: Config,
+  options: RehearsalOptions,
+  read: (path: string) => Promise<Uint8Array>,
+): Promise<Rehearsal> {
   const file = parseFleet(await read(options.fleet), options.fleet)
   const faults = options.faults === null ? null : parseFaults(await read(options.faults), options.faults)
   const fleet = options.seed === null ? file : { ...file, seed: options.seed }
@@ -29,7 +33,16 @@ export async function openRehearsal(config: Config, options: RehearsalOptions, r
 }
 
 /** What a rehearsal is made of beside the config. `store` is one in memory unless a test brings its own. */
-export type RehearsalParts = Readonly<{ fleet: FleetFile; faults: FaultsFile | null; start: Ms; store?: Store; log?: Log; driver?: string; clock?: VirtualClock; sandbox?: Sandbox }>
+export type RehearsalParts = Readonly<{
+  fleet: FleetFile
+  faults: FaultsFile | null
+  start: Ms
+  store?: Store
+  log?: Log
+  driver?: string
+  clock?: VirtualClock
+  sandbox?: Sandbox
+}>
 
 /** The real engine and the real AWS SDK over the sandbox, in process and in virtual time. It reaches no network. */
 export async function rehearse(config: Config, parts: RehearsalParts): Promise<Rehearsal> {
@@ -60,7 +73,12 @@ export async function rehearse(config: Config, parts: RehearsalParts): Promise<R
     probe: fleetProbe(clock, fleet.urls),
     log,
     ...around,
-    groups: new Map([...around.groups.keys()].map((group) => [group, Array.from({ length: APPROVERS }, (_, index) => `rehearsal:${group}/${String(index + 1)}`)])),
+    groups: new Map(
+      [...around.groups.keys()].map((group) => [
+        group,
+        Array.from({ length: APPROVERS }, (_, index) => `rehearsal:${group}/${String(index + 1)}`),
+      ]),
+    ),
     rehearsing: true,
     driver: parts.driver ?? `rehearsal:0:${String(fleet.seed)}`,
     mayLive: (driver) => driver === parts.driver,

@@ -4,7 +4,11 @@ import { parseFleet } from './sandbox/fleet-file.ts'
 import { serveSandbox } from './sandbox/http.ts'
 
 /** The embedded AWS over HTTP, from a fleet file (or the shipped one) and a fault file. */
-export async function serveSandboxFiles(options: SandboxOptions, read: (path: string) => Promise<Uint8Array>, shipped: string): Promise<ServedSandbox> {
+export async function serveSandboxFiles(
+  options: SandboxOptions,
+  read: (path: string) => Promise<Uint8Array>,
+  shipped: string,
+): Promise<ServedSandbox> {
   const path = options.fleet ?? shipped
   const fleet = parseFleet(await read(path), path)
   const faults = options.faults === null ? null : parseFaults(await read(options.faults), options.faults)

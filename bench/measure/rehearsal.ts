@@ -40,7 +40,10 @@ export const benchConfig = () => loadConfig({ file: { path: CONFIG, bytes: readF
 export async function rehearsed(one: Case): Promise<Rehearsed> {
   const began = performance.now()
   const config = benchConfig()
-  const { runbook } = parseRunbook(parseYamlDocument(bytes(one.runbook), 'runbook'), null, { accounts: Object.keys(config.accounts), groups: Object.keys(config.groups) })
+  const { runbook } = parseRunbook(parseYamlDocument(bytes(one.runbook), 'runbook'), null, {
+    accounts: Object.keys(config.accounts),
+    groups: Object.keys(config.groups),
+  })
   const fleet = parseFleet(bytes(one.fleet), 'fleet')
   const rehearsal = await rehearse(config, { fleet, faults: null, start: fleet.start })
   const { world, requester } = rehearsal
@@ -74,7 +77,8 @@ export async function rehearsed(one: Case): Promise<Rehearsed> {
   }
 }
 
-const ssmOf = (calls: Readonly<Record<string, number>>): number => Object.entries(calls).reduce((sum, [call, count]) => sum + (call.startsWith('ssm.') ? count : 0), 0)
+const ssmOf = (calls: Readonly<Record<string, number>>): number =>
+  Object.entries(calls).reduce((sum, [call, count]) => sum + (call.startsWith('ssm.') ? count : 0), 0)
 
 /** Notes times and calls at the turns of the rollout. */
 class Watch {

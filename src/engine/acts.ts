@@ -51,7 +51,8 @@ export async function runActs(world: World, request: ActsRequest, parts: ActsPar
     if (row.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
   }
   for (;;) {
-    const plan = request.plan ?? (ended.length === 0 ? await planDue(world, request, parts.signal) : await planRollout(world, request, parts.signal))
+    const plan =
+      request.plan ?? (ended.length === 0 ? await planDue(world, request, parts.signal) : await planRollout(world, request, parts.signal))
     const end = await act(world, request, plan, parts, ended.at(-1)?.run ?? null)
     if (typeof end === 'string') return { ended, left: end }
     ended.push(end)

@@ -30,13 +30,31 @@ const READ_MS: Ms = 5 * SECOND
  */
 export async function ask(world: World, question: Question, signal: AbortSignal): Promise<readonly Answer[]> {
   const cells = Map.groupBy(question.nodes, (node) => cellKey(node))
-  const answers = await Promise.all([...cells].map(([key, nodes]) => askCell(world, question, cellOf(key), nodes.map((one) => one.node), signal)))
+  const answers = await Promise.all(
+    [...cells].map(([key, nodes]) =>
+      askCell(
+        world,
+        question,
+        cellOf(key),
+        nodes.map((one) => one.node),
+        signal,
+      ),
+    ),
+  )
   return answers.flat()
 }
 
-async function askCell(world: World, question: Question, cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<readonly Answer[]> {
+async function askCell(
+  world: World,
+  question: Question,
+  cell: Cell,
+  nodes: readonly NodeId[],
+  signal: AbortSignal,
+): Promise<readonly Answer[]> {
   const asked = await adopt(world, question, cell, signal)
-  const answers = new Map<NodeId, Answer>(nodes.map((node) => [node, { node, cell, commandId: asked.get(node) ?? null, line: undefined, status: 'unsent' }]))
+  const answers = new Map<NodeId, Answer>(
+    nodes.map((node) => [node, { node, cell, commandId: asked.get(node) ?? null, line: undefined, status: 'unsent' }]),
+  )
   const left = nodes.filter((node) => !asked.has(node))
   const commands = new Set(asked.values())
   for (let from = 0; from < left.length && !signal.aborted; from += 50) {
@@ -56,9 +74,23 @@ async function adopt(world: World, question: Question, cell: Cell, signal: Abort
   return found
 }
 
-async function send(world: World, question: Question, cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<string | undefined> {
+async function send(
+  world: World,
+  question: Question,
+  cell: Cell,
+  nodes: readonly NodeId[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { token, document, parameters, executionSeconds, until } = question
-  const order: CommandOrder = { cell, token, document, nodes, parameters, startBefore: wholeSecond(earliest(until, plus(world.clock.now(), 10 * MINUTE))), executionSeconds }
+  const order: CommandOrder = {
+    cell,
+    token,
+    document,
+    nodes,
+    parameters,
+    startBefore: wholeSecond(earliest(until, plus(world.clock.now(), 10 * MINUTE))),
+    executionSeconds,
+  }
   let left = nodes
   for (let tries = 0; tries < 5 && left.length > 0 && !signal.aborted && world.clock.now() < plus(until, -31 * SECOND); tries++) {
     try {
@@ -75,7 +107,14 @@ async function send(world: World, question: Question, cell: Cell, nodes: readonl
   return undefined
 }
 
-async function gather(world: World, question: Question, cell: Cell, commands: ReadonlySet<string>, answers: Map<NodeId, Answer>, signal: AbortSignal): Promise<void> {
+async function gather(
+  world: World,
+  question: Question,
+  cell: Cell,
+  commands: ReadonlySet<string>,
+  answers: Map<NodeId, Answer>,
+  signal: AbortSignal,
+): Promise<void> {
   const open = new Set(commands)
   for (let pause = READ_MS; open.size > 0 && !signal.aborted; pause = Math.min(MINUTE, pause * 2)) {
     await world.clock.sleep(earliest(plus(world.clock.now(), pause), question.until), signal)
@@ -85,7 +124,14 @@ async function gather(world: World, question: Question, cell: Cell, commands: Re
 }
 
 /** Resolves to whether every part of the command has ended. */
-async function readAnswers(world: World, question: Question, cell: Cell, id: string, answers: Map<NodeId, Answer>, signal: AbortSignal): Promise<boolean> {
+async function readAnswers(
+  world: World,
+  question: Question,
+  cell: Cell,
+  id: string,
+  answers: Map<NodeId, Answer>,
+  signal: AbortSignal,
+): Promise<boolean> {
   let ended = true
   let parts = 0
   for await (const one of world.commands.invocations(cell, id, signal)) {
@@ -94,7 +140,8 @@ async function readAnswers(world: World, question: Question, cell: Cell, id: str
     else if (answers.has(one.node)) {
       const line = readResult(one.output)
       const before = known(answers.get(one.node), 'the node')
-      if (before.line === undefined) answers.set(one.node, { ...before, commandId: id, status: one.status, line: line?.token === question.token ? line : undefined })
+      if (before.line === undefined)
+        answers.set(one.node, { ...before, commandId: id, status: one.status, line: line?.token === question.token ? line : undefined })
     }
   }
   return ended && parts > 0

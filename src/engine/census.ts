@@ -13,7 +13,9 @@ export type FleetNow = Readonly<{ nodes: readonly NodeSeen[]; images: readonly I
 
 /** The cells that a runbook's scope names. */
 export function cellsOf(world: Pick<World, 'accounts'>, runbook: Runbook): Cell[] {
-  return runbook.scope.accounts.flatMap((name) => runbook.scope.regions.map((region) => ({ account: accountId(name, world.accounts), region })))
+  return runbook.scope.accounts.flatMap((name) =>
+    runbook.scope.regions.map((region) => ({ account: accountId(name, world.accounts), region })),
+  )
 }
 
 /** Reads all nodes of these cells and the images that they run on, with the images those were copied from. */
@@ -42,7 +44,8 @@ async function withSources(world: World, cells: readonly Cell[], images: readonl
     const wanted = new Map<string, { cell: Cell; ami: string }>()
     for (const { sourceAmi, sourceRegion } of known.values()) {
       const cell = cells.find((one) => one.region === sourceRegion)
-      if (sourceAmi !== null && cell !== undefined && !known.has(`${cell.region}/${sourceAmi}`)) wanted.set(`${cell.region}/${sourceAmi}`, { cell, ami: sourceAmi })
+      if (sourceAmi !== null && cell !== undefined && !known.has(`${cell.region}/${sourceAmi}`))
+        wanted.set(`${cell.region}/${sourceAmi}`, { cell, ami: sourceAmi })
     }
     if (wanted.size === 0) break
     const byCell = Map.groupBy(wanted.values(), (one) => cellKey(one.cell))
@@ -50,7 +53,12 @@ async function withSources(world: World, cells: readonly Cell[], images: readonl
     for (const asked of byCell.values()) {
       const [first] = asked
       if (first === undefined) continue
-      for (const image of await world.fleet.images(first.cell, asked.map((one) => one.ami), signal)) known.set(`${image.region}/${image.ami}`, image)
+      for (const image of await world.fleet.images(
+        first.cell,
+        asked.map((one) => one.ami),
+        signal,
+      ))
+        known.set(`${image.region}/${image.ami}`, image)
     }
     if (known.size === before) break
   }

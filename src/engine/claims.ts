@@ -8,7 +8,11 @@ export function provenClaims(state: RunState): Claim[] {
     const command = commandOf(state, n)
     if (command.work === 'scan') return []
     return command.nodes
-      .filter((position) => at(state.nodes.command, position) === n && (at(state.nodes.stage, position) === STAGE.flying || at(state.nodes.endedSeconds, position) === 0))
+      .filter(
+        (position) =>
+          at(state.nodes.command, position) === n &&
+          (at(state.nodes.stage, position) === STAGE.flying || at(state.nodes.endedSeconds, position) === 0),
+      )
       .map((position): Claim => {
         const node = planned(state, position)
         const groups = node.groups.map((group) => known(state.plan.groups[group], 'the group').key)

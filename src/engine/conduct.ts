@@ -14,7 +14,11 @@ import type { World } from './world.ts'
 const LAST_FEEDBACK_MS = 5 * MINUTE
 
 /** Drives a run together with what belongs around it: status events in, feedback out. Resolves as `drive` does. */
-export async function conduct(world: World, run: string, parts: Pick<DriveParts, 'listen' | 'leaveWhen' | 'signal'>): Promise<Ended | undefined> {
+export async function conduct(
+  world: World,
+  run: string,
+  parts: Pick<DriveParts, 'listen' | 'leaveWhen' | 'signal'>,
+): Promise<Ended | undefined> {
   const { listen, signal } = parts
   await refuseSkew(world, signal)
   const hints = new Hints()
@@ -50,7 +54,10 @@ const SKEW_MAX_MS = 30 * SECOND
 async function refuseSkew(world: World, signal: AbortSignal): Promise<void> {
   const { awsNow } = await world.identity.caller(signal)
   const skewMs = awsNow === null ? 0 : Math.abs(awsNow - world.clock.now())
-  if (skewMs > SKEW_MAX_MS) throw new PatchwaveError('clock.skewed', `this host's clock is ${String(Math.round(skewMs / SECOND))} s off AWS's`, { hint: 'set the clock (chrony, ntpd) and start again' })
+  if (skewMs > SKEW_MAX_MS)
+    throw new PatchwaveError('clock.skewed', `this host's clock is ${String(Math.round(skewMs / SECOND))} s off AWS's`, {
+      hint: 'set the clock (chrony, ntpd) and start again',
+    })
 }
 
 function eventFeeds(world: World, state: RunState, hints: Hints, signal: AbortSignal): Promise<void>[] {

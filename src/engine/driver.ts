@@ -68,7 +68,10 @@ async function takeLease(world: World, run: string): Promise<Readonly<{ epoch: n
   const dead = row.driver !== null && row.driver !== world.driver && !world.mayLive(row.driver)
   const from = dead && row.leaseUntil !== null && row.leaseUntil > now ? row.leaseUntil : now
   const lease = await clock.hold(() => store.drive(run, world.driver, from, plus(from, LEASE_MS)))
-  if (lease === undefined) throw new PatchwaveError('store.busy', `run ${run} is driven by ${row.driver ?? 'another process'}`, { hint: 'follow it with `patchwave status --watch`' })
+  if (lease === undefined)
+    throw new PatchwaveError('store.busy', `run ${run} is driven by ${row.driver ?? 'another process'}`, {
+      hint: 'follow it with `patchwave status --watch`',
+    })
   return lease
 }
 
@@ -139,14 +142,18 @@ class Driver {
     assert(intent?.type === 'CommandIntended', 'only an intent claims')
     const names = new Set(busy)
     const nodes = intent.nodes.filter((position) => names.has(this.#journal.state.plan.nodes[position]?.node ?? ''))
-    await this.#journal.record([{ type: 'NodesBusy', batch: intent.batch, nodes, until: plus(this.#world.clock.now(), AGAIN_MS) }], this.actor)
+    await this.#journal.record(
+      [{ type: 'NodesBusy', batch: intent.batch, nodes, until: plus(this.#world.clock.now(), AGAIN_MS) }],
+      this.actor,
+    )
   }
 
   /** Letters of effects that are no longer wanted are dropped: the journal has decided otherwise since. */
   async #takeLetters(): Promise<void> {
     for (const { letter, done, failed } of this.#mail.take()) {
       try {
-        if (letter.events.length > 0 && this.#journal.state.activities.has(letter.key)) await this.#journal.record(letter.events, this.actor)
+        if (letter.events.length > 0 && this.#journal.state.activities.has(letter.key))
+          await this.#journal.record(letter.events, this.actor)
         done()
       } catch (error) {
         failed(error)

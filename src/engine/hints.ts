@@ -17,7 +17,13 @@ export class Hints {
     if (this.#watching.size > 0 || signal.aborted) return Promise.resolve()
     return new Promise((awake) => {
       this.#awake.push(awake)
-      signal.addEventListener('abort', () => { awake() }, { once: true })
+      signal.addEventListener(
+        'abort',
+        () => {
+          awake()
+        },
+        { once: true },
+      )
     })
   }
 

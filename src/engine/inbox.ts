@@ -7,7 +7,12 @@ import type { Journal } from './journal.ts'
 import type { World } from './world.ts'
 
 /** What a person or a trigger asks of a run. Kept as JSON in the run's inbox until its driver takes it. */
-export type Steering = Readonly<{ what: 'pause' | 'resume' | 'abort' | 'abort-and-rollback' | 'rollback' | 'approve' | 'reject'; reason: string; gate: string | null; actor: Actor }>
+export type Steering = Readonly<{
+  what: 'pause' | 'resume' | 'abort' | 'abort-and-rollback' | 'rollback' | 'approve' | 'reject'
+  reason: string
+  gate: string | null
+  actor: Actor
+}>
 
 /** Notes taken with one append. */
 const NOTES_MAX = 100
@@ -22,7 +27,9 @@ export async function answerNotes(world: World, journal: Journal): Promise<void>
   const notes = await world.clock.hold(() => world.store.notes(journal.state.run, NOTES_MAX))
   for (const note of notes) {
     const steering = readNote(note)
-    const events: RunEvent[] = steering ? answer(world, journal.state, steering) : [{ type: 'MessageUnread', digest: sha256(note.data), bytes: note.data.length, reason: `a note of kind ${note.kind.slice(0, 40)}` }]
+    const events: RunEvent[] = steering
+      ? answer(world, journal.state, steering)
+      : [{ type: 'MessageUnread', digest: sha256(note.data), bytes: note.data.length, reason: `a note of kind ${note.kind.slice(0, 40)}` }]
     await journal.record(events, steering?.actor ?? { kind: 'engine', id: world.driver }, [note.id])
   }
 }
@@ -51,7 +58,9 @@ function answer(world: World, state: RunState, steering: Steering): RunEvent[] {
     case 'abort-and-rollback':
       return [{ type: 'AbortAsked', reason, rollback: what === 'abort-and-rollback' }]
     case 'rollback':
-      return state.plan.rollback.on === 'never' || state.plan.rollback.method === 'none' ? [refused(what, 'the runbook says that nothing is rolled back')] : [{ type: 'RollbackAsked', reason }]
+      return state.plan.rollback.on === 'never' || state.plan.rollback.method === 'none'
+        ? [refused(what, 'the runbook says that nothing is rolled back')]
+        : [{ type: 'RollbackAsked', reason }]
     case 'approve':
     case 'reject':
       return decide(world, state, steering)
@@ -64,21 +73,27 @@ function decide(world: World, state: RunState, steering: Steering): RunEvent[] {
   const { what, reason, actor } = steering
   const held = heldGate(state, steering.gate)
   const asked = pending(state, steering.gate)
-  if (asked === undefined && held === undefined) return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
+  if (asked === undefined && held === undefined)
+    return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
   const subject: Subject = asked?.subject ?? { kind: 'gate', wave: held ?? '' }
   const rule = held === undefined ? null : (state.plan.waves.find((wave) => wave.name === held)?.gate.approval ?? null)
   const group = asked?.group ?? rule?.group ?? ''
-  const asking: RunEvent[] = asked ? [] : [{ type: 'ApprovalAsked', subject, group, count: rule?.count ?? 1, expires: plus(world.clock.now(), rule?.expiresMs ?? HOUR) }]
+  const asking: RunEvent[] = asked
+    ? []
+    : [{ type: 'ApprovalAsked', subject, group, count: rule?.count ?? 1, expires: plus(world.clock.now(), rule?.expiresMs ?? HOUR) }]
   if (what === 'reject') return [...asking, { type: 'ApprovalRefused', subject, by: actor.id, reason }]
   const hindrance = mayApprove(world, state, { group, by: asked?.by ?? [] }, actor)
   return hindrance === null ? [...asking, { type: 'ApprovalGiven', subject, by: actor.id, reason }] : [refused(what, hindrance)]
 }
 
 function pending(state: RunState, gate: string | null): Approval | undefined {
-  return state.approvals.findLast((one) => one.state === 'asked' && (gate === null || (one.subject.kind === 'gate' && one.subject.wave === gate)))
+  return state.approvals.findLast(
+    (one) => one.state === 'asked' && (gate === null || (one.subject.kind === 'gate' && one.subject.wave === gate)),
+  )
 }
 
-const heldGate = (state: RunState, gate: string | null): string | undefined => state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
+const heldGate = (state: RunState, gate: string | null): string | undefined =>
+  state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
 
 /** Why this person's word does not count; null when it does. A held gate without a rule of its own is anyone's to decide. */
 function mayApprove(world: World, state: RunState, asked: Pick<Approval, 'group' | 'by'>, actor: Actor): string | null {

@@ -25,7 +25,13 @@ export async function receiveEvents(world: World, region: string, queue: string,
       if (signal.aborted) return
       const messages = await world.queue.receive(cell, queue, WAIT_SECONDS, signal)
       const read = messages.filter((message) => takeEvent(message, hints))
-      if (read.length > 0) await world.queue.remove(cell, queue, read.map((message) => message.receipt), signal)
+      if (read.length > 0)
+        await world.queue.remove(
+          cell,
+          queue,
+          read.map((message) => message.receipt),
+          signal,
+        )
       if (messages.length > 0 && messages.length < FULL) await world.clock.sleep(plus(world.clock.now(), GATHER_MS), signal)
     } catch (error) {
       if (signal.aborted) return
@@ -44,7 +50,8 @@ function takeEvent(message: Received, hints: Hints): boolean {
   } catch {
     return false
   }
-  if (typeof value !== 'object' || value === null || !('detail' in value) || typeof value.detail !== 'object' || value.detail === null) return false
+  if (typeof value !== 'object' || value === null || !('detail' in value) || typeof value.detail !== 'object' || value.detail === null)
+    return false
   const detail = value.detail as Readonly<Record<string, unknown>>
   const [command, node, status] = [detail['command-id'], detail['instance-id'], detail['status']]
   if (typeof command !== 'string' || typeof status !== 'string') return false

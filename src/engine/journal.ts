@@ -89,7 +89,8 @@ function claimOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'cl
 }
 
 /** A node to be rolled back that failed was out before: restoring it takes nothing more out of service. */
-const wasOut = (state: RunState, position: number): boolean => [codeOf('failed'), codeOf('unknown')].includes(at(state.nodes.outcome, position))
+const wasOut = (state: RunState, position: number): boolean =>
+  [codeOf('failed'), codeOf('unknown')].includes(at(state.nodes.outcome, position))
 
 /** Nodes that were down before may have filled a group already; only what other runs add is refused here, the core has judged the rest. */
 function limitOf(state: RunState, group: number): GroupLimit {
@@ -112,7 +113,8 @@ function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, '
         release.push({ node: planned(state, position).node, out: outcome === 'failed' || outcome === 'rollback-failed' })
       })
     } else if (event.type === 'CommandClosed') release.push(...atClose(state, event.n))
-    else if (event.type === 'CommandRefused' && provesNothingSent(state, event.n)) for (const position of commandOf(state, event.n).nodes) release.push({ node: planned(state, position).node, out: false })
+    else if (event.type === 'CommandRefused' && provesNothingSent(state, event.n))
+      for (const position of commandOf(state, event.n).nodes) release.push({ node: planned(state, position).node, out: false })
   }
   return release.length > 0 ? { release } : {}
 }

@@ -31,13 +31,17 @@ export async function openRun(store: Store, run: string): Promise<{ state: RunSt
     state = initial(run, plan.content)
     for (const one of early) evolve(state, one)
   }
-  if (state === undefined || plan === undefined || last === undefined) throw new PatchwaveError('run.unknown', `there is no run ${run}`, { hint: 'list them with `patchwave status --all`' })
+  if (state === undefined || plan === undefined || last === undefined)
+    throw new PatchwaveError('run.unknown', `there is no run ${run}`, { hint: 'list them with `patchwave status --all`' })
   return { state, plan, last }
 }
 
 /** The plan that a run pinned, by its digest; it is verified against it. */
 export async function pinnedPlan(store: Store, digest: string): Promise<Plan> {
   const text = await store.plan(digest)
-  if (text === undefined) throw new PatchwaveError('journal.broken', `the plan ${digest} is not in the store`, { hint: 'restore the store from a copy that has it' })
+  if (text === undefined)
+    throw new PatchwaveError('journal.broken', `the plan ${digest} is not in the store`, {
+      hint: 'restore the store from a copy that has it',
+    })
   return readPlan(text)
 }

@@ -29,7 +29,9 @@ export async function planDue(world: World, request: PlanRequest, signal: AbortS
   const { test, patches, baseline } = request.runbook
   if (test === null || patches === null || baseline === 'none') return planRollout(world, request, signal)
   const read = await readAll(world, request.runbook, signal)
-  return (await areFresh(world, request, read, signal)) ? rolloutOf(world, request, read, signal) : makeTrialPlan(inputOf(world, request, read))
+  return (await areFresh(world, request, read, signal))
+    ? rolloutOf(world, request, read, signal)
+    : makeTrialPlan(inputOf(world, request, read))
 }
 
 /** Reads AWS and makes the rollout's plan. Changes nothing. @throws as `makePlan`, and `aws.*` */
@@ -39,7 +41,10 @@ export async function planRollout(world: World, request: PlanRequest, signal: Ab
 
 async function rolloutOf(world: World, request: PlanRequest, read: Read, signal: AbortSignal): Promise<Plan> {
   const baselines = await approvedBaselines(world, request.runbook, read, signal)
-  const missing = request.runbook.baseline === 'none' && request.runbook.patches !== null ? await missingPatches(world, request.runbook, read, signal) : new Map<NodeId, Patch[]>()
+  const missing =
+    request.runbook.baseline === 'none' && request.runbook.patches !== null
+      ? await missingPatches(world, request.runbook, read, signal)
+      : new Map<NodeId, Patch[]>()
   return makePlan({ ...inputOf(world, request, read), baselines, missing })
 }
 
@@ -75,8 +80,14 @@ export async function checkDrift(world: World, plan: Plan, signal: AbortSignal):
   const found = drift(content, read.nodes, read.names)
   const why = driftReason(found) ?? changedDocument(world, content) ?? (await lostBaseline(world, content, signal))
   if (why === null) return
-  const named = [...found.refused.map((one) => `${one.node} (${one.what})`), ...found.listed.gone.map((node) => `${node} (gone)`), ...found.listed.new.map((node) => `${node} (new)`), ...found.listed.stopped.map((node) => `${node} (stopped)`)]
-  const list = named.length > 0 ? `: ${named.slice(0, 20).join(', ')}${named.length > 20 ? `, and ${String(named.length - 20)} more` : ''}` : ''
+  const named = [
+    ...found.refused.map((one) => `${one.node} (${one.what})`),
+    ...found.listed.gone.map((node) => `${node} (gone)`),
+    ...found.listed.new.map((node) => `${node} (new)`),
+    ...found.listed.stopped.map((node) => `${node} (stopped)`),
+  ]
+  const list =
+    named.length > 0 ? `: ${named.slice(0, 20).join(', ')}${named.length > 20 ? `, and ${String(named.length - 20)} more` : ''}` : ''
   throw new PatchwaveError('plan.drift', `${why}${list}`, { hint: 'make the plan anew, and have it approved anew' })
 }
 
@@ -99,12 +110,25 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
   const { state, plan } = await world.clock.hold(() => openRun(world.store, run))
   const { content } = plan
   const touched = content.nodes.map((_, position) => needsRollback(state, position))
-  if (!touched.includes(true)) throw new PatchwaveError('plan.empty', `run ${run} changed no node that could be rolled back`, { hint: 'see `patchwave status` for what it did' })
+  if (!touched.includes(true))
+    throw new PatchwaveError('plan.empty', `run ${run} changed no node that could be rolled back`, {
+      hint: 'see `patchwave status` for what it did',
+    })
   if (content.rollback.method === 'none' || content.rollback.on === 'never')
-    throw new PatchwaveError('plan.invalid', `the runbook of run ${run} says that nothing is rolled back`, { hint: 'see rollback.on and rollback.method in its plan' })
+    throw new PatchwaveError('plan.invalid', `the runbook of run ${run} says that nothing is rolled back`, {
+      hint: 'see rollback.on and rollback.method in its plan',
+    })
   const waves = content.waves.toReversed().flatMap((wave) => {
     const nodes = wave.nodes.filter((position) => touched[position] === true).toReversed()
-    const gate = { failuresMax: content.rollback.failuresMax, hard: false, bakeMs: 0, checks: [], evidencePercent: null, approval: null, holdForMs: null }
+    const gate = {
+      failuresMax: content.rollback.failuresMax,
+      hard: false,
+      bakeMs: 0,
+      checks: [],
+      evidencePercent: null,
+      approval: null,
+      holdForMs: null,
+    }
     return nodes.length > 0 ? [{ ...wave, name: `undo-${wave.name}`, nodes, gate, unrepresented: [] }] : []
   })
   const undo: PlanContent = {
@@ -121,7 +145,15 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
     approval: null,
   }
   const digest = canonicalDigest(undo)
-  return { ...plan, content: undo, digest, madeAt: world.clock.now(), windows: [], headline: { ...plan.headline, waves: waves.length }, warnings: [`undoes run ${run}`] }
+  return {
+    ...plan,
+    content: undo,
+    digest,
+    madeAt: world.clock.now(),
+    windows: [],
+    headline: { ...plan.headline, waves: waves.length },
+    warnings: [`undoes run ${run}`],
+  }
 }
 
 type Read = FleetNow & Readonly<{ names: Names }>
@@ -186,7 +218,15 @@ async function missingOf(world: World, node: NodeSeen, signal: AbortSignal): Pro
     // Patch Manager writes `name.arch` as the id, and `name.arch:version` as the title.
     const dot = row.kbId.lastIndexOf('.')
     const version = row.title.startsWith(`${row.kbId}:`) ? row.title.slice(row.kbId.length + 1) : ''
-    const raw = { name: row.kbId.slice(0, dot), arch: row.kbId.slice(dot + 1), version, classification: row.classification, severity: row.severity, advisories: [], cves: row.cves }
+    const raw = {
+      name: row.kbId.slice(0, dot),
+      arch: row.kbId.slice(dot + 1),
+      version,
+      classification: row.classification,
+      severity: row.severity,
+      advisories: [],
+      cves: row.cves,
+    }
     const patch = readMissing(raw, family)
     if (patch) patches.push(patch)
     else world.log.warn(`${node.node}: Patch Manager’s row ${row.title.slice(0, 100)} is not readable and was left out`)

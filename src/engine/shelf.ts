@@ -10,7 +10,12 @@ export const APPROVED = 'approved'
 const manifestOf = (path: string): string => `${path}/manifest`
 
 /** The baseline that a manifest version leads to; `undefined` when there is none. @throws `plan.invalid` when what is stored does not verify */
-export async function readBaseline(world: World, path: string, selector: number | string | null, signal: AbortSignal): Promise<StoredBaseline | undefined> {
+export async function readBaseline(
+  world: World,
+  path: string,
+  selector: number | string | null,
+  signal: AbortSignal,
+): Promise<StoredBaseline | undefined> {
   const manifest = await world.parameters.get(world.home, manifestOf(path), selector, signal)
   if (manifest === undefined) return undefined
   const values = new Map<string, string>()
@@ -20,7 +25,9 @@ export async function readBaseline(world: World, path: string, selector: number 
   }
   const baseline = unpackBaseline(manifest.value, values)
   if ('error' in baseline)
-    throw new PatchwaveError('plan.invalid', `the baseline ${path}:${String(manifest.version)} does not verify: ${baseline.error}`, { hint: 'run the trial again, or revert with `patchwave baseline revert`' })
+    throw new PatchwaveError('plan.invalid', `the baseline ${path}:${String(manifest.version)} does not verify: ${baseline.error}`, {
+      hint: 'run the trial again, or revert with `patchwave baseline revert`',
+    })
   return { baseline, path, version: manifest.version, digest: baselineDigest(baseline), storedAt: manifest.storedAt }
 }
 
@@ -62,5 +69,5 @@ async function putUnlessThere(world: World, path: string, value: string, signal:
 }
 
 /** Makes this manifest version the one that rollouts pin. */
-export const labelApproved = (world: World, path: string, version: number, signal: AbortSignal): Promise<void> => world.parameters.label(world.home, manifestOf(path), version, APPROVED, signal)
-
+export const labelApproved = (world: World, path: string, version: number, signal: AbortSignal): Promise<void> =>
+  world.parameters.label(world.home, manifestOf(path), version, APPROVED, signal)

@@ -186,7 +186,12 @@ function explainTag(error: SchemaError, schema: JsonSchema): ReturnType<Explaine
     }
   }
   const message = `${spoken(pointerTo(error, tag))} cannot be ${shown(found)}`
-  return { kind: 'unknown-value', pointer: pointerTo(error, tag), message, hint: suggestion(String(found), choices) }
+  return {
+    kind: 'unknown-value',
+    pointer: pointerTo(error, tag),
+    message,
+    hint: suggestion(typeof found === 'string' ? found : JSON.stringify(found ?? null), choices),
+  }
 }
 
 function explainKeyName(error: SchemaError, schema: JsonSchema): ReturnType<Explainer> {
@@ -227,7 +232,7 @@ const kindOf = (value: unknown): string =>
         ? 'a map'
         : typeof value === 'string'
           ? `the text ${shown(value)}`
-          : String(value)
+          : JSON.stringify(value ?? null)
 
 /** A value in a message: enough of it to be recognised. */
 const shown = (value: unknown): string => {

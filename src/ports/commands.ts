@@ -62,5 +62,9 @@ export interface Commands {
 /** The SSM documents of a cell. */
 export interface Documents {
   /** Makes the document exist with this content and returns the version that has its hash. Safe to repeat: an equal hash changes nothing. */
-  ensure(cell: Cell, document: Readonly<{ name: string; content: string; hash: Digest }>, signal: AbortSignal): Promise<Readonly<{ version: string; created: boolean }>>
+  ensure(
+    cell: Cell,
+    document: Readonly<{ name: string; content: string; hash: Digest }>,
+    signal: AbortSignal,
+  ): Promise<Readonly<{ version: string; created: boolean }>>
 }

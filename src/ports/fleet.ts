@@ -7,7 +7,14 @@ export type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
 export type StatusSeen = Readonly<{ node: NodeId; verdict: 'ok' | 'impaired' | 'unknown'; detail: string; state: NodeSeen['state'] | null }>
 
 /** One row of Patch Manager's compliance data (DescribeInstancePatches). */
-export type PatchSeen = Readonly<{ title: string; kbId: string; classification: string; severity: string; state: string; cves: readonly string[] }>
+export type PatchSeen = Readonly<{
+  title: string
+  kbId: string
+  classification: string
+  severity: string
+  state: string
+  cves: readonly string[]
+}>
 
 /** Reads nodes. Every call changes nothing and is safe to repeat. Throws PatchwaveError `aws.*`. */
 export interface Fleet {

@@ -179,7 +179,10 @@ function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOpt
 }
 
 /** The rule's event pattern: an invocation that has ended. What only begins wakes nobody, and would double the queue's traffic. */
-const FORWARDED = { 'detail-type': 'EC2 Command Invocation Status-change Notification', status: new Set<unknown>(['Success', 'Failed', 'TimedOut', 'Cancelled']) }
+const FORWARDED = {
+  'detail-type': 'EC2 Command Invocation Status-change Notification',
+  status: new Set<unknown>(['Success', 'Failed', 'TimedOut', 'Cancelled']),
+}
 
 function isForwarded(event: object): boolean {
   const { 'detail-type': type, detail } = event as Readonly<{ 'detail-type'?: unknown; detail?: Readonly<Record<string, unknown>> }>

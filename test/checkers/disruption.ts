@@ -20,13 +20,15 @@ export const disruption: Checker = function* (evidence) {
       found.push(...takesOf(now, fact, before, takes))
     })
     yield* found
-    for (const { node, position, from, to } of following.spans) for (const { key } of groupsAt(run, position)) spans.set(key, [...(spans.get(key) ?? []), { node, from, to }])
+    for (const { node, position, from, to } of following.spans)
+      for (const { key } of groupsAt(run, position)) spans.set(key, [...(spans.get(key) ?? []), { node, from, to }])
   }
   if (evidence.runs.length > 1) for (const take of takes) yield* acrossRuns(evidence, take, spans)
   yield* byLedger(evidence)
 }
 
-const groupsAt = ({ plan }: RunEvidence, position: number) => (plan.nodes[position]?.groups ?? []).flatMap((index) => plan.groups[index] ?? [])
+const groupsAt = ({ plan }: RunEvidence, position: number) =>
+  (plan.nodes[position]?.groups ?? []).flatMap((index) => plan.groups[index] ?? [])
 
 /** What the run itself can see: its own nodes, those that are down, strangers that are down; its wave's tighter limits; turns. */
 function* takesOf(now: Following, { at, event }: Fact, before: ReadonlySet<number>, takes: Take[]): Generator<string> {
@@ -41,12 +43,14 @@ function* takesOf(now: Following, { at, event }: Fact, before: ReadonlySet<numbe
     if (group === undefined) continue
     const atMost = Math.min(group.atMost, tighter.get(index) ?? Infinity)
     const out = outOf(now, index) + (now.outside.get(index) ?? 0)
-    if (out > atMost) yield `${run.run}.${String(event.n)} at ${iso(at)}: ${String(out)} of ${group.key} out of service, at most ${String(atMost)}`
+    if (out > atMost)
+      yield `${run.run}.${String(event.n)} at ${iso(at)}: ${String(out)} of ${group.key} out of service, at most ${String(atMost)}`
     if (group.set !== null) yield* turns(now, fresh, index, `${run.run}.${String(event.n)} at ${iso(at)}`)
   }
 }
 
-const outOf = (now: Following, group: number): number => [...now.out].filter((position) => now.life(position).planned.groups.includes(group)).length
+const outOf = (now: Following, group: number): number =>
+  [...now.out].filter((position) => now.life(position).planned.groups.includes(group)).length
 
 /** Groups of one set take turns: while a node of one is out, no other's may be taken. */
 function* turns(now: Following, fresh: readonly number[], index: number, where: string): Generator<string> {
@@ -54,20 +58,29 @@ function* turns(now: Following, fresh: readonly number[], index: number, where: 
   const mine = fresh.filter((position) => now.life(position).planned.groups.includes(index))
   for (const [other, group] of groups.entries()) {
     if (other === index || group.set !== groups[index]?.set) continue
-    const theirs = [...now.out].some((position) => now.life(position).planned.groups.includes(other) && mine.some((one) => one !== position))
-    if (theirs || (now.outside.get(other) ?? 0) > 0) yield `${where}: ${groups[index]?.key ?? ''} goes out while ${group.key} is out (set ${group.set ?? ''})`
+    const theirs = [...now.out].some(
+      (position) => now.life(position).planned.groups.includes(other) && mine.some((one) => one !== position),
+    )
+    if (theirs || (now.outside.get(other) ?? 0) > 0)
+      yield `${where}: ${groups[index]?.key ?? ''} goes out while ${group.key} is out (set ${group.set ?? ''})`
   }
 }
 
 /** Nodes that any run has out at this instant, by group key. */
 function* acrossRuns({ runs }: Evidence, { run, position, at }: Take, spans: ReadonlyMap<string, readonly GroupSpan[]>): Generator<string> {
-  const outAt = (key: string): Set<string> => new Set((spans.get(key) ?? []).filter(({ from, to }) => from <= at && at < to).map(({ node }) => node))
+  const outAt = (key: string): Set<string> =>
+    new Set((spans.get(key) ?? []).filter(({ from, to }) => from <= at && at < to).map(({ node }) => node))
   for (const { key, atMost, set } of groupsAt(run, position)) {
     const out = outAt(key)
-    if (out.size > atMost) yield `${nodeAt(run, position)} at ${iso(at)}: ${String(out.size)} of ${key} out of service over all runs, at most ${String(atMost)}`
+    if (out.size > atMost)
+      yield `${nodeAt(run, position)} at ${iso(at)}: ${String(out.size)} of ${key} out of service over all runs, at most ${String(atMost)}`
     if (set === null) continue
-    const others = new Set(runs.flatMap(({ plan }) => plan.groups.filter((group) => group.set === set && group.key !== key).map((group) => group.key)))
-    for (const other of others) if ([...outAt(other)].some((node) => node !== nodeAt(run, position))) yield `${nodeAt(run, position)} at ${iso(at)}: ${key} goes out while ${other} is out (set ${set})`
+    const others = new Set(
+      runs.flatMap(({ plan }) => plan.groups.filter((group) => group.set === set && group.key !== key).map((group) => group.key)),
+    )
+    for (const other of others)
+      if ([...outAt(other)].some((node) => node !== nodeAt(run, position)))
+        yield `${nodeAt(run, position)} at ${iso(at)}: ${key} goes out while ${other} is out (set ${set})`
   }
 }
 
@@ -87,7 +100,8 @@ function* byLedger({ runs, ledger = [] }: Evidence): Generator<string> {
     for (const { run, node, from } of all) {
       const atMost = limits.get(run)?.get(key) ?? Infinity
       const out = new Set(all.filter((one) => one.from <= from && from < one.to).map((one) => one.node))
-      if (out.size > atMost) yield `${node} at ${iso(from)}: ${String(out.size)} nodes of ${key} changed at once on the nodes, at most ${String(atMost)}`
+      if (out.size > atMost)
+        yield `${node} at ${iso(from)}: ${String(out.size)} nodes of ${key} changed at once on the nodes, at most ${String(atMost)}`
     }
   }
 }

@@ -56,7 +56,10 @@ export type Evidence = Readonly<{
 export type Checker = (evidence: Evidence) => Iterable<string>
 
 /** Facts of one type, in order, with their instants. */
-export function* each<T extends EventType>({ facts }: RunEvidence, type: T): Generator<Extract<RunEvent, { type: T }> & Readonly<{ at: Instant }>> {
+export function* each<T extends EventType>(
+  { facts }: RunEvidence,
+  type: T,
+): Generator<Extract<RunEvent, { type: T }> & Readonly<{ at: Instant }>> {
   for (const { at, event } of facts) if (event.type === type) yield { ...(event as Extract<RunEvent, { type: T }>), at }
 }
 

@@ -28,7 +28,13 @@ export type Hand = Readonly<{ run: string; node: string; position: number; n: nu
 /** A time in which a run itself had a node out of service. */
 export type Span = Readonly<{ node: string; position: number; from: Instant; to: Instant }>
 
-type Told = { readonly n: number; readonly work: Work; readonly nodes: readonly number[]; phase: 'intended' | 'sent' | 'unclear' | 'refused' | 'closed'; doubtful: boolean }
+type Told = {
+  readonly n: number
+  readonly work: Work
+  readonly nodes: readonly number[]
+  phase: 'intended' | 'sent' | 'unclear' | 'refused' | 'closed'
+  doubtful: boolean
+}
 
 const EVER = instant(8_640_000_000_000_000)
 const BAD: ReadonlySet<Outcome> = new Set(['failed', 'unknown'])
@@ -125,14 +131,16 @@ export class Following {
       case 'NodesReported':
         return this.#reported(event, at)
       case 'NodesGone':
-        for (const life of event.nodes.map((position) => this.life(position))) if (life.outcome !== 'open' && life.touched) this.#ends(life, this.rollingBack ? 'rollback-failed' : 'failed', 'gone')
+        for (const life of event.nodes.map((position) => this.life(position)))
+          if (life.outcome !== 'open' && life.touched) this.#ends(life, this.rollingBack ? 'rollback-failed' : 'failed', 'gone')
         return event.nodes
       case 'CommandClosed':
         this.#command(event.n).phase = 'closed'
         for (const position of this.#command(event.n).nodes) this.#letGo(event.n, position, at)
         return []
       case 'NodesSkipped':
-        for (const position of event.nodes) this.#leaves(this.life(position), event.reason, this.rollingBack || this.evidence.plan.work === 'rollback')
+        for (const position of event.nodes)
+          this.#leaves(this.life(position), event.reason, this.rollingBack || this.evidence.plan.work === 'rollback')
         return event.nodes
       case 'RunFinished':
         for (const life of this.lives) if (life.outcome === 'open') this.#ends(life, 'skipped', 'not-reached')
@@ -177,7 +185,13 @@ export class Following {
       Object.assign(life, { flying: true, n, attempts: life.attempts + 1 })
       if (work === 'scan') continue
       Object.assign(life, { touched: true, everTouched: true })
-      this.#openHands.set(`${String(n)} ${String(position)}`, { run: this.evidence.run, node: nodeAt(this.evidence, position), position, n, from: at })
+      this.#openHands.set(`${String(n)} ${String(position)}`, {
+        run: this.evidence.run,
+        node: nodeAt(this.evidence, position),
+        position,
+        n,
+        from: at,
+      })
     }
     return nodes
   }
@@ -214,7 +228,8 @@ export class Following {
     const { flying } = life
     life.flying = false
     const { retry } = this.evidence.plan
-    const again = flying && outcome === 'failed' && retry !== null && !this.#aborting && retry.on.includes(reason) && life.attempts < retry.attempts
+    const again =
+      flying && outcome === 'failed' && retry !== null && !this.#aborting && retry.on.includes(reason) && life.attempts < retry.attempts
     if (again) life.reason = reason
     else if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful) this.#ends(life, 'unknown', reason)
     else if (outcome === 'skipped' && life.attempts > 1) this.#leaves(life, reason, false)
@@ -276,7 +291,10 @@ export class Following {
 }
 
 /** The whole run. `watch` sees each fact after it was told, with the positions that were out of service before it. */
-export function follow(evidence: RunEvidence, watch: (following: Following, fact: Fact, outBefore: ReadonlySet<number>) => void = () => undefined): Following {
+export function follow(
+  evidence: RunEvidence,
+  watch: (following: Following, fact: Fact, outBefore: ReadonlySet<number>) => void = () => undefined,
+): Following {
   const following = new Following(evidence)
   for (const fact of evidence.facts) {
     const before = fact.event.type === 'CommandIntended' ? new Set(following.out) : following.out

@@ -11,9 +11,17 @@ export const oneHand: Checker = function* ({ runs, ledger = [] }) {
       yield `${node}: ${hand.run}.${String(hand.n)} from ${iso(hand.from)}, while ${before.run}.${String(before.n)} lasts to ${lasts(before.to)}`
     }
   }
-  for (const [node, rows] of Map.groupBy(ledger.filter(({ transaction }) => transaction !== null), (row) => row.node)) {
-    const spans = rows.map(({ token, transaction }) => ({ token, from: Date.parse(transaction?.startedAt ?? ''), to: transaction?.endedAt ? Date.parse(transaction.endedAt) : Infinity }))
-    for (const [before, span] of overlapping(spans.toSorted((a, b) => a.from - b.from))) yield `${node}: the transaction of ${span.token} began while that of ${before.token} ran`
+  for (const [node, rows] of Map.groupBy(
+    ledger.filter(({ transaction }) => transaction !== null),
+    (row) => row.node,
+  )) {
+    const spans = rows.map(({ token, transaction }) => ({
+      token,
+      from: Date.parse(transaction?.startedAt ?? ''),
+      to: transaction?.endedAt ? Date.parse(transaction.endedAt) : Infinity,
+    }))
+    for (const [before, span] of overlapping(spans.toSorted((a, b) => a.from - b.from)))
+      yield `${node}: the transaction of ${span.token} began while that of ${before.token} ran`
   }
 }
 
@@ -32,9 +40,13 @@ function* overlapping<T extends Readonly<{ from: number; to: number }>>(sorted: 
 export const once: Checker = function* ({ runs, ledger = [] }) {
   const intents = new Set<string>()
   for (const run of runs) {
-    for (const { n, nodes, work } of each(run, 'CommandIntended')) if (work !== 'scan') for (const position of nodes) intents.add(`${nodeAt(run, position)} ${run.run}.${String(n)}`)
+    for (const { n, nodes, work } of each(run, 'CommandIntended'))
+      if (work !== 'scan') for (const position of nodes) intents.add(`${nodeAt(run, position)} ${run.run}.${String(n)}`)
   }
-  const begun = Map.groupBy(ledger.filter(({ transaction }) => transaction !== null), ({ node, token }) => `${node} ${token}`)
+  const begun = Map.groupBy(
+    ledger.filter(({ transaction }) => transaction !== null),
+    ({ node, token }) => `${node} ${token}`,
+  )
   for (const [key, rows] of begun) {
     if (!intents.has(key)) yield `${key}: a transaction that no journal intended`
     else if (rows.length > 1) yield `${key}: ${String(rows.length)} transactions for one journalled attempt`

@@ -15,7 +15,8 @@ export const window: Checker = function* ({ runs, ledger = [] }) {
   for (const { node, token, transaction, startedAt } of ledger) {
     const limit = starts.get(token)
     // The script looks at `startBefore` when it begins; the transaction follows when packages are resolved.
-    if (transaction !== null && limit !== undefined && Date.parse(startedAt) >= limit) yield `${node}: ${token} began at ${startedAt}, to be started before ${iso(limit)}`
+    if (transaction !== null && limit !== undefined && Date.parse(startedAt) >= limit)
+      yield `${node}: ${token} began at ${startedAt}, to be started before ${iso(limit)}`
   }
 }
 
@@ -37,19 +38,28 @@ function* inWindow(run: RunEvidence): Generator<string> {
       rollingBack = true
       const late = opened !== null && at >= opened.closes && !chosenSince
       if (late && !event.outside) yield `${run.run}: the rollback at ${iso(at)} is outside the window, and not on record as such`
-      if (event.outside && run.plan.rollback.outside === 'ask' && !allowed) yield `${run.run}: the rollback outside the window was not allowed by anyone`
+      if (event.outside && run.plan.rollback.outside === 'ask' && !allowed)
+        yield `${run.run}: the rollback outside the window was not allowed by anyone`
     }
     if (event.type === 'CommandIntended') yield* intentInWindow(run, event, at, opened, rollingBack)
   }
 }
 
-function* intentInWindow(run: RunEvidence, event: Of<'CommandIntended'>, at: Instant, opened: Window | null, rollingBack: boolean): Generator<string> {
+function* intentInWindow(
+  run: RunEvidence,
+  event: Of<'CommandIntended'>,
+  at: Instant,
+  opened: Window | null,
+  rollingBack: boolean,
+): Generator<string> {
   const name = `${run.run}.${String(event.n)}`
   if (event.work === 'rollback' && !rollingBack) yield `${name}: a rollback that is not on record as one`
   if (event.work !== 'apply') return
   if (opened === null) yield `${name}: intended at ${iso(at)} while no window was open`
-  else if (at < opened.opens || at >= opened.cutoff) yield `${name}: intended at ${iso(at)}, outside ${iso(opened.opens)} to ${iso(opened.cutoff)}`
-  else if (event.startBefore > opened.cutoff) yield `${name}: may start until ${iso(event.startBefore)}, past the cutoff ${iso(opened.cutoff)}`
+  else if (at < opened.opens || at >= opened.cutoff)
+    yield `${name}: intended at ${iso(at)}, outside ${iso(opened.opens)} to ${iso(opened.cutoff)}`
+  else if (event.startBefore > opened.cutoff)
+    yield `${name}: may start until ${iso(event.startBefore)}, past the cutoff ${iso(opened.cutoff)}`
 }
 
 /** I4: waves in order and behind their gates, nothing before its approval, no rollout on baselines that were not approved. */
@@ -68,7 +78,9 @@ function* waveOrder(run: RunEvidence): Generator<string> {
   const passed = new Set<number>()
   for (const { event } of run.facts) {
     if (event.type === 'WaveStarted') {
-      for (let before = 0; before < event.wave; before++) if (!passed.has(before)) yield `${run.run}: wave ${event.name} started before the gate of wave ${run.plan.waves[before]?.name ?? ''} passed`
+      for (let before = 0; before < event.wave; before++)
+        if (!passed.has(before))
+          yield `${run.run}: wave ${event.name} started before the gate of wave ${run.plan.waves[before]?.name ?? ''} passed`
       started.add(event.wave)
     }
     if (event.type === 'WaveDrained') drained.add(event.wave)
@@ -79,7 +91,8 @@ function* waveOrder(run: RunEvidence): Generator<string> {
     }
     if (event.type !== 'CommandIntended' || event.work !== run.plan.work) continue
     const early = event.nodes.filter((position) => !started.has(waves.get(position) ?? -1) || drained.has(waves.get(position) ?? -1))
-    if (early.length > 0) yield `${run.run}.${String(event.n)}: ${early.map((position) => nodeAt(run, position)).join(', ')} outside the time of their wave`
+    if (early.length > 0)
+      yield `${run.run}.${String(event.n)}: ${early.map((position) => nodeAt(run, position)).join(', ')} outside the time of their wave`
   }
 }
 
@@ -89,8 +102,10 @@ function* approvalOrder(run: RunEvidence): Generator<string> {
   for (const fact of run.facts) {
     approvals.tell(fact)
     const { event } = fact
-    if (event.type === 'WindowOpened' && run.plan.approval !== null && !approvals.given('plan')) yield `${run.run}: the window opened before the plan was approved`
-    if (event.type === 'BaselinesApproved' && run.plan.trial?.approval && !approvals.given('baselines')) yield `${run.run}: the baselines were approved by nobody`
+    if (event.type === 'WindowOpened' && run.plan.approval !== null && !approvals.given('plan'))
+      yield `${run.run}: the window opened before the plan was approved`
+    if (event.type === 'BaselinesApproved' && run.plan.trial?.approval && !approvals.given('baselines'))
+      yield `${run.run}: the baselines were approved by nobody`
     if (event.type !== 'GateDecided' || event.verdict !== 'pass') continue
     const { name = '', gate } = run.plan.waves[event.wave] ?? {}
     if (gate?.approval && !approvals.given(`gate ${name}`)) yield `${run.run}: the gate of wave ${name} passed without its approvals`
@@ -117,7 +132,8 @@ class Approvals {
   }
 }
 
-const subjectOf = ({ subject }: Of<'ApprovalAsked' | 'ApprovalGiven' | 'ApprovalRefused' | 'ApprovalExpired'>): string => (subject.kind === 'gate' ? `gate ${subject.wave}` : subject.kind)
+const subjectOf = ({ subject }: Of<'ApprovalAsked' | 'ApprovalGiven' | 'ApprovalRefused' | 'ApprovalExpired'>): string =>
+  subject.kind === 'gate' ? `gate ${subject.wave}` : subject.kind
 
 /** A rollout's baselines that a run of this evidence stored were approved before the plan was pinned. */
 function* baselineOrder(runs: readonly RunEvidence[]): Generator<string> {

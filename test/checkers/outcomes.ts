@@ -20,10 +20,12 @@ export const nobodyLost: Checker = function* ({ runs }) {
       else if (reason === '') yield `${run.run}: ${nodeAt(run, position)} is ${outcome} without a reason`
     }
     const nodes = ended.finished?.nodes ?? {}
-    if (nodes['total'] !== run.plan.nodes.length) yield `${run.run}: ${String(nodes['total'])} nodes in the end, ${String(run.plan.nodes.length)} planned`
+    if (nodes['total'] !== run.plan.nodes.length)
+      yield `${run.run}: ${String(nodes['total'])} nodes in the end, ${String(run.plan.nodes.length)} planned`
     for (const outcome of OUTCOMES) {
       const count = ended.lives.filter((life) => life.outcome === outcome).length
-      if ((nodes[outcome] ?? 0) !== count) yield `${run.run}: ${String(nodes[outcome] ?? 0)} nodes ${outcome} on record, ${String(count)} by the facts`
+      if ((nodes[outcome] ?? 0) !== count)
+        yield `${run.run}: ${String(nodes[outcome] ?? 0)} nodes ${outcome} on record, ${String(count)} by the facts`
     }
   }
 }
@@ -35,12 +37,14 @@ export const budget: Checker = function* ({ runs }) {
     const { worst } = follow(run)
     for (const [index, bad] of worst.entries()) {
       const printed = run.worstCase?.[index]?.worstFailures ?? worstOf(run, index)
-      if (bad > printed) yield `${run.run}: wave ${run.plan.waves[index]?.name ?? ''} had ${String(bad)} failed or unknown nodes, at worst ${String(printed)}`
+      if (bad > printed)
+        yield `${run.run}: wave ${run.plan.waves[index]?.name ?? ''} had ${String(bad)} failed or unknown nodes, at worst ${String(printed)}`
     }
     const { budgetMax } = run.plan
     const all = worst.reduce((sum, bad) => sum + bad, 0)
     const inFlight = Math.max(0, ...run.plan.waves.map(({ concurrency }) => concurrency))
-    if (budgetMax !== null && all > budgetMax + inFlight) yield `${run.run}: ${String(all)} failed or unknown nodes, the run's budget is ${String(budgetMax)}`
+    if (budgetMax !== null && all > budgetMax + inFlight)
+      yield `${run.run}: ${String(all)} failed or unknown nodes, the run's budget is ${String(budgetMax)}`
   }
 }
 
@@ -59,7 +63,11 @@ export const putBack: Checker = function* ({ runs, claims = [] }) {
     if (!ended) continue
     const before = follow({ ...run, facts: run.facts.slice(0, finishedAt(run)) })
     for (const { position, flying } of before.lives) if (flying) yield `${run.run}: ${nodeAt(run, position)} was still in change at the end`
-    const named = new Set(ended.lives.filter(({ outcome }) => outcome === 'failed' || outcome === 'unknown' || outcome === 'rollback-failed').map(({ planned }) => planned.node))
+    const named = new Set(
+      ended.lives
+        .filter(({ outcome }) => outcome === 'failed' || outcome === 'unknown' || outcome === 'rollback-failed')
+        .map(({ planned }) => planned.node),
+    )
     for (const claim of claims.filter((one) => one.run === run.run)) {
       if (!claim.hand) yield `${run.run}: ${claim.node} still counts as out of service after the end`
       else if (!named.has(claim.node)) yield `${run.run}: a hand is still on ${claim.node}, which did not fail`
@@ -68,7 +76,15 @@ export const putBack: Checker = function* ({ runs, claims = [] }) {
 }
 
 /** What may still be appended after the end: late words about commands, and drivers that read them. */
-const AFTER_END: ReadonlySet<EventType> = new Set(['NodesReported', 'CommandSent', 'CommandClosed', 'CancelDone', 'DriverTook', 'SteeringRefused', 'MessageUnread'])
+const AFTER_END: ReadonlySet<EventType> = new Set([
+  'NodesReported',
+  'CommandSent',
+  'CommandClosed',
+  'CancelDone',
+  'DriverTook',
+  'SteeringRefused',
+  'MessageUnread',
+])
 
 /** I13: in calm every run has ended, and what has ended stays so. */
 export const itEnds: Checker = function* ({ runs, calm }) {
@@ -76,7 +92,8 @@ export const itEnds: Checker = function* ({ runs, calm }) {
     const end = finishedAt(run)
     const last = run.facts.at(-1)?.event.type ?? 'nothing'
     if (end < 0 && calm) yield `${run.run}: never ended; its last fact is ${last}`
-    if (end >= 0) for (const { event } of run.facts.slice(end + 1)) if (!AFTER_END.has(event.type)) yield `${run.run}: ${event.type} after the end`
+    if (end >= 0)
+      for (const { event } of run.facts.slice(end + 1)) if (!AFTER_END.has(event.type)) yield `${run.run}: ${event.type} after the end`
     if ([...each(run, 'RunRequested')].length !== 1) yield `${run.run}: it was not requested exactly once`
   }
 }

@@ -21,12 +21,14 @@ export function withRun(evidence: Evidence, edit: (run: RunEvidence) => RunEvide
 }
 
 /** Every fact of one type changed: a new event, or `null` to leave it out. */
-export const changing = <T extends EventType>(type: T, edit: (event: Extract<RunEvent, { type: T }>, at: Instant) => RunEvent | null) => (facts: readonly Fact[]): Fact[] =>
-  facts.flatMap((fact) => {
-    if (fact.event.type !== type) return [fact]
-    const event = edit(fact.event as Extract<RunEvent, { type: T }>, fact.at)
-    return event === null ? [] : [{ ...fact, event }]
-  })
+export const changing =
+  <T extends EventType>(type: T, edit: (event: Extract<RunEvent, { type: T }>, at: Instant) => RunEvent | null) =>
+  (facts: readonly Fact[]): Fact[] =>
+    facts.flatMap((fact) => {
+      if (fact.event.type !== type) return [fact]
+      const event = edit(fact.event as Extract<RunEvent, { type: T }>, fact.at)
+      return event === null ? [] : [{ ...fact, event }]
+    })
 
 /** The last row of the ledger changed, or a changed copy of it added. */
 export const withLastRow = (evidence: Evidence, edit: (row: LedgerRow) => LedgerRow): Evidence => {
@@ -39,7 +41,11 @@ export const withMoreRows = (evidence: Evidence, edit: (row: LedgerRow) => Ledge
 }
 
 /** The entries that these facts were stored as. */
-export const entriesOf = (run: string, facts: readonly Fact[]) => sealAll(null, facts.map(({ at, actor, event }) => ({ run, at, actor, ...toData(event) })))
+export const entriesOf = (run: string, facts: readonly Fact[]) =>
+  sealAll(
+    null,
+    facts.map(({ at, actor, event }) => ({ run, at, actor, ...toData(event) })),
+  )
 
 /** A ledger as honest nodes would leave it: one execution and one transaction for each node of each changing intent. */
 export function ledgerOf({ run, plan, facts }: RunEvidence): LedgerRow[] {

@@ -14,8 +14,10 @@ export const journal: Checker = function* ({ runs }) {
     yield* folds(run)
     if (run.entries === undefined) continue
     for (const { detail, reason } of verifyChain(run.run, run.entries, run.anchors).breaks) yield `${run.run}: ${reason}: ${detail}`
-    if (run.entries.length !== run.facts.length) yield `${run.run}: ${String(run.entries.length)} entries for ${String(run.facts.length)} facts`
-    for (const [index, sealed] of run.entries.entries()) if (said(run, index) !== stored(sealed)) yield `${run.run}: entry ${String(index + 1)} does not say what its fact says`
+    if (run.entries.length !== run.facts.length)
+      yield `${run.run}: ${String(run.entries.length)} entries for ${String(run.facts.length)} facts`
+    for (const [index, sealed] of run.entries.entries())
+      if (said(run, index) !== stored(sealed)) yield `${run.run}: entry ${String(index + 1)} does not say what its fact says`
   }
 }
 
@@ -28,7 +30,8 @@ function* folds(run: RunEvidence): Generator<string> {
   }
   for (const [index, { event }] of run.facts.entries()) {
     const { type, data } = toData(event)
-    if (JSON.stringify(fromData(type, data)) !== JSON.stringify(event)) yield `${run.run}: fact ${String(index + 1)} (${event.type}) is not read back as it was written`
+    if (JSON.stringify(fromData(type, data)) !== JSON.stringify(event))
+      yield `${run.run}: fact ${String(index + 1)} (${event.type}) is not read back as it was written`
   }
 }
 
@@ -51,13 +54,22 @@ function stored(sealed: Parameters<typeof readEntry>[0]): string {
 
 /** JSON with the keys of every object in order. */
 const sorted = (value: unknown): string =>
-  JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner))
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
 
 /** What each `detail` tells of, by the first word of the event. `node` tells of everything. */
 const RUN_WORDS = ['Run', 'Plan', 'Approval', 'Window', 'Rollback', 'Paused', 'Resumed', 'Abort']
-const WORDS = { run: RUN_WORDS, wave: [...RUN_WORDS, 'Wave', 'Gate', 'Check', 'Baseline', 'Baselines', 'Cell', 'Fleet'], node: null } as const
+const WORDS = {
+  run: RUN_WORDS,
+  wave: [...RUN_WORDS, 'Wave', 'Gate', 'Check', 'Baseline', 'Baselines', 'Cell', 'Fleet'],
+  node: null,
+} as const
 
-const selects = (detail: keyof typeof WORDS, type: EventType): boolean => WORDS[detail]?.includes(/^[A-Z][a-z]+/.exec(type)?.[0] ?? '') ?? true
+const selects = (detail: keyof typeof WORDS, type: EventType): boolean =>
+  WORDS[detail]?.includes(/^[A-Z][a-z]+/.exec(type)?.[0] ?? '') ?? true
 
 /** I10: first deliveries come in order, n without holes, each tells the entry that it stands for; in calm all that is selected was told. */
 export const told: Checker = function* ({ runs, feedback, calm }) {
@@ -68,21 +80,25 @@ export const told: Checker = function* ({ runs, feedback, calm }) {
     const rule = run.plan.feedback
     if (rule === null && messages.length > 0) yield `${run.run}: ${String(messages.length)} messages that nobody asked for`
     if (rule === null) continue
-    const wanted = run.facts.flatMap(({ event }, index) => (selects(rule.detail, event.type) ? [{ seq: index + 1, type: cloudEventType(event.type) }] : []))
+    const wanted = run.facts.flatMap(({ event }, index) =>
+      selects(rule.detail, event.type) ? [{ seq: index + 1, type: cloudEventType(event.type) }] : [],
+    )
     let last = 0
     for (const message of messages) {
       if (message.n > last + 1) yield `${run.run}: message ${String(message.n)} came after ${String(last)}`
       last = Math.max(last, message.n)
       yield* stands(run, message, wanted[message.n - 1])
     }
-    if (calm && last < wanted.length) yield `${run.run}: ${String(last)} messages of ${String(wanted.length)}, the next one is ${wanted[last]?.type ?? ''}`
+    if (calm && last < wanted.length)
+      yield `${run.run}: ${String(last)} messages of ${String(wanted.length)}, the next one is ${wanted[last]?.type ?? ''}`
   }
   for (const run of byRun.keys()) if (!runs.some((one) => one.run === run)) yield `${run}: messages of a run that is not in the store`
 }
 
 function* stands(run: RunEvidence, message: CloudEvent, wanted: Readonly<{ seq: number; type: string }> | undefined): Generator<string> {
   const name = `${run.run}: message ${String(message.n)}`
-  if (wanted?.seq !== message.seq || wanted.type !== message.type) yield `${name} tells ${message.type} of entry ${String(message.seq)}, not ${wanted ? `${wanted.type} of entry ${String(wanted.seq)}` : 'anything that was selected'}`
+  if (wanted?.seq !== message.seq || wanted.type !== message.type)
+    yield `${name} tells ${message.type} of entry ${String(message.seq)}, not ${wanted ? `${wanted.type} of entry ${String(wanted.seq)}` : 'anything that was selected'}`
   const hash = run.entries?.[message.seq - 1]?.hash
   if (run.entries && hash !== message.head) yield `${name} carries another head than entry ${String(message.seq)}`
 }

@@ -19,10 +19,13 @@ function* onlyTouched(run: RunEvidence): Generator<string> {
   const touched = new Set<number>()
   follow(run, (now, { event }) => {
     if (event.type === 'CommandIntended' && event.work === 'rollback') {
-      for (const position of event.nodes) if (!touched.has(position)) found.push(`${run.run}.${String(event.n)}: ${nodeAt(run, position)} is rolled back and was never touched`)
+      for (const position of event.nodes)
+        if (!touched.has(position))
+          found.push(`${run.run}.${String(event.n)}: ${nodeAt(run, position)} is rolled back and was never touched`)
     }
     if (event.type === 'CommandIntended' && event.work === 'apply') for (const position of event.nodes) touched.add(position)
-    if (event.type === 'CommandRefused' || event.type === 'NodesReported') for (const position of touched) if (!now.life(position).touched) touched.delete(position)
+    if (event.type === 'CommandRefused' || event.type === 'NodesReported')
+      for (const position of touched) if (!now.life(position).touched) touched.delete(position)
   })
   yield* found
 }
@@ -36,12 +39,14 @@ function* newestFirst(run: RunEvidence): Generator<string> {
     if (event.type === 'RollbackStarted') {
       scope = new Set(event.waves)
       lowest = Infinity
-      if (event.waves.some((wave, index) => index > 0 && wave >= (event.waves[index - 1] ?? Infinity))) yield `${run.run}: the rollback's waves are ${event.waves.join(', ')}, not newest first`
+      if (event.waves.some((wave, index) => index > 0 && wave >= (event.waves[index - 1] ?? Infinity)))
+        yield `${run.run}: the rollback's waves are ${event.waves.join(', ')}, not newest first`
     }
     if (event.type !== 'CommandIntended' || event.work !== 'rollback') continue
     for (const position of event.nodes) {
       const wave = waves.get(position) ?? -1
-      if (!scope.has(wave)) yield `${run.run}.${String(event.n)}: ${nodeAt(run, position)} of wave ${String(wave)} does not belong to this rollback`
+      if (!scope.has(wave))
+        yield `${run.run}.${String(event.n)}: ${nodeAt(run, position)} of wave ${String(wave)} does not belong to this rollback`
       if (wave > lowest) yield `${run.run}.${String(event.n)}: wave ${String(wave)} is rolled back after wave ${String(lowest)}`
       lowest = Math.min(lowest, wave)
     }
@@ -57,7 +62,8 @@ function* sameDigest(run: RunEvidence): Generator<string> {
       if (was !== '' && !first.has(position)) first.set(position, was)
       const wanted = first.get(position)
       const restored = run.plan.work !== 'rollback' && outcomes[index] === 'rolled-back' && reasons[index] === 'restored'
-      if (restored && wanted !== undefined && (after[index] ?? '') !== wanted) yield `${run.run}: ${nodeAt(run, position)} was rolled back to another package set than it had`
+      if (restored && wanted !== undefined && (after[index] ?? '') !== wanted)
+        yield `${run.run}: ${nodeAt(run, position)} was rolled back to another package set than it had`
     }
   }
 }
@@ -72,7 +78,8 @@ function* samePackages({ runs, nodesBefore, nodesAfter }: Evidence, followed: Re
       const [before, after] = [nodesBefore.get(planned.node), nodesAfter.get(planned.node)]
       const alone = [...(hands.get(planned.node) ?? [])].every((one) => own.has(one))
       if (outcome !== 'rolled-back' || !alone || !before || !after) continue
-      for (const [key, from, to] of differences(before, after)) yield `${run.run}: ${planned.node} was rolled back, but ${key} is at ${to ?? 'nothing'}, not ${from ?? 'nothing'}`
+      for (const [key, from, to] of differences(before, after))
+        yield `${run.run}: ${planned.node} was rolled back, but ${key} is at ${to ?? 'nothing'}, not ${from ?? 'nothing'}`
     }
   }
 }
@@ -80,13 +87,15 @@ function* samePackages({ runs, nodesBefore, nodesAfter }: Evidence, followed: Re
 function touchers(followed: ReadonlyMap<string, Following>): Map<string, Set<string>> {
   const hands = new Map<string, Set<string>>()
   for (const [run, { lives }] of followed) {
-    for (const { planned, everTouched } of lives) if (everTouched) hands.set(planned.node, (hands.get(planned.node) ?? new Set<string>()).add(run))
+    for (const { planned, everTouched } of lives)
+      if (everTouched) hands.set(planned.node, (hands.get(planned.node) ?? new Set<string>()).add(run))
   }
   return hands
 }
 
 function* differences(before: Packages, after: Packages): Generator<readonly [string, string | undefined, string | undefined]> {
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) if (before[key] !== after[key]) yield [key, before[key], after[key]]
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
+    if (before[key] !== after[key]) yield [key, before[key], after[key]]
 }
 
 /** I7: what a node has now and had not before stands, at that version, in a list that a run pinned for that very node. */
@@ -94,12 +103,14 @@ export const testedOnly: Checker = function* ({ runs, nodesBefore, nodesAfter })
   if (!nodesBefore || !nodesAfter) return
   const allowed = new Map<string, Set<string>>()
   const unknown = new Set<string>()
-  for (const run of runs) for (const { planned, position, everTouched } of follow(run).lives) {
-    if (!everTouched || run.plan.work === 'rollback') continue
-    const list = listOf(run, position)
-    if (list === undefined) unknown.add(planned.node)
-    for (const { name, arch, version } of list?.patches ?? []) allowed.set(planned.node, (allowed.get(planned.node) ?? new Set<string>()).add(`${name}.${arch} ${version}`))
-  }
+  for (const run of runs)
+    for (const { planned, position, everTouched } of follow(run).lives) {
+      if (!everTouched || run.plan.work === 'rollback') continue
+      const list = listOf(run, position)
+      if (list === undefined) unknown.add(planned.node)
+      for (const { name, arch, version } of list?.patches ?? [])
+        allowed.set(planned.node, (allowed.get(planned.node) ?? new Set<string>()).add(`${name}.${arch} ${version}`))
+    }
   for (const [node, after] of nodesAfter) {
     const before = nodesBefore.get(node)
     if (before === undefined || unknown.has(node)) continue

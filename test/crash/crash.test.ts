@@ -18,7 +18,8 @@ const BACK: Scene = {
   fleet: fleet([group('prod-us', 5)]),
   faults: faults(BREAKS),
   runbook: runbook('back', {
-    waves: '[{ name: one, take: 2, concurrency: 1, gate: { bake: 1m } }, { name: two, take: rest, concurrency: 2, gate: { bake: 5m, checks: [smoke, agents] } }]',
+    waves:
+      '[{ name: one, take: 2, concurrency: 1, gate: { bake: 1m } }, { name: two, take: rest, concurrency: 2, gate: { bake: 5m, checks: [smoke, agents] } }]',
     rollback: '{ scope: run }',
   }),
 }
@@ -27,11 +28,19 @@ const TRIAL: Scene = {
   name: 'a trial, people, baselines, and the rollout',
   fleet: fleet([group('staging', 2), group('prod-us', 3)]),
   faults: null,
-  runbook: runbook('trial', { ...TESTED, baseline: '{ maxAge: 14d, approval: { group: sre-leads, count: 2, expires: 24h } }', approval: '{ group: sre-leads, expires: 24h }' }),
+  runbook: runbook('trial', {
+    ...TESTED,
+    baseline: '{ maxAge: 14d, approval: { group: sre-leads, count: 2, expires: 24h } }',
+    approval: '{ group: sre-leads, expires: 24h }',
+  }),
 }
 
 /** How many of the crash points are played: all of the small scene, a sample of the others; `CRASH=all` plays every one. */
-const SAMPLES: ReadonlyMap<Scene, number> = new Map([[SMALL, Infinity], [BACK, 16], [TRIAL, 12]])
+const SAMPLES: ReadonlyMap<Scene, number> = new Map([
+  [SMALL, Infinity],
+  [BACK, 16],
+  [TRIAL, 12],
+])
 
 describe.each([SMALL, BACK, TRIAL])('a crash in $name', (scene) => {
   it('changes nothing in the end, wherever it happens', async () => {
@@ -50,11 +59,17 @@ describe.each([SMALL, BACK, TRIAL])('a crash in $name', (scene) => {
 })
 
 const crashPoints = (appends: number, sends: number): Crash[] =>
-  [['append', appends] as const, ['send', sends] as const].flatMap(([of, count]) => Array.from({ length: count }, (_, index) => index + 1).flatMap((number): Crash[] => [{ of, number, side: 'before' }, { of, number, side: 'after' }]))
+  [['append', appends] as const, ['send', sends] as const].flatMap(([of, count]) =>
+    Array.from({ length: count }, (_, index) => index + 1).flatMap((number): Crash[] => [
+      { of, number, side: 'before' },
+      { of, number, side: 'after' },
+    ]),
+  )
 
 /** Transactions by node and document: as many as without a crash. */
 function changesOf(stage: Awaited<ReturnType<typeof play>>['stage']): Record<string, number> {
   const counts: Record<string, number> = {}
-  for (const { node, document, transaction } of stage.sandbox.ledger()) if (transaction !== null) counts[`${node} ${document}`] = (counts[`${node} ${document}`] ?? 0) + 1
+  for (const { node, document, transaction } of stage.sandbox.ledger())
+    if (transaction !== null) counts[`${node} ${document}`] = (counts[`${node} ${document}`] ?? 0) + 1
   return counts
 }

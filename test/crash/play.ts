@@ -15,7 +15,11 @@ export type Scene = Readonly<{ name: string; fleet: FleetFile; faults: FaultsFil
 export type Crash = Readonly<{ of: 'append' | 'send'; number: number; side: 'before' | 'after' }>
 
 /** What is the same however often the engine dies. */
-export type Result = Readonly<{ outcome: RunOutcome; nodes: Readonly<Record<string, string>>; packages: Readonly<Record<string, Readonly<Record<string, string>>>> }>
+export type Result = Readonly<{
+  outcome: RunOutcome
+  nodes: Readonly<Record<string, string>>
+  packages: Readonly<Record<string, Readonly<Record<string, string>>>>
+}>
 
 export type Played = Readonly<{ stage: Stage; result: Result; crashed: boolean; appends: number; sends: number }>
 
@@ -32,11 +36,19 @@ export async function play(scene: Scene, crash: Crash | null = null): Promise<Pl
     if (crash?.of === of && crash.side === side && crash.number === counts[of]) processes[0]?.life.kill()
   }
   const options: ProcessOptions = {
-    before: () => { strike('append', 'before') },
-    after: () => { strike('append', 'after') },
+    before: () => {
+      strike('append', 'before')
+    },
+    after: () => {
+      strike('append', 'after')
+    },
     calls: {
-      before: (operation) => { if (operation === 'SendCommand') strike('send', 'before') },
-      after: (operation) => { if (operation === 'SendCommand') strike('send', 'after') },
+      before: (operation) => {
+        if (operation === 'SendCommand') strike('send', 'before')
+      },
+      after: (operation) => {
+        if (operation === 'SendCommand') strike('send', 'after')
+      },
     },
   }
   const first = await stage.start(options)
@@ -66,6 +78,13 @@ async function resultOf(stage: Stage): Promise<Result> {
   const { state } = await openRun(stage.store, run)
   assert(state.phase.name === 'finished', `run ${run} has not ended`)
   const { outcome } = state.phase
-  const nodes = state.plan.nodes.map(({ node }, position) => [node, `${OUTCOMES[state.nodes.outcome[position] ?? 0] ?? ''} ${state.nodes.reason[position] ?? ''}`])
-  return { outcome, nodes: Object.fromEntries(nodes) as Record<string, string>, packages: Object.fromEntries(stage.sandbox.nodes().map((view) => [view.node, view.packages])) }
+  const nodes = state.plan.nodes.map(({ node }, position) => [
+    node,
+    `${OUTCOMES[state.nodes.outcome[position] ?? 0] ?? ''} ${state.nodes.reason[position] ?? ''}`,
+  ])
+  return {
+    outcome,
+    nodes: Object.fromEntries(nodes) as Record<string, string>,
+    packages: Object.fromEntries(stage.sandbox.nodes().map((view) => [view.node, view.packages])),
+  }
 }

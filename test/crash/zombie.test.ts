@@ -12,7 +12,9 @@ const BOOK = runbook('zombie', { waves: '[{ name: all, take: rest, concurrency: 
 async function zombie(side: 'before' | 'after', sleepsMs: number) {
   const stage = new Stage({ fleet: SIX })
   const processes: EngineProcess[] = []
-  const freeze = (operation: string): void => { if (operation === 'SendCommand') processes[0]?.life.freeze() }
+  const freeze = (operation: string): void => {
+    if (operation === 'SendCommand') processes[0]?.life.freeze()
+  }
   const first = await stage.start({ calls: { [side]: freeze } })
   processes.push(first)
   const [old, successor] = await stage.run(async () => {
@@ -27,7 +29,13 @@ async function zombie(side: 'before' | 'after', sleepsMs: number) {
   return { stage, old, successor }
 }
 
-const transactions = (stage: Stage): number[] => [...Map.groupBy(stage.sandbox.ledger().filter(({ transaction }) => transaction !== null), ({ node }) => node).values()].map((rows) => rows.length)
+const transactions = (stage: Stage): number[] =>
+  [
+    ...Map.groupBy(
+      stage.sandbox.ledger().filter(({ transaction }) => transaction !== null),
+      ({ node }) => node,
+    ).values(),
+  ].map((rows) => rows.length)
 
 describe('a driver that was frozen just before it sent', () => {
   it('sends its command beside its successor’s: the nodes run it once and repeat the result', async () => {

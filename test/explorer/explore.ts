@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { Bug } from '../../src/kit/assert.ts'
 import { cloneSim, cloneState } from './clone.ts'
+import { Graph } from './graph.ts'
 import { judgeFold, judgeRun, judgeWorld, Violation } from './invariants.ts'
 import { keyOf, ranksOf, runKey } from './key.ts'
 import { movesOf, pay, type Move } from './moves.ts'
@@ -9,7 +10,7 @@ import { begin, Teller, type Setup, type Sim } from './sim.ts'
 import { brief } from '../core/run/telling.ts'
 
 /** What was found. `broken` is the first violation, with the moves that lead to it and the journal that they made. */
-export type Explored = Readonly<{ states: number; transitions: number; finished: number; stuck: number; depth: number; broken: Broken | null }>
+export type Explored = Readonly<{ states: number; transitions: number; ends: number; broken: Broken | null }>
 export type Broken = Readonly<{ invariant: string; message: string; moves: readonly string[]; journal: readonly string[] }>
 
 /** One step: a move, and after how many appends the driver dies on it (null: it lives). */
@@ -17,22 +18,23 @@ type Step = Readonly<{ move: Move; diesAfter: number | null }>
 
 const labelOf = ({ move, diesAfter }: Step): string => (diesAfter === null ? move.label : `${move.label}; crash after append ${diesAfter}`)
 
-/** Every state that can be reached within the setup's bounds, breadth first, so that what breaks is shown on a shortest path. */
-export function explore(setup: Setup, statesMax = 3_000_000): Explored {
+/**
+ * Every state that can be reached within the setup's bounds: first those that need no trouble, then those that need one, and so on, so that what breaks is
+ * shown with the least trouble that breaks it. A state is not looked at again with less left to meet than it had before.
+ */
+export function explore(setup: Setup, statesMax = 5_000_000): Explored {
   return new Explorer(setup, statesMax).run()
 }
+
+type Seen = Readonly<{ id: number; sim: Sim }>
 
 class Explorer {
   readonly #setup: Setup
   readonly #statesMax: number
-  readonly #ids = new Map<string, number>()
-  readonly #parents: number[] = [0]
-  readonly #labels: string[] = ['']
-  readonly #finished: number[] = []
-  #edges = new Uint32Array(1 << 16)
-  #edgeCount = 0
-  #frontier: { id: number; sim: Sim }[] = []
-  #later: { id: number; sim: Sim }[] = []
+  readonly #graph = new Graph()
+  #transitions = 0
+  /** States of this layer, from which the next layer's troubles begin. The last layer needs none. */
+  #kept: Seen[] = []
 
   constructor(setup: Setup, statesMax: number) {
     this.#setup = setup
@@ -40,114 +42,90 @@ class Explorer {
   }
 
   run(): Explored {
-    let depth = 0
+    const { troubles } = this.#setup.left
     try {
       const root = begin(this.#setup)
-      this.#ids.set(rest(this.#setup, root, true), 0)
-      this.#frontier = [{ id: 0, sim: root }]
-      for (; this.#frontier.length > 0; depth++) {
-        for (const { id, sim } of this.#frontier) this.#expand(id, sim)
-        this.#frontier = this.#later
-        this.#later = []
+      this.#graph.add(rest(this.#setup, root, true), leftOf(root), 0, '')
+      this.#calm({ id: 0, sim: root }, troubles > 0)
+      for (let layer = 1; layer <= troubles; layer++) {
+        const before = this.#kept
+        this.#kept = []
+        for (let seen = before.pop(); seen !== undefined; seen = before.pop()) this.#trouble(seen, layer < troubles)
       }
     } catch (error) {
-      if (error instanceof Stop) return this.#result(depth, error.broken)
+      if (error instanceof Stop) return this.#result(error.broken)
       throw error
     }
-    const stuck = this.#stuck()
-    const broken = stuck.length === 0 ? null : this.#tell(stuck[0] ?? 0, null, new Violation('I13', `${stuck.length} states have no way to an end`))
-    return this.#result(depth, broken, stuck.length)
+    const stuck = this.#graph.stuck()
+    return this.#result(stuck.length === 0 ? null : this.#tell(stuck[0] ?? 0, null, new Violation('I13', `${stuck.length} states have no way to an end`)))
   }
 
-  #result(depth: number, broken: Broken | null, stuck = 0): Explored {
-    return { states: this.#ids.size, transitions: this.#edgeCount, finished: this.#finished.length, stuck, depth, broken }
+  #result(broken: Broken | null): Explored {
+    return { states: this.#graph.states, transitions: this.#transitions, ends: this.#graph.ends, broken }
   }
 
-  #expand(id: number, sim: Sim): void {
-    if (sim.live.phase.name === 'finished') this.#finished.push(id)
-    for (const move of movesOf(this.#setup, sim)) {
-      const appends = this.#take(id, sim, { move, diesAfter: null })
-      if (!this.#setup.torn || sim.world.left.crashes === 0 || sim.world.left.troubles < (move.costs === null ? 1 : 2)) continue
-      for (let diesAfter = 1; diesAfter < appends; diesAfter++) this.#take(id, sim, { move, diesAfter })
+  /** Follows all free moves from a state. */
+  #calm(from: Seen, keep: boolean): void {
+    const open = [from]
+    for (let seen = open.pop(); seen !== undefined; seen = open.pop()) {
+      if (keep) this.#kept.push(seen)
+      if (seen.sim.live.phase.name === 'finished') this.#graph.end(seen.id)
+      for (const move of movesOf(this.#setup, seen.sim)) {
+        if (move.costs !== null) continue
+        const next = this.#take(seen, { move, diesAfter: null })
+        this.#graph.edge(seen.id, next.id)
+        if (next.fresh) open.push(next)
+      }
     }
   }
 
-  /** Takes one step from a state; returns how many appends it made. */
-  #take(id: number, from: Sim, step: Step): number {
+  /** Takes every troublesome move from a state, and what follows from each. */
+  #trouble(seen: Seen, keep: boolean): void {
+    for (const move of movesOf(this.#setup, seen.sim)) {
+      for (const step of this.#stepsOf(seen.sim, move)) {
+        const next = this.#take(seen, step)
+        if (next.fresh) this.#calm(next, keep)
+      }
+    }
+  }
+
+  /** A troublesome move; and any move on which the driver dies between two appends. */
+  #stepsOf({ world: { left } }: Sim, move: Move): Step[] {
+    const steps: Step[] = move.costs === null ? [] : [{ move, diesAfter: null }]
+    const dies = this.#setup.torn && left.crashes > 0 && left.troubles > (move.costs === null ? 0 : 1) && move.costs !== 'crashes'
+    return dies ? [...steps, { move, diesAfter: 1 }, { move, diesAfter: 2 }] : steps
+  }
+
+  #take({ id, sim: from }: Seen, step: Step): Seen & { fresh: boolean } {
     const sim = cloneSim(from)
-    let appends = 0
-    let key = ''
+    this.#transitions += 1
+    const digest = this.#rested(id, sim, step)
+    const left = leftOf(sim)
+    const seen = this.#graph.find(digest, left)
+    if (seen !== undefined) return { id: seen, sim, fresh: false }
+    if (this.#graph.states >= this.#statesMax) throw new Error(`more than ${this.#statesMax} states: the bounds are too wide`)
+    return { id: this.#graph.add(digest, left, id, labelOf(step)), sim, fresh: true }
+  }
+
+  #rested(id: number, sim: Sim, step: Step): string {
     try {
-      appends = apply(this.#setup, sim, step).appends
-      key = rest(this.#setup, sim, appends > 0)
+      return rest(this.#setup, sim, apply(this.#setup, sim, step).appends > 0)
     } catch (error) {
       if (error instanceof Violation || error instanceof Bug) throw new Stop(this.#tell(id, step, error))
       throw error
     }
-    const seen = this.#ids.get(key)
-    const to = seen ?? this.#ids.size
-    this.#edge(id, to)
-    if (seen !== undefined) return appends
-    if (to >= this.#statesMax) throw new Error(`more than ${this.#statesMax} states: the bounds are too wide`)
-    this.#ids.set(key, to)
-    this.#parents.push(id)
-    this.#labels.push(labelOf(step))
-    this.#later.push({ id: to, sim })
-    return appends
-  }
-
-  #edge(from: number, to: number): void {
-    if (this.#edgeCount * 2 + 2 > this.#edges.length) {
-      const wider = new Uint32Array(this.#edges.length * 2)
-      wider.set(this.#edges)
-      this.#edges = wider
-    }
-    this.#edges[this.#edgeCount * 2] = from
-    this.#edges[this.#edgeCount * 2 + 1] = to
-    this.#edgeCount += 1
-  }
-
-  /** States from which no finished one can be reached, nearest to the beginning first. */
-  #stuck(): number[] {
-    const count = this.#ids.size
-    const first = new Uint32Array(count + 1)
-    for (let edge = 0; edge < this.#edgeCount; edge++) bump(first, (this.#edges[edge * 2 + 1] ?? 0) + 1)
-    for (let id = 0; id < count; id++) first[id + 1] = (first[id + 1] ?? 0) + (first[id] ?? 0)
-    const sources = new Uint32Array(this.#edgeCount)
-    const filled = first.slice()
-    for (let edge = 0; edge < this.#edgeCount; edge++) {
-      const to = this.#edges[edge * 2 + 1] ?? 0
-      sources[filled[to] ?? 0] = this.#edges[edge * 2] ?? 0
-      bump(filled, to)
-    }
-    const ends = new Uint8Array(count)
-    const open = [...this.#finished]
-    for (const id of open) ends[id] = 1
-    for (let id = open.pop(); id !== undefined; id = open.pop()) {
-      for (let at = first[id] ?? 0; at < (first[id + 1] ?? 0); at++) {
-        const source = sources[at] ?? 0
-        if (ends[source] === 1) continue
-        ends[source] = 1
-        open.push(source)
-      }
-    }
-    const stuck: number[] = []
-    ends.forEach((reaches, id) => {
-      if (reaches === 0) stuck.push(id)
-    })
-    return stuck
   }
 
   /** The story of a state, played again from the beginning by the names of its moves. */
   #tell(id: number, last: Step | null, error: Error): Broken {
-    const moves: string[] = last === null ? [] : [labelOf(last)]
-    for (let at = id; at !== 0; at = this.#parents[at] ?? 0) moves.unshift(this.#labels[at] ?? '')
+    const moves = [...this.#graph.path(id), ...(last === null ? [] : [labelOf(last)])]
     const invariant = error instanceof Violation ? error.invariant : 'assert'
     return { invariant, message: error.message, moves, journal: replay(this.#setup, moves) }
   }
 }
 
-const bump = (counts: Uint32Array, at: number): void => void (counts[at] = (counts[at] ?? 0) + 1)
+/** What is left of each means, one decimal digit each; more than the sum allows counts as the sum. */
+const leftOf = ({ world: { left } }: Sim): number => [left.faults, left.crashes, left.acts].reduce((packed, means) => packed * 10 + Math.min(means, left.troubles), left.troubles)
 
 class Stop extends Error {
   readonly broken: Broken

@@ -7,9 +7,8 @@ import type { Sim } from './sim.ts'
  * ones are alike), tokens by their rank among those that still matter, dead commands not at all. Far instants are rounded: to a minute, later to half an hour.
  */
 export function keyOf(sim: Sim, ranks: ReadonlyMap<number, number>, run: string): string {
-  const { live, world } = sim
-  const wide = world.left.crashes > 0 ? `${caches(sim.folded, sim.now)}` : ''
-  return `${run}\n${caches(live, sim.now)}\n${wide}\n${worldKey(sim, ranks)}`
+  const { live } = sim
+  return `${run}\n${caches(live, sim.now)}\n${caches(sim.folded, sim.now)}\n${worldKey(sim, ranks)}`
 }
 
 /** The run's part of the key: the same for the live state and for the fold of its journal. */
@@ -70,7 +69,7 @@ function caches(state: RunState, now: number): string {
   const parked = [...state.waiting.parked].map(([group, nodes]) => `${group}:${[...new Set(nodes.filter(waits))].join()}`)
   const busy = state.waiting.busy.filter((one) => waits(one.node)).map((one) => `${one.node}:${ahead(one.until - now)}`)
   const { freedAt } = state.waiting
-  return `${lanes.join(';')}/${parked.join(';')}/${busy.join(';')}/${freedAt === null ? '-' : ahead(freedAt + 5 * SECOND - now)}`
+  return `${lanes.join(';')}/${parked.join(';')}/${busy.join(';')}/${freedAt === null ? 0 : ahead(freedAt + 5 * SECOND - now)}`
 }
 
 function worldKey({ world, now }: Sim, ranks: ReadonlyMap<number, number>): string {
@@ -81,7 +80,7 @@ function worldKey({ world, now }: Sim, ranks: ReadonlyMap<number, number>): stri
   })
   const copies = world.copies.map((copy) => `${ranks.get(copy.n) ?? ''}${copy.landedAt === now ? 'l' : ''}${ahead(copy.expiresAfter - now)}${[...copy.parts.values()].join()}`)
   const zombies = world.zombies.map((n) => ranks.get(n)).sort().join()
-  return [...nodes, ...copies.sort(), zombies, Object.values(world.left).join(), world.rolledBack].join('|')
+  return [...nodes, ...copies.sort(), zombies, world.rolledBack].join('|')
 }
 
 /** How far ahead an instant is, as the key has it: 0 once it has passed. */

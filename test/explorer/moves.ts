@@ -1,6 +1,6 @@
 import type { Effect } from '../../src/core/run/effect.ts'
 import type { RunEvent } from '../../src/core/run/event.ts'
-import { approvalOf, commandOf, type RunState } from '../../src/core/run/state.ts'
+import { approvalOf, commandOf, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import { replaceDriver, type Setup, type Sim } from './sim.ts'
 import { answers } from './answers.ts'
@@ -20,7 +20,7 @@ export const fault = (label: string, run: Move['run']): Move => ({ label, costs:
 export function movesOf(setup: Setup, sim: Sim): Move[] {
   if (sim.live.phase.name === 'finished') return []
   const urgent = [...[...sim.live.activities.values()].flatMap((effect) => answers(setup, sim, effect)), ...nodeMoves(setup, sim)]
-  const moves = [...urgent, ...arrivals(setup, sim), ...people(sim), ...drivers(sim), ...(setup.rival ? rivals(sim) : []), ...times(sim, urgent.every((move) => move.costs !== null))]
+  const moves = [...urgent, ...arrivals(setup, sim), ...people(sim, setup.wide), ...drivers(sim), ...(setup.rival ? rivals(sim) : []), ...times(sim, urgent.every((move) => move.costs !== null))]
   return moves.filter((move) => affordable(sim, move))
 }
 
@@ -34,14 +34,14 @@ export function pay({ world: { left } }: Sim, { costs }: Move): void {
 }
 
 /** Wishes of an operator, each from the inbox; what somebody waits for may always be given. */
-function people({ live, now }: Sim): Move[] {
+function people({ live, now }: Sim, wide: boolean): Move[] {
   const act = (label: string, ...events: readonly RunEvent[]): Move => ({ label, costs: 'acts', run: () => events })
   const moves: Move[] = []
   if (live.paused) moves.push(free('resume', () => [{ type: 'Resumed', reason: 'x' }]))
   else if (live.aborting === null) moves.push(act('pause', { type: 'Paused', reason: 'x' }))
   moves.push(act('abort', { type: 'AbortAsked', reason: 'x', rollback: false }))
   moves.push(act('abort and roll back', { type: 'AbortAsked', reason: 'x', rollback: true }))
-  moves.push(act('roll back', { type: 'RollbackAsked', reason: 'x' }))
+  if (wide) moves.push(act('roll back', { type: 'RollbackAsked', reason: 'x' }))
   for (const { subject, state } of live.approvals) {
     if (state !== 'asked') continue
     moves.push(free(`approve ${subject.kind}`, () => [{ type: 'ApprovalGiven', subject, by: 'ann', reason: '' }]))
@@ -71,10 +71,10 @@ function drivers({ live }: Sim): Move[] {
   return [crash('crash', null), ...(live.window === null ? [] : [crash('crash until the window has closed', plus(live.window.closes, MINUTE))])]
 }
 
-/** Another run lays its hand on a free node, and lets go again. */
-function rivals({ world }: Sim): Move[] {
+/** Another run lays its hand on a free node, just before we would, and lets go again. */
+function rivals({ world, live }: Sim): Move[] {
   return world.claims.flatMap((claim, position) => {
-    if (claim === 'ours') return []
+    if (claim === 'ours' || (claim === 'free' && live.nodes.stage[position] !== STAGE.chosen)) return []
     const to = claim === 'free' ? 'theirs' : 'free'
     const run: Move['run'] = (sim) => {
       sim.world.claims[position] = to

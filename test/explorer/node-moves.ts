@@ -1,4 +1,4 @@
-import { commandOf } from '../../src/core/run/state.ts'
+import { commandOf, STAGE } from '../../src/core/run/state.ts'
 import { MINUTE, plus } from '../../src/kit/instant.ts'
 import { land } from './answers.ts'
 import { nodeOf } from './hands.ts'
@@ -91,9 +91,10 @@ export function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
   })
 }
 
-/** A node disappears for good, with whatever it was doing. */
-function losses({ world }: Sim): Move[] {
-  return world.nodes.flatMap((node, position) => (node.exists ? [fault(`node ${position} disappears`, (sim) => ((nodeOf(sim.world, position).exists = false), []))] : []))
+/** A node disappears for good, with whatever it was doing. Before anybody looks at it again, that makes no difference yet. */
+function losses({ world, live: { nodes } }: Sim): Move[] {
+  const unseen = (position: number): boolean => nodes.stage[position] === STAGE.idle || nodes.stage[position] === STAGE.waiting
+  return world.nodes.flatMap((node, position) => (node.exists && !unseen(position) ? [fault(`node ${position} disappears`, (sim) => ((nodeOf(sim.world, position).exists = false), []))] : []))
 }
 
 /** Drops what can make no difference any more: copies of dead commands that are through, and dead drivers' sends that came too late. */

@@ -22,11 +22,13 @@ export type Setup = Readonly<{
   rival: boolean
   /** Whether the driver may also die between two appends of one turn. */
   torn: boolean
+  /** Whether an operator may also ask for a rollback, which differs from an abort with one only in how the run ends. */
+  wide: boolean
 }>
 
 export const CORE: Machine = { evolve, next }
 
-export const setupOf = (plan: PlanContent, left: Left, more: Partial<Setup> = {}): Setup => ({ plan, left, machine: CORE, rules: RIGHT, rival: false, torn: false, ...more })
+export const setupOf = (plan: PlanContent, left: Left, more: Partial<Setup> = {}): Setup => ({ plan, left, machine: CORE, rules: RIGHT, rival: false, torn: false, wide: false, ...more })
 
 /** The whole of what the explorer calls a state: the run as its driver has it, the run as its journal tells it, and the world. */
 export type Sim = {

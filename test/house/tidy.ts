@@ -5,7 +5,9 @@ import { lineOf, nodesOf, parsed, type Breach, type File } from './tree.ts'
 export const LINES_MAX = 400
 
 /** The files that may be longer, and why. A file that no longer needs its row is a breach as well. */
-export const LONG: Readonly<Record<string, string>> = {}
+export const LONG: Readonly<Record<string, string>> = {
+  'test/core/plan/make.test.ts': 'one plan is built up and looked at from all sides; cut apart, its fixture would stand three times',
+}
 
 /** Text that does not belong anywhere in the tree. The patterns are written so that this file does not match itself. */
 const STRAY: readonly Readonly<{ pattern: RegExp; what: string; instead: string }>[] = [

@@ -1,9 +1,9 @@
 import { derive, seeded, type Random } from '../../src/kit/random.ts'
-import { HOUR, MINUTE, SECOND, type Ms } from '../../src/kit/instant.ts'
+import { HOUR, MINUTE, plus, SECOND, type Ms } from '../../src/kit/instant.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
-import { faults, fleet, group, HEALTHZ, runbook, TESTED, type Sections } from '../scenarios/documents.ts'
+import { faults, fleet, group, HEALTHZ, runbook, START, TESTED, type Sections } from '../scenarios/documents.ts'
 
 /** Everything that a seed decides before the night begins. */
 export type Script = Readonly<{
@@ -29,7 +29,11 @@ export function scriptOf(seed: number): Script {
     faults: faultsOf(seed, of('faults')),
     calmAfterMs: pick(of('calm'), [30 * MINUTE, 2 * HOUR, 6 * HOUR]),
     runbooks: runbooksOf(of('runbooks')),
-    crash: pick(of('crash'), [{ share: 0, most: 0 }, { share: 0.01, most: 3 }, { share: 0.1, most: 12 }]),
+    crash: pick(of('crash'), [
+      { share: 0, most: 0 },
+      { share: 0.01, most: 3 },
+      { share: 0.1, most: 12 },
+    ]),
     operatorEveryMs: pick(of('operator'), [null, null, 15 * MINUTE, 2 * HOUR]),
     events: pick(of('events'), [true, true, true, false]),
   }
@@ -40,71 +44,110 @@ export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floo
 const chance = (random: Random, share: number): boolean => random() < share
 
 function fleetOf(seed: number, random: Random): FleetFile {
-  const clusterSize = pick(random, [null, 2, 3, 4])
+  const clusterSize = pick(random, [null, 2, 3, 3, 4])
   const shape = { clusterSize, zones: pick(random, [1, 2, 3]), amis: pick(random, [1, 1, 2]) }
-  const groups = [group('staging', pick(random, [2, 3]), { amis: shape.amis }), group('prod-us', pick(random, [4, 6, 9]), shape)]
+  const groups = [group('staging', pick(random, [2, 3]), { amis: shape.amis }), group('prod-us', pick(random, [4, 6, 9, 12]), shape)]
   groups.push(group('prod-eu', pick(random, [1, 2, 4]), shape)) // An account without nodes does not exist in the sandbox.
   if (chance(random, 0.2)) groups.push(group('prod-us', 2, { platform: 'ubuntu', lineage: 'ubuntu' }))
   const minutes = pick(random, [1, 8, 25])
-  const urls = chance(random, 0.8) ? { [HEALTHZ]: { status: pick(random, [200, 200, 200, 503]), withinMs: 80 } } : {}
-  return fleet(groups, { seed, commandTime: { medianMs: minutes * MINUTE, p95Ms: 2 * minutes * MINUTE }, urls })
+  const urls = chance(random, 0.93) ? { [HEALTHZ]: { status: chance(random, 0.9) ? 200 : 503, withinMs: 80 } } : {}
+  return fleet(groups, { seed, start: EVE, commandTime: { medianMs: minutes * MINUTE, p95Ms: 2 * minutes * MINUTE }, urls })
 }
+
+/** Twenty minutes before the windows of these nights open. */
+const EVE = plus(START, 40 * MINUTE)
 
 /** Lines of a fault file, each with the odds that a night has it. */
 function faultsOf(seed: number, random: Random): FaultsFile | null {
   if (chance(random, 0.15)) return null
-  const odds = pick(random, [0.1, 0.3, 0.6])
+  const odds = pick(random, [0.15, 0.35, 0.6])
   const share = (...of: readonly number[]): string => `${String(pick(random, of))}%`
   const some = (lines: readonly string[]): string => lines.filter(() => chance(random, odds)).join(', ')
-  const api = some([`throttled: ${share(5, 40)}`, `failedAfterEffect: ${share(2, 20)}`, `latency: { median: ${pick(random, ['50ms', '2s'])}, p95: 10s }`])
+  const api = some([
+    `throttled: ${share(5, 40)}`,
+    `failedAfterEffect: ${share(2, 20)}`,
+    `latency: { median: ${pick(random, ['50ms', '2s'])}, p95: 10s }`,
+  ])
   const agents = some([
-    `offline: ${share(5, 30)}`,
-    `dieInCommand: ${share(5, 30)}`,
+    `offline: ${share(5, 20)}`,
+    `dieInCommand: ${share(5, 20)}`,
     `slow: ${share(10, 50)}`,
     `rerun: ${share(10, 100)}`,
     `upgradeInCommand: ${share(10, 100)}`,
-    `crash: ${share(5, 30)}`,
-    `lateBoot: ${share(5, 30)}`,
+    `crash: ${share(10, 40)}`,
+    `lateBoot: ${share(10, 30)}`,
     `lag: { share: ${share(20, 100)}, by: ${pick(random, ['1m', '5m'])} }`,
   ])
   const events = some([`lost: ${share(10, 100)}`, `doubled: ${share(10, 100)}`, `late: { share: ${share(20, 100)}, by: 30m }`])
   const packages = some([
-    `{ match: 'openssl*', breaks: ${pick(random, ['health', 'reachability', 'agent'])}, share: ${share(10, 50, 100)} }`,
-    `{ match: 'glibc*', fails: ${pick(random, ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database'])}, share: ${share(10, 50)} }`,
-    `{ match: '*', fails: rollback, share: ${share(10, 50)} }`,
+    `{ match: 'openssl*', breaks: ${pick(random, ['health', 'health', 'reachability', 'agent'])}, share: ${share(10, 25, 60)} }`,
+    `{ match: 'glibc*', fails: ${pick(random, ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database'])}, share: ${share(10, 30)} }`,
+    `{ match: '*', fails: rollback, share: ${share(5, 30)} }`,
   ])
-  const zones = some([`{ zone: use1-az${String(pick(random, [1, 2]))}, dark: { from: ${pick(random, ['2m', '20m'])}, for: ${pick(random, ['10m', '2h'])} } }`])
+  const zones = some([
+    `{ zone: use1-az${String(pick(random, [1, 2]))}, dark: { from: ${pick(random, ['2m', '20m'])}, for: ${pick(random, ['10m', '2h'])} } }`,
+  ])
   const output = some([`poison: ${share(20, 100)}`, `garbled: ${share(10, 50)}`])
-  const replace = some([`share: 100%, after: ${pick(random, ['1m', '10m'])}`])
+  const replace = some(packages.includes('breaks') ? [`share: 100%, after: ${pick(random, ['1m', '10m'])}`] : [])
   const list = some([`lag: ${pick(random, ['30s', '90s'])}`])
-  const sections = [`api: { ${api} }`, `agents: { ${agents} }`, `events: { ${events} }`, `packages: [${packages}]`, `zones: [${zones}]`, `listCommands: { ${list} }`, `output: { ${output} }`, `replace: { ${replace} }`]
+  const sections = [
+    `api: { ${api} }`,
+    `agents: { ${agents} }`,
+    `events: { ${events} }`,
+    `packages: [${packages}]`,
+    `zones: [${zones}]`,
+    `listCommands: { ${list} }`,
+    `output: { ${output} }`,
+    `replace: { ${replace} }`,
+  ]
   return faults(`seed: ${String(seed)}\n${sections.join('\n')}`)
 }
 
 function runbooksOf(random: Random): Runbook[] {
-  const first = runbook('first', sectionsOf(random))
-  return chance(random, 0.35) ? [first, runbook('second', sectionsOf(random))] : [first]
+  const disruption = disruptionOf(random)
+  const first = runbook('first', { ...sectionsOf(random), disruption })
+  const second = runbook('second', { ...sectionsOf(random), disruption: chance(random, 0.7) ? disruption : disruptionOf(random) })
+  return chance(random, 0.45) ? [first, second] : [first]
 }
+
+const disruptionOf = (random: Random): string =>
+  `[${[pick(random, ['', '{ per: "tag:Cluster", atMost: 1 }', '{ per: "tag:Cluster", atMost: 1 }', '{ per: "tag:Cluster", atMost: 2 }']), pick(random, ['', '', '{ per: availability-zone, oneAtATime: true }'])].filter(Boolean).join(', ')}]`
+
+/** A window of an hour is too short for most of these fleets: the cutoff comes in the middle of the work. */
+const WINDOWS = [
+  '',
+  '',
+  '',
+  ...['8h, cutoff: 1h', '1h, cutoff: 15m', '2h, cutoff: 30m, unfinished: next-window', '1h, cutoff: 10m, unfinished: next-window'].map(
+    (rule) => `{ schedule: "cron(0 1 * * ? *)", duration: ${rule} }`,
+  ),
+]
 
 function sectionsOf(random: Random): Sections {
   const accounts = pick(random, ['[prod-us]', '[prod-us, prod-eu]'])
   const gate = (): string => {
     const checks = ['agents', 'reachable', 'smoke', 'site'].filter(() => chance(random, 0.35))
     const approval = chance(random, 0.15) ? ', approval: { group: sre-leads, expires: 6h }' : ''
-    return `gate: { failures: ${pick(random, ['0', '1', '20%'])}, hard: ${pick(random, ['true', 'false'])}, bake: ${pick(random, ['0s', '5m', '30m'])}, checks: [${checks.join(', ')}], holdFor: 2h${approval} }`
+    return `gate: { failures: ${pick(random, ['0', '1', '2', '40%'])}, hard: ${pick(random, ['true', 'false'])}, bake: ${pick(random, ['0s', '2m', '10m'])}, checks: [${checks.join(', ')}], holdFor: 2h${approval} }`
   }
-  const wave = (name: string, take: string): string => `{ name: ${name}, take: ${take}, concurrency: ${pick(random, ['1', '2', '50%', '100%'])}, ${gate()} }`
-  const waves = pick(random, [[wave('all', 'rest')], [wave('canary', '1'), wave('all', 'rest')], [wave('canary', '1'), wave('some', '30%'), wave('all', 'rest')]])
-  const disruption = [pick(random, ['', '{ per: "tag:Cluster", atMost: 1 }', '{ per: "tag:Cluster", atMost: 2 }']), pick(random, ['', '', '{ per: availability-zone, oneAtATime: true }'])].filter(Boolean)
-  const tested = chance(random, 0.35)
+  const wave = (name: string, take: string): string =>
+    `{ name: ${name}, take: ${take}, concurrency: ${pick(random, ['1', '2', '50%', '100%'])}, ${gate()} }`
+  const waves = pick(random, [
+    [wave('all', 'rest')],
+    [wave('canary', '1'), wave('all', 'rest')],
+    [wave('canary', '2'), wave('some', '40%'), wave('all', 'rest')],
+  ])
+  const tested = chance(random, 0.3)
   return {
-    ...(tested && { ...TESTED, baseline: pick(random, [TESTED['baseline'] ?? '', '{ maxAge: 14d, approval: { group: sre-leads, count: 2, expires: 12h } }']) }),
+    ...(tested && {
+      ...TESTED,
+      baseline: pick(random, [TESTED['baseline'] ?? '', '{ maxAge: 14d, approval: { group: sre-leads, count: 2, expires: 12h } }']),
+    }),
     scope: `{ accounts: ${tested ? accounts.replace('[', '[staging, ') : accounts}, regions: [us-east-1, eu-west-1], match: { tags: { PatchGroup: monthly } } }`,
     patches: `{ approve: [{ severity: [Critical, Important] }], reboot: ${pick(random, ['never', 'never', 'if-needed', 'always'])} }`,
     waves: `[${waves.join(', ')}]`,
-    disruption: `[${disruption.join(', ')}]`,
-    rollback: `{ on: ${pick(random, ['gate-failed', 'gate-failed', 'never'])}, scope: ${pick(random, ['wave', 'run'])}, outside: ${pick(random, ['allow', 'ask'])}, failures: ${pick(random, ['0', '50%'])} }`,
-    window: pick(random, ['', '', '{ schedule: "cron(0 1 * * ? *)", duration: 8h, cutoff: 1h }', '{ schedule: "cron(0 1 * * ? *)", duration: 6h, cutoff: 1h, unfinished: next-window }']),
+    rollback: `{ on: ${pick(random, ['gate-failed', 'gate-failed', 'never'])}, scope: ${pick(random, ['wave', 'run', 'run'])}, outside: ${pick(random, ['allow', 'ask'])}, failures: ${pick(random, ['0', '50%'])} }`,
+    window: pick(random, WINDOWS),
     retry: pick(random, ['', '{ attempts: 2, on: [lock-held, repository-unreachable] }']),
     approval: pick(random, ['', '', '{ group: sre-leads, expires: 24h }']),
     budget: pick(random, ['', '', '{ failures: 2 }']),

@@ -10,7 +10,14 @@ import { Stage } from '../scenarios/stage.ts'
 import { gapMs, pick, scriptOf, type Script } from './draw.ts'
 
 /** What a night left behind. `journals`: every run's entries as they were stored. */
-export type Night = Readonly<{ script: Script; found: readonly string[]; journals: readonly string[]; outcomes: readonly string[]; crashes: number; warnings: readonly string[] }>
+export type Night = Readonly<{
+  script: Script
+  found: readonly string[]
+  journals: readonly string[]
+  outcomes: readonly string[]
+  crashes: number
+  warnings: readonly string[]
+}>
 
 /** Calm or not, no runbook of these nights may take longer. */
 const LONGEST_MS = 21 * DAY
@@ -47,12 +54,19 @@ class Players {
     const engines = Promise.all(runbooks.map((runbook, index) => this.#engine(runbook, index))).then(() => 'ended')
     const ended = await Promise.race([engines, clock.sleep(plus(fleet.start, LONGEST_MS), this.#over.signal).then(() => 'late')])
     this.#over.abort()
-    const open = (await this.#stage.store.runs({ unfinished: true })).map(({ run, runbook, act }) => `I13 it ends: ${runbook}/${act} ${run} is open at ${iso(clock.now())}`)
+    const open = (await this.#stage.store.runs({ unfinished: true })).map(
+      ({ run, runbook, act }) => `I13 it ends: ${runbook}/${act} ${run} is open at ${iso(clock.now())}`,
+    )
     // Somebody drives this store once more: what dead engines had not told is told now.
     this.#stage.sandbox.setFaults(null)
     await tellLeftovers((await this.#stage.start()).world, new AbortController().signal)
     const told = await this.#stage.feedback()
-    return [...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []), ...open, ...(await faultsFound(this.#stage)), ...(await feedbackFaults(this.#stage, told))]
+    return [
+      ...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []),
+      ...open,
+      ...(await faultsFound(this.#stage)),
+      ...(await feedbackFaults(this.#stage, told)),
+    ]
   }
 
   async #weather(): Promise<void> {
@@ -67,12 +81,16 @@ class Players {
   async #engine(runbook: Runbook, index: number): Promise<void> {
     const stage = this.#stage
     const random = this.#random(`engine ${String(index)}`)
-    await stage.clock.sleep(plus(stage.clock.now(), index * gapMs(random, 20 * MINUTE)))
+    await stage.clock.sleep(plus(stage.clock.now(), index * gapMs(random, 4 * MINUTE)))
     for (;;) {
       const process = await stage.start({
         events: this.#script.events,
-        before: () => { if (this.#strikes(random)) process.life.kill() },
-        after: () => { if (this.#strikes(random)) process.life.kill() },
+        before: () => {
+          if (this.#strikes(random)) process.life.kill()
+        },
+        after: () => {
+          if (this.#strikes(random)) process.life.kill()
+        },
       })
       const went = await Promise.race([this.#acts(process, runbook), process.life.stopped])
       if (went === 'done') return
@@ -123,7 +141,23 @@ class Players {
 
   async #meddle(random: Random): Promise<void> {
     const run = pick(random, await this.#stage.runs())
-    const what = pick<Steering['what']>(random, ['pause', 'pause', 'resume', 'resume', 'resume', 'approve', 'approve', 'approve', 'reject', 'abort', 'abort-and-rollback', 'rollback'])
+    const what = pick<Steering['what']>(random, [
+      'pause',
+      'pause',
+      'pause',
+      'resume',
+      'resume',
+      'resume',
+      'resume',
+      'approve',
+      'approve',
+      'approve',
+      'approve',
+      'reject',
+      'abort',
+      'abort-and-rollback',
+      'rollback',
+    ])
     const by = `rehearsal:sre-leads/${String(1 + Math.floor(random() * 3))}`
     if (run !== undefined) await this.#stage.steer(run, { what, by, reason: 'at random' })
   }

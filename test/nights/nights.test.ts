@@ -14,7 +14,9 @@ const TWICE_EVERY = 6
 describe('a night', () => {
   it.each(seeds)('npm run night -- --seed=%i', async (seed) => {
     const night = await playNight(seed)
-    expect(night.found, `${night.outcomes.join(', ')}; ${String(night.crashes)} crashes; ${night.warnings.slice(-5).join('; ')}`).toEqual([])
+    expect(night.found, `${night.outcomes.join(', ')}; ${String(night.crashes)} crashes; ${night.warnings.slice(-5).join('; ')}`).toEqual(
+      [],
+    )
     if (SEED === undefined && seed % TWICE_EVERY !== 0) return
     const again = await playNight(seed)
     expect(again.journals, 'the same night twice').toEqual(night.journals)

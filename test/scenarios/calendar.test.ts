@@ -12,24 +12,36 @@ const ONE_BY_ONE = '[{ name: all, take: rest, concurrency: 1, gate: { bake: 1m }
 
 describe('the window', () => {
   it('opens when the schedule says, and not a moment before anything is touched', async () => {
-    const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, duration: 6h, cutoff: 1h }` }).when().runs()
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, duration: 6h, cutoff: 1h }` })
+      .when()
+      .runs()
     then.ends('succeeded').nodes({ patched: 6 })
     expect(then.facts('WindowOpened').map(({ at }) => iso(at))).toEqual(['2026-01-04T03:00:00.000Z'])
     expect(then.changes().every(({ startedAt }) => startedAt >= '2026-01-04T03:00:00.000Z')).toBe(true)
   })
 
   it('is meant in the zone that it names', async () => {
-    const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, timezone: America/New_York, duration: 6h }` }).when().runs()
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, timezone: America/New_York, duration: 6h }` })
+      .when()
+      .runs()
     expect(then.facts('WindowOpened').map(({ at }) => iso(at))).toEqual(['2026-01-04T08:00:00.000Z'])
   })
 
   it('of a run by hand is now', async () => {
-    const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, duration: 6h }` }).when().runs({ now: true })
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, duration: 6h }` })
+      .when()
+      .runs({ now: true })
     expect(iso(then.ends('succeeded').facts('WindowOpened')[0]?.at ?? instant(0))).toBe('2026-01-04T02:00:00.000Z')
   })
 
   it('starts nothing after its cutoff, on no node either; what was not reached is skipped', async () => {
-    const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, duration: 1h, cutoff: 30m }`, waves: ONE_BY_ONE }).when().runs()
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, duration: 1h, cutoff: 30m }`, waves: ONE_BY_ONE })
+      .when()
+      .runs()
     then.ends('stopped', 'window-ended')
     expect(then.changes().length).toBeGreaterThan(1)
     expect(then.changes().length).toBeLessThan(6)
@@ -40,7 +52,10 @@ describe('the window', () => {
   })
 
   it('goes on with the same plan next time where the runbook says so', async () => {
-    const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, duration: 1h, cutoff: 30m, unfinished: next-window }`, waves: ONE_BY_ONE }).when().runs()
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, duration: 1h, cutoff: 30m, unfinished: next-window }`, waves: ONE_BY_ONE })
+      .when()
+      .runs()
     then.ends('succeeded').nodes({ patched: 6 })
     const days = new Set(then.changes().map(({ startedAt }) => startedAt.slice(0, 10)))
     expect([...days]).toEqual(['2026-01-04', '2026-01-11'])
@@ -50,7 +65,10 @@ describe('the window', () => {
 
   it('that ends between waves leaves the later ones alone', async () => {
     const waves = '[{ name: one, take: 2, concurrency: 2, gate: { bake: 55m } }, { name: two, take: rest }]'
-    const then = await given(SIX).runbook({ window: `{ ${SUNDAY}, duration: 90m, cutoff: 30m }`, waves }).when().runs()
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, duration: 90m, cutoff: 30m }`, waves })
+      .when()
+      .runs()
     then.ends('stopped', 'window-ended').untouched(then.wave('two'))
     expect(then.wave('one').map(({ outcome }) => outcome)).toEqual(['patched', 'patched'])
   })
@@ -64,7 +82,15 @@ describe('a rollback when the window has closed', () => {
   const BREAKS_LATER = "packages: [{ match: 'openssl*', breaks: health, share: 100% }]"
 
   it('runs, and is on record as outside', async () => {
-    const then = await given(SIX).runbook({ ...LATE, waves: LATE.waves.replace('smoke', 'site') }).when().at('WaveDrained', {}, ({ say, later }) => { later(40 * MINUTE, () => { say('rollback') }) }).runs()
+    const then = await given(SIX)
+      .runbook({ ...LATE, waves: LATE.waves.replace('smoke', 'site') })
+      .when()
+      .at('WaveDrained', {}, ({ say, later }) => {
+        later(40 * MINUTE, () => {
+          say('rollback')
+        })
+      })
+      .runs()
     then.ends('rolled-back').versionsAreAsBefore()
     expect(then.facts('RollbackStarted')).toMatchObject([{ outside: true }])
   })
@@ -73,20 +99,40 @@ describe('a rollback when the window has closed', () => {
     const then = await given(SIX)
       .runbook({ ...LATE, rollback: '{ outside: ask }', waves: LATE.waves.replace('smoke', 'site') })
       .when()
-      .at('WaveDrained', {}, ({ say, later }) => { later(40 * MINUTE, () => { say('rollback') }) })
-      .at('ApprovalAsked', {}, ({ say, later }) => { later(10 * MINUTE, () => { say('approve') }) })
+      .at('WaveDrained', {}, ({ say, later }) => {
+        later(40 * MINUTE, () => {
+          say('rollback')
+        })
+      })
+      .at('ApprovalAsked', {}, ({ say, later }) => {
+        later(10 * MINUTE, () => {
+          say('approve')
+        })
+      })
       .runs()
     then.ends('rolled-back').versionsAreAsBefore()
     expect(then.facts('ApprovalAsked')).toMatchObject([{ subject: { kind: 'rollback' } }])
   })
 
   it('that nobody allows does not happen', async () => {
-    const then = await given(SIX).runbook({ ...LATE, rollback: '{ outside: ask }', waves: LATE.waves.replace('smoke', 'site') }).when().at('WaveDrained', {}, ({ say, later }) => { later(40 * MINUTE, () => { say('rollback') }) }).runs()
+    const then = await given(SIX)
+      .runbook({ ...LATE, rollback: '{ outside: ask }', waves: LATE.waves.replace('smoke', 'site') })
+      .when()
+      .at('WaveDrained', {}, ({ say, later }) => {
+        later(40 * MINUTE, () => {
+          say('rollback')
+        })
+      })
+      .runs()
     then.ends('failed', 'was not allowed').versionsAreNew(then.all())
   })
 
   it('inside the window needs no one', async () => {
-    const then = await given(SIX).faults(BREAKS_LATER).runbook({ ...LATE, rollback: '{ outside: ask }' }).when().runs()
+    const then = await given(SIX)
+      .faults(BREAKS_LATER)
+      .runbook({ ...LATE, rollback: '{ outside: ask }' })
+      .when()
+      .runs()
     expect(then.ends('rolled-back').facts('RollbackStarted')).toMatchObject([{ outside: false }])
   })
 })

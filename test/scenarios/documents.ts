@@ -64,11 +64,13 @@ export type Sections = Readonly<Record<string, string>>
 
 /** A runbook that needs no trial: two waves over the production nodes, application and agent checked behind each. */
 const USUAL: Sections = {
-  scope: '{ accounts: [prod-us], regions: [us-east-1], match: { tags: { PatchGroup: monthly } }, exclude: { tags: { "patchwave:hold": "true" } } }',
+  scope:
+    '{ accounts: [prod-us], regions: [us-east-1], match: { tags: { PatchGroup: monthly } }, exclude: { tags: { "patchwave:hold": "true" } } }',
   patches: '{ approve: [{ classification: [Security], severity: [Critical, Important] }], reboot: never }',
   baseline: 'none',
   checks: `{ agents: { type: agent-ping }, reachable: { type: instance-status }, smoke: { type: script, run: /opt/app/bin/smoke }, site: { type: http, url: "${HEALTHZ}", within: 500ms } }`,
-  waves: '[{ name: canary, take: 1, gate: { bake: 10m, checks: [smoke] } }, { name: broad, take: rest, concurrency: 100%, gate: { bake: 10m, checks: [agents, smoke] } }]',
+  waves:
+    '[{ name: canary, take: 1, gate: { bake: 10m, checks: [smoke] } }, { name: broad, take: rest, concurrency: 100%, gate: { bake: 10m, checks: [agents, smoke] } }]',
   drift: '100%',
 }
 
@@ -87,11 +89,18 @@ export function runbookText(name: string, sections: Sections = {}): string {
 
 export function runbook(name: string, sections: Sections = {}): Runbook {
   const { accounts, groups } = config()
-  return told(() => parseRunbook(parseYamlDocument(runbookText(name, sections), `${name}.yaml`), null, { accounts: Object.keys(accounts), groups: Object.keys(groups) }).runbook)
+  return told(
+    () =>
+      parseRunbook(parseYamlDocument(runbookText(name, sections), `${name}.yaml`), null, {
+        accounts: Object.keys(accounts),
+        groups: Object.keys(groups),
+      }).runbook,
+  )
 }
 
 /** Faults from the lines of a fault file. */
-export const faults = (lines: string): FaultsFile => told(() => parseFaults(`apiVersion: patchwave/v1\nkind: Faults\n${lines}\n`, 'faults.yaml'))
+export const faults = (lines: string): FaultsFile =>
+  told(() => parseFaults(`apiVersion: patchwave/v1\nkind: Faults\n${lines}\n`, 'faults.yaml'))
 
 /** A mistake in a document of a test is told with its place. */
 function told<T>(read: () => T): T {

@@ -11,31 +11,51 @@ describe('the failure budget', () => {
   const TWELVE = fleet([group('prod-us', 12)])
 
   it('of n passes with n failures', async () => {
-    const then = await given(TWELVE).faults(failing('30%')).runbook({ waves: ONE_WAVE('{ failures: 4, bake: 0s }') }).when().runs()
+    const then = await given(TWELVE)
+      .faults(failing('30%'))
+      .runbook({ waves: ONE_WAVE('{ failures: 4, bake: 0s }') })
+      .when()
+      .runs()
     then.ends('succeeded').nodes({ patched: 8, failed: 4 })
   })
 
   it('stops at n + 1', async () => {
-    const then = await given(TWELVE).faults(failing('30%')).runbook({ waves: ONE_WAVE('{ failures: 3, bake: 0s }'), rollback: '{ on: never }' }).when().runs()
+    const then = await given(TWELVE)
+      .faults(failing('30%'))
+      .runbook({ waves: ONE_WAVE('{ failures: 3, bake: 0s }'), rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed', 'failures: 4 of at most 3')
     expect(then.all().filter(({ outcome }) => outcome === 'failed')).toHaveLength(4)
   })
 
   it('fails at most n + concurrency', async () => {
-    const then = await given(TWELVE).faults(failing('100%')).runbook({ waves: ONE_WAVE('{ failures: 1, bake: 0s }', '3'), rollback: '{ on: never }' }).when().runs()
+    const then = await given(TWELVE)
+      .faults(failing('100%'))
+      .runbook({ waves: ONE_WAVE('{ failures: 1, bake: 0s }', '3'), rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed', 'of at most 1').nodes({ failed: 4, skipped: 8 })
     expect(then.all().filter(({ reason }) => reason === 'budget-spent')).toHaveLength(8)
   })
 
   it('that is hard fails at most n + 1', async () => {
-    const then = await given(TWELVE).faults(failing('100%')).runbook({ waves: ONE_WAVE('{ failures: 1, hard: true, bake: 0s }', '6'), rollback: '{ on: never }' }).when().runs()
+    const then = await given(TWELVE)
+      .faults(failing('100%'))
+      .runbook({ waves: ONE_WAVE('{ failures: 1, hard: true, bake: 0s }', '6'), rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed').nodes({ failed: 2, skipped: 10 })
   })
 
   it('of the whole run counts over waves', async () => {
     const gate = 'concurrency: 1, gate: { failures: 3, bake: 0s }'
     const waves = `[{ name: one, take: 4, ${gate} }, { name: two, take: 4, ${gate} }, { name: three, take: rest, ${gate} }]`
-    const then = await given(TWELVE).faults(failing('30%')).runbook({ waves, budget: '{ failures: 1 }', rollback: '{ on: never }' }).when().runs()
+    const then = await given(TWELVE)
+      .faults(failing('30%'))
+      .runbook({ waves, budget: '{ failures: 1 }', rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed', /budget: 2 of at most 1 in the run/)
   })
 
@@ -44,7 +64,9 @@ describe('the failure budget', () => {
       .faults('packages: [{ match: openssl, fails: repository, share: 100% }]')
       .runbook({ waves: ONE_WAVE('{ failures: 0, bake: 0s }'), retry: '{ attempts: 2, on: [repository-unreachable] }' })
       .when()
-      .at('NodesReported', {}, ({ stage }) => { stage.sandbox.setFaults(null) })
+      .at('NodesReported', {}, ({ stage }) => {
+        stage.sandbox.setFaults(null)
+      })
       .runs()
     then.ends('succeeded').nodes({ patched: 3 })
     expect(then.facts('CommandIntended').length).toBeGreaterThan(1)
@@ -76,22 +98,37 @@ describe('disruption limits', () => {
   it('hold the neighbours of a node that failed', async () => {
     const then = await given(fleet([group('prod-us', 3, { clusterSize: 3 })]))
       .faults('packages: [{ match: openssl, fails: install, share: 100% }]')
-      .runbook({ disruption: '[{ per: "tag:Cluster", atMost: 1 }]', waves: ONE_WAVE('{ failures: 3, bake: 0s }'), rollback: '{ on: never }' })
+      .runbook({
+        disruption: '[{ per: "tag:Cluster", atMost: 1 }]',
+        waves: ONE_WAVE('{ failures: 3, bake: 0s }'),
+        rollback: '{ on: never }',
+      })
       .when()
       .runs()
     then.nodes({ failed: 1, skipped: 2 })
-    expect(then.all().flatMap(({ outcome, reason }) => (outcome === 'skipped' ? [reason] : []))).toEqual(['disruption-held', 'disruption-held'])
+    expect(then.all().flatMap(({ outcome, reason }) => (outcome === 'skipped' ? [reason] : []))).toEqual([
+      'disruption-held',
+      'disruption-held',
+    ])
     then.untouched(then.all().filter(({ outcome }) => outcome === 'skipped'))
   })
 
   it('count a node that was down before', async () => {
     const then = await given(fleet([group('prod-us', 3, { clusterSize: 3 })]))
-      .node(([first]) => first, (seen) => ({ ...seen, state: 'stopped', agent: 'lost' }))
+      .node(
+        ([first]) => first,
+        (seen) => ({ ...seen, state: 'stopped', agent: 'lost' }),
+      )
       .runbook({ disruption: '[{ per: "tag:Cluster", atMost: 1 }]', waves: ONE_WAVE('{ bake: 0s, holdFor: 30m }') })
       .when()
       .runs()
     then.nodes({ skipped: 3 }).untouched(then.all())
-    expect(then.all().map(({ reason }) => reason).sort()).toEqual(['disruption-held', 'disruption-held', 'stopped'])
+    expect(
+      then
+        .all()
+        .map(({ reason }) => reason)
+        .sort(),
+    ).toEqual(['disruption-held', 'disruption-held', 'stopped'])
   })
 
   it('hold in a rollback as well', async () => {
@@ -114,12 +151,18 @@ describe('two runs over the same nodes', () => {
     then.ends('succeeded', '', 0).ends('succeeded', '', 1)
     expect(then.facts('NodesBusy').length).toBeGreaterThan(0)
     expect(overlapping(then.changes(), ({ node }) => node)).toEqual([])
-    expect(then.all(0).filter(({ outcome }) => outcome === 'patched').length + then.all(1).filter(({ outcome }) => outcome === 'patched').length).toBe(8)
+    expect(
+      then.all(0).filter(({ outcome }) => outcome === 'patched').length + then.all(1).filter(({ outcome }) => outcome === 'patched').length,
+    ).toBe(8)
   })
 
   it('share one disruption limit', async () => {
     const cluster = '[{ per: "tag:Cluster", atMost: 1 }]'
-    const then = await given(CLUSTERS).runbook({ waves: wave, disruption: cluster }).runbook({ waves: wave, disruption: cluster }).when().runs()
+    const then = await given(CLUSTERS)
+      .runbook({ waves: wave, disruption: cluster })
+      .runbook({ waves: wave, disruption: cluster })
+      .when()
+      .runs()
     then.ends('succeeded', '', 0).ends('succeeded', '', 1)
     expect(then.worstAtOnce('tag:Cluster')).toBe(1)
   })
@@ -139,12 +182,23 @@ const NEVER = '9999'
 /** Pairs of changes that overlap in time on the same thing. */
 function overlapping(changes: readonly Span[], of: (span: Span) => string): [Span, Span][] {
   return [...Map.groupBy(changes, of).values()].flatMap((spans) =>
-    spans.flatMap((a, index) => spans.slice(index + 1).flatMap((b): [Span, Span][] => (a.startedAt < (b.endedAt ?? NEVER) && b.startedAt < (a.endedAt ?? NEVER) ? [[a, b]] : []))),
+    spans.flatMap((a, index) =>
+      spans
+        .slice(index + 1)
+        .flatMap((b): [Span, Span][] => (a.startedAt < (b.endedAt ?? NEVER) && b.startedAt < (a.endedAt ?? NEVER) ? [[a, b]] : [])),
+    ),
   )
 }
 
 /** The most zones that had changes in flight at one moment. */
 function zonesAtOnce(changes: readonly Span[], nodes: readonly NodeView[]): number {
   const zones = new Map(nodes.map(({ node, zone }) => [node, zone]))
-  return Math.max(...changes.map(({ startedAt }) => new Set(changes.filter((one) => one.startedAt <= startedAt && startedAt < (one.endedAt ?? NEVER)).map(({ node }) => zones.get(node))).size))
+  return Math.max(
+    ...changes.map(
+      ({ startedAt }) =>
+        new Set(
+          changes.filter((one) => one.startedAt <= startedAt && startedAt < (one.endedAt ?? NEVER)).map(({ node }) => zones.get(node)),
+        ).size,
+    ),
+  )
 }

@@ -11,7 +11,13 @@ const SIX = fleet([group('prod-us', 6)])
 const EVIDENCE = { waves: '[{ name: all, take: rest, concurrency: 100%, gate: { bake: 5m, checks: [agents] } }]' }
 
 /** What becomes of the first node of the wave between the plan and the intent. */
-const meanwhile = (scene: Given, disguise: Disguise): Promise<Then> => scene.when().at('WaveStarted', {}, ({ stage, node }) => { stage.disguises.set(node(0), disguise) }).runs()
+const meanwhile = (scene: Given, disguise: Disguise): Promise<Then> =>
+  scene
+    .when()
+    .at('WaveStarted', {}, ({ stage, node }) => {
+      stage.disguises.set(node(0), disguise)
+    })
+    .runs()
 
 describe('a node that has changed since the plan', () => {
   it.each<[what: string, disguise: (seen: NodeSeen) => NodeSeen | undefined, reason: string]>([
@@ -30,7 +36,10 @@ describe('a node that has changed since the plan', () => {
 
   it('in its cluster is left alone', async () => {
     const moved: Disguise = (seen) => ({ ...seen, tags: { ...seen.tags, Cluster: 'another' } })
-    const then = await meanwhile(given(fleet([group('prod-us', 6, { clusterSize: 3 })])).runbook({ ...EVIDENCE, disruption: '[{ per: "tag:Cluster", atMost: 3 }]' }), moved)
+    const then = await meanwhile(
+      given(fleet([group('prod-us', 6, { clusterSize: 3 })])).runbook({ ...EVIDENCE, disruption: '[{ per: "tag:Cluster", atMost: 3 }]' }),
+      moved,
+    )
     expect(then.ends('succeeded').all()[0]).toMatchObject({ outcome: 'skipped', reason: 'another-group' })
   })
 
@@ -40,7 +49,12 @@ describe('a node that has changed since the plan', () => {
     const scene = given(nodes).runbook(EVIDENCE).when()
     hidden.node = scene.stage.sandbox.nodes()[4]?.node ?? ''
     scene.stage.disguises.set(hidden.node, () => undefined)
-    const then = await scene.at('RunRequested', {}, () => undefined).at('WindowChosen', {}, ({ stage }) => { stage.disguises.delete(hidden.node) }).runs()
+    const then = await scene
+      .at('RunRequested', {}, () => undefined)
+      .at('WindowChosen', {}, ({ stage }) => {
+        stage.disguises.delete(hidden.node)
+      })
+      .runs()
     then.ends('succeeded').nodes({ patched: 4 })
     expect(then.facts('FleetRead')).toMatchObject([{ appeared: 1 }])
     expect(then.changes().some(({ node }) => node === hidden.node)).toBe(false)
@@ -53,7 +67,11 @@ describe('a node that disappears after it was touched', () => {
   }
 
   it('has failed, whatever it said before', async () => {
-    const then = await given(SIX).runbook({ waves: '[{ name: canary, take: 1, gate: { bake: 10m } }, { name: broad, take: rest }]' }).when().at('NodesReported', {}, gone).runs()
+    const then = await given(SIX)
+      .runbook({ waves: '[{ name: canary, take: 1, gate: { bake: 10m } }, { name: broad, take: rest }]' })
+      .when()
+      .at('NodesReported', {}, gone)
+      .runs()
     then.ends('rolled-back')
     expect(then.wave('canary')).toMatchObject([{ outcome: 'failed', reason: 'gone' }])
     then.untouched(then.wave('broad'))
@@ -85,25 +103,41 @@ describe('agents', () => {
   })
 
   it('that die in a command leave their nodes unknown', async () => {
-    const then = await given(SIX).faults('agents: { dieInCommand: 100% }').runbook({ ...EVIDENCE, rollback: '{ on: never }' }).when().runs()
+    const then = await given(SIX)
+      .faults('agents: { dieInCommand: 100% }')
+      .runbook({ ...EVIDENCE, rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed').nodes({ unknown: 6 })
   })
 
   it('that lose power in a command report that they were cut off, and are not patched twice', async () => {
-    const then = await given(SIX).faults('agents: { crash: 100% }').runbook({ ...EVIDENCE, rollback: '{ on: never }' }).when().runs()
+    const then = await given(SIX)
+      .faults('agents: { crash: 100% }')
+      .runbook({ ...EVIDENCE, rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed')
     expect(then.all().filter(({ outcome }) => outcome === 'patched')).toEqual([])
     expect(then.all().some(({ reason }) => reason === 'interrupted')).toBe(true)
   })
 
   it('whose words are no result are unknown, never patched', async () => {
-    const then = await given(SIX).faults('output: { garbled: 100% }').runbook({ ...EVIDENCE, rollback: '{ on: never }' }).when().runs()
+    const then = await given(SIX)
+      .faults('output: { garbled: 100% }')
+      .runbook({ ...EVIDENCE, rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed').nodes({ unknown: 6 })
     expect(then.all().every(({ reason }) => reason === 'unreadable')).toBe(true)
   })
 
   it('that boot twelve hours later are waited for no longer than their command lives', async () => {
-    const then = await given(SIX).faults('agents: { lateBoot: 100% }').runbook({ ...EVIDENCE, rollback: '{ on: never }' }).when().runs()
+    const then = await given(SIX)
+      .faults('agents: { lateBoot: 100% }')
+      .runbook({ ...EVIDENCE, rollback: '{ on: never }' })
+      .when()
+      .runs()
     then.ends('failed')
     const finished = then.facts('RunFinished')[0]?.at ?? 0
     expect(finished - (then.facts('CommandIntended')[0]?.at ?? 0)).toBeLessThan(3 * 60 * MINUTE)

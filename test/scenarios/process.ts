@@ -109,7 +109,10 @@ export type AppendWatch = Readonly<{ before?: (append: Append) => void; after?: 
 
 /** The store as one process sees it. */
 export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): Store {
-  const through = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A): Promise<R> => life.ask(() => call(...args))
+  const through =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      life.ask(() => call(...args))
   return {
     create: through((...args) => inner.create(...args)),
     append: (append) =>

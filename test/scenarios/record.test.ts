@@ -12,31 +12,65 @@ const SIX = fleet([group('prod-us', 6)])
 const FEEDBACK = (detail: string): string => `{ queue: patchwave-feedback.fifo, detail: ${detail} }`
 const signal = new AbortController().signal
 
-type CloudEvent = Readonly<{ specversion: string; id: string; source: string; type: string; subject: string; time: string; run: string; n: number; seq: number; head: string; data: object }>
+type CloudEvent = Readonly<{
+  specversion: string
+  id: string
+  source: string
+  type: string
+  subject: string
+  time: string
+  run: string
+  n: number
+  seq: number
+  head: string
+  data: object
+}>
 
 describe('feedback', () => {
-  it.each(['run', 'wave', 'node'])('of detail %s is numbered without holes, and each message carries the journal’s head', async (detail) => {
-    const then = await given(SIX).runbook({ feedback: FEEDBACK(detail) }).when().runs()
-    const told = (await then.stage.run(() => then.stage.feedback())).map((body) => JSON.parse(body) as CloudEvent)
-    const { run } = then.state()
-    expect(told.map(({ n }) => n)).toEqual(told.map((_, index) => index + 1))
-    const hashes = new Map((await then.stage.entries(run)).map(({ seq, hash }) => [seq, hash]))
-    for (const one of told) {
-      expect(one).toMatchObject({ specversion: '1.0', id: `${run}/${String(one.n)}`, source: 'patchwave/runbook-1', subject: run, run, head: hashes.get(one.seq) })
-      expect(one.type).toMatch(/^patchwave\.[a-z]+(\.[a-z-]+)*\.v1$/)
-      expect(Number.isNaN(Date.parse(one.time))).toBe(false)
-    }
-    expect(told[0]?.type).toBe('patchwave.run.requested.v1')
-    expect(told.at(-1)?.type).toBe('patchwave.run.finished.v1')
-    if (detail === 'node') expect(told).toHaveLength(hashes.size)
-    else expect(told.length).toBeLessThan(hashes.size)
-  })
+  it.each(['run', 'wave', 'node'])(
+    'of detail %s is numbered without holes, and each message carries the journal’s head',
+    async (detail) => {
+      const then = await given(SIX)
+        .runbook({ feedback: FEEDBACK(detail) })
+        .when()
+        .runs()
+      const told = (await then.stage.run(() => then.stage.feedback())).map((body) => JSON.parse(body) as CloudEvent)
+      const { run } = then.state()
+      expect(told.map(({ n }) => n)).toEqual(told.map((_, index) => index + 1))
+      const hashes = new Map((await then.stage.entries(run)).map(({ seq, hash }) => [seq, hash]))
+      for (const one of told) {
+        expect(one).toMatchObject({
+          specversion: '1.0',
+          id: `${run}/${String(one.n)}`,
+          source: 'patchwave/runbook-1',
+          subject: run,
+          run,
+          head: hashes.get(one.seq),
+        })
+        expect(one.type).toMatch(/^patchwave\.[a-z]+(\.[a-z-]+)*\.v1$/)
+        expect(Number.isNaN(Date.parse(one.time))).toBe(false)
+      }
+      expect(told[0]?.type).toBe('patchwave.run.requested.v1')
+      expect(told.at(-1)?.type).toBe('patchwave.run.finished.v1')
+      if (detail === 'node') expect(told).toHaveLength(hashes.size)
+      else expect(told.length).toBeLessThan(hashes.size)
+    },
+  )
 
   it('never stops a run when the queue does not take it', async () => {
-    const then = await given(SIX).faults('api: { throttled: 60% }').runbook({ feedback: FEEDBACK('node') }).when().at('RunFinished', {}, ({ stage }) => { stage.sandbox.setFaults(null) }).runs()
+    const then = await given(SIX)
+      .faults('api: { throttled: 60% }')
+      .runbook({ feedback: FEEDBACK('node') })
+      .when()
+      .at('RunFinished', {}, ({ stage }) => {
+        stage.sandbox.setFaults(null)
+      })
+      .runs()
     then.ends('succeeded')
     const told = (await then.stage.run(() => then.stage.feedback())).map((body) => (JSON.parse(body) as CloudEvent).n)
-    expect([...new Set(told)].sort((a, b) => a - b)).toEqual(Array.from({ length: (await then.stage.entries(then.state().run)).length }, (_, index) => index + 1))
+    expect([...new Set(told)].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: (await then.stage.entries(then.state().run)).length }, (_, index) => index + 1),
+    )
   })
 })
 
@@ -44,7 +78,13 @@ describe('what a run was made of', () => {
   it('is pinned: the documents by hash, the plan by digest', async () => {
     const then = await given(SIX).runbook().when().runs()
     const { plan, planDigest } = then.state()
-    expect(Object.keys(plan.documents).sort()).toEqual(['Patchwave-Apply', 'Patchwave-Check', 'Patchwave-Fetch', 'Patchwave-Rollback', 'Patchwave-Scan'])
+    expect(Object.keys(plan.documents).sort()).toEqual([
+      'Patchwave-Apply',
+      'Patchwave-Check',
+      'Patchwave-Fetch',
+      'Patchwave-Rollback',
+      'Patchwave-Scan',
+    ])
     expect(then.facts('PlanPinned')).toMatchObject([{ plan: planDigest, nodes: 6, waves: ['canary', 'broad'] }])
     expect(await then.stage.store.plan(planDigest)).toContain('"Patchwave-Apply"')
   })
@@ -108,7 +148,9 @@ describe('a saved plan', () => {
     const then = await given(fleet([group('prod-us', 4)]))
       .runbook({ window: '{ schedule: "cron(0 3 ? * SUN *)", duration: 6h }', drift: '5%' })
       .when()
-      .at('WindowChosen', {}, ({ stage, node }) => { stage.disguises.set(node(0), () => undefined) })
+      .at('WindowChosen', {}, ({ stage, node }) => {
+        stage.disguises.set(node(0), () => undefined)
+      })
       .runs()
     then.ends('stopped', 'drift: 1 nodes gone').untouched(then.all())
   })
@@ -120,7 +162,13 @@ describe('a saved plan', () => {
     await stage.run(() => stage.acts(process, book))
     const plan = await stage.run(() => planRollout(process.world, { runbook: book, inputs: {} }, signal))
     await stage.run(() => checkDrift(process.world, plan, signal))
-    const lost = { ...plan, content: { ...plan.content, lists: plan.content.lists.map((list) => ({ ...list, baseline: list.baseline && { ...list.baseline, version: 99 } })) } }
+    const lost = {
+      ...plan,
+      content: {
+        ...plan.content,
+        lists: plan.content.lists.map((list) => ({ ...list, baseline: list.baseline && { ...list.baseline, version: 99 } })),
+      },
+    }
     await expect(stage.run(() => checkDrift(process.world, lost, signal))).rejects.toMatchObject({ code: 'plan.drift' })
   })
 })

@@ -15,9 +15,15 @@ describe('a calm night', () => {
   })
 
   it('tests first, stores what was tested, and rolls exactly that out', async () => {
-    const then = await given(fleet([group('staging', 3), group('prod-us', 4)])).runbook(TESTED).when().runs()
+    const then = await given(fleet([group('staging', 3), group('prod-us', 4)]))
+      .runbook(TESTED)
+      .when()
+      .runs()
     then.ends('succeeded').nodes({ patched: 4 })
-    expect(then.acts[0]?.ended.map(({ outcome, state }) => [state.plan.act, outcome])).toEqual([['trial', 'succeeded'], ['rollout', 'succeeded']])
+    expect(then.acts[0]?.ended.map(({ outcome, state }) => [state.plan.act, outcome])).toEqual([
+      ['trial', 'succeeded'],
+      ['rollout', 'succeeded'],
+    ])
     expect(then.facts('BaselineStored').map(({ account }) => account)).toEqual(['222222222222'])
     const [list] = then.state().plan.lists
     expect(list?.baseline).toMatchObject({ version: 1 })
@@ -25,7 +31,9 @@ describe('a calm night', () => {
   })
 
   it('does not test again while what was tested is young', async () => {
-    const when = given(fleet([group('staging', 3), group('prod-us', 4)])).runbook(TESTED).when()
+    const when = given(fleet([group('staging', 3), group('prod-us', 4)]))
+      .runbook(TESTED)
+      .when()
     await when.runs()
     const then = await when.runs()
     then.ends('succeeded').nodes({ 'not-needed': 4 })
@@ -39,7 +47,10 @@ describe('a calm night', () => {
   })
 
   it('only reads when the runbook has no patches', async () => {
-    const then = await given(SIX).runbook({ patches: '', baseline: '', waves: '[{ name: all, take: rest, gate: { bake: 0s } }]' }).when().runs()
+    const then = await given(SIX)
+      .runbook({ patches: '', baseline: '', waves: '[{ name: all, take: rest, gate: { bake: 0s } }]' })
+      .when()
+      .runs()
     then.ends('succeeded').nodes({ 'not-needed': 6 }).untouched(then.all()).versionsAreAsBefore()
     const { nodes } = then.state()
     expect([...nodes.missing].every((missing) => missing > 0)).toBe(true)
@@ -75,12 +86,16 @@ describe('a patch that breaks the application', () => {
   })
 
   it('is rolled back newest wave first where the scope is the run', async () => {
-    const waves = '[{ name: one, take: 2, concurrency: 2, gate: { bake: 1m } }, { name: two, take: 2, concurrency: 2, gate: { bake: 5m, checks: [smoke] } }, { name: three, take: rest }]'
+    const waves =
+      '[{ name: one, take: 2, concurrency: 2, gate: { bake: 1m } }, { name: two, take: 2, concurrency: 2, gate: { bake: 5m, checks: [smoke] } }, { name: three, take: rest }]'
     const then = await given(SIX).faults(BREAKS).runbook({ waves, rollback: '{ scope: run }' }).when().runs()
     then.ends('rolled-back', 'rolled back 4 nodes').versionsAreAsBefore().untouched(then.wave('three'))
     const back = then.facts('CommandIntended').filter(({ work }) => work === 'rollback')
     const [first, second] = back.map(({ nodes }) => nodes.map((position) => then.all()[position]?.wave))
-    expect([first, second]).toEqual([['two', 'two'], ['one', 'one']])
+    expect([first, second]).toEqual([
+      ['two', 'two'],
+      ['one', 'one'],
+    ])
     expect(then.facts('RollbackAdvanced').map(({ wave }) => wave)).toEqual([1, 0])
   })
 
@@ -90,7 +105,11 @@ describe('a patch that breaks the application', () => {
   })
 
   it('is found in the trial, and no baseline is made of it', async () => {
-    const then = await given(fleet([group('staging', 2), group('prod-us', 3)])).faults(BREAKS).runbook(TESTED).when().runs()
+    const then = await given(fleet([group('staging', 2), group('prod-us', 3)]))
+      .faults(BREAKS)
+      .runbook(TESTED)
+      .when()
+      .runs()
     expect(then.state().plan.act).toBe('trial')
     then.ends('rolled-back').versionsAreAsBefore()
     expect(then.facts('BaselineStored')).toEqual([])
@@ -107,9 +126,14 @@ describe('a patch that breaks the application', () => {
 describe('checks', () => {
   it('of a site that answers wrongly fail the gate', async () => {
     const down = fleet([group('prod-us', 4)], { urls: { [HEALTHZ]: { status: 503, withinMs: 80 } } })
-    const then = await given(down).runbook({ waves: '[{ name: canary, take: 1, gate: { bake: 5m, checks: [site] } }, { name: broad, take: rest }]' }).when().runs()
+    const then = await given(down)
+      .runbook({ waves: '[{ name: canary, take: 1, gate: { bake: 5m, checks: [site] } }, { name: broad, take: rest }]' })
+      .when()
+      .runs()
     then.ends('rolled-back').versionsAreAsBefore().untouched(then.wave('broad'))
-    expect(then.facts('CheckMeasured').filter(({ check, verdict }) => check === 'site' && verdict === 'fail').length).toBeGreaterThanOrEqual(2)
+    expect(
+      then.facts('CheckMeasured').filter(({ check, verdict }) => check === 'site' && verdict === 'fail').length,
+    ).toBeGreaterThanOrEqual(2)
     expect(then.facts('GateDecided')).toMatchObject([{ verdict: 'fail', why: ['site: fail'] }])
   })
 
@@ -120,12 +144,18 @@ describe('checks', () => {
   })
 
   it('after all waves decide whether the run may call itself succeeded', async () => {
-    const then = await given(fleet([group('prod-us', 3)], { urls: { [HEALTHZ]: { status: 500, withinMs: 80 } } })).runbook({ after: '{ checks: [site] }' }).when().runs()
+    const then = await given(fleet([group('prod-us', 3)], { urls: { [HEALTHZ]: { status: 500, withinMs: 80 } } }))
+      .runbook({ after: '{ checks: [site] }' })
+      .when()
+      .runs()
     then.ends('failed', 'after: site: fail').nodes({ patched: 3 })
   })
 
   it('that cannot be read hold the gate; nothing starts, nothing is rolled back', async () => {
-    const then = await given(fleet([group('prod-us', 3)], { urls: {} })).runbook({ waves: '[{ name: canary, take: 1, gate: { bake: 1m, checks: [site], holdFor: 1h } }, { name: broad, take: rest }]' }).when().runs()
+    const then = await given(fleet([group('prod-us', 3)], { urls: {} }))
+      .runbook({ waves: '[{ name: canary, take: 1, gate: { bake: 1m, checks: [site], holdFor: 1h } }, { name: broad, take: rest }]' })
+      .when()
+      .runs()
     then.ends('stopped', 'wave canary').nodes({ patched: 1, skipped: 2 }).untouched(then.wave('broad'))
     expect(then.facts('GateHeld')).toMatchObject([{ wave: 0 }])
     expect(then.facts('RollbackStarted')).toEqual([])

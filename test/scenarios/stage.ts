@@ -73,7 +73,12 @@ export class Stage {
       log: { info: () => undefined, warn: (line) => this.warnings.push(`${name}: ${line}`) },
     })
     const { world } = rehearsal
-    return { name, life, rehearsal, world: { ...world, fleet: disguised(world.fleet, this.disguises), eventsQueue: options.events === false ? null : world.eventsQueue } }
+    return {
+      name,
+      life,
+      rehearsal,
+      world: { ...world, fleet: disguised(world.fleet, this.disguises), eventsQueue: options.events === false ? null : world.eventsQueue },
+    }
   }
 
   /** Does it in virtual time. */
@@ -120,7 +125,15 @@ export class Stage {
 }
 
 /** What a disguise is shown where only the state of a node is asked for. */
-const UNKNOWN: Omit<NodeSeen, 'node' | 'account' | 'region' | 'state'> = { ami: '', zone: '', platform: 'other', agent: 'online', lastPing: null, hybrid: false, tags: {} }
+const UNKNOWN: Omit<NodeSeen, 'node' | 'account' | 'region' | 'state'> = {
+  ami: '',
+  zone: '',
+  platform: 'other',
+  agent: 'online',
+  lastPing: null,
+  hybrid: false,
+  tags: {},
+}
 
 /** The fleet port with disguises: what is gone is not listed, neither by census nor by look. */
 function disguised(inner: Fleet, disguises: ReadonlyMap<NodeId, Disguise>): Fleet {

@@ -69,7 +69,11 @@ export class Then {
 
   /** Facts of one type over all runs, in order. */
   facts<T extends EventType>(type: T): (Extract<RunEvent, { type: T }> & Pick<Fact, 'at' | 'actor'>)[] {
-    return [...this.#facts.values()].flat().flatMap(({ at: when, actor, event }) => (event.type === type ? [{ ...(event as Extract<RunEvent, { type: T }>), at: when, actor }] : []))
+    return [...this.#facts.values()]
+      .flat()
+      .flatMap(({ at: when, actor, event }) =>
+        event.type === type ? [{ ...(event as Extract<RunEvent, { type: T }>), at: when, actor }] : [],
+      )
   }
 
   /** Types of all facts of one run, in order. */
@@ -86,7 +90,8 @@ export class Then {
   versionsAreAsBefore(nodes?: readonly NodeEnd[]): this {
     const wanted = nodes && new Set(nodes.map(({ node }) => node))
     for (const view of this.stage.sandbox.nodes()) {
-      if (wanted === undefined || wanted.has(view.node)) expect(view.packages, view.node).toEqual(this.stage.before.get(view.node)?.packages ?? view.packages)
+      if (wanted === undefined || wanted.has(view.node))
+        expect(view.packages, view.node).toEqual(this.stage.before.get(view.node)?.packages ?? view.packages)
     }
     return this
   }
@@ -95,7 +100,8 @@ export class Then {
   versionsAreNew(nodes: readonly NodeEnd[]): this {
     const wanted = new Set(nodes.map(({ node }) => node))
     expect(wanted.size, 'some nodes').toBeGreaterThan(0)
-    for (const view of this.stage.sandbox.nodes()) if (wanted.has(view.node)) expect(view.packages, view.node).not.toEqual(this.stage.before.get(view.node)?.packages)
+    for (const view of this.stage.sandbox.nodes())
+      if (wanted.has(view.node)) expect(view.packages, view.node).not.toEqual(this.stage.before.get(view.node)?.packages)
     return this
   }
 
@@ -108,6 +114,11 @@ export class Then {
 
   /** The most nodes of each kind of group that had a change in flight at once, as the nodes saw it. */
   worstAtOnce(per: 'tag:Cluster' | 'availability-zone'): number {
-    return Math.max(0, ...this.changes().flatMap(({ inFlightInGroup }) => Object.entries(inFlightInGroup).flatMap(([group, count]) => (group.startsWith(`${per}=`) ? [count] : []))))
+    return Math.max(
+      0,
+      ...this.changes().flatMap(({ inFlightInGroup }) =>
+        Object.entries(inFlightInGroup).flatMap(([group, count]) => (group.startsWith(`${per}=`) ? [count] : [])),
+      ),
+    )
   }
 }

@@ -23,7 +23,13 @@ export type Moment = Readonly<{
   node: (position: number) => NodeId
 }>
 
-type Reaction = { readonly type: EventType; readonly fits: Readonly<Record<string, unknown>>; readonly act: (moment: Moment) => void; readonly always: boolean; done: boolean }
+type Reaction = {
+  readonly type: EventType
+  readonly fits: Readonly<Record<string, unknown>>
+  readonly act: (moment: Moment) => void
+  readonly always: boolean
+  done: boolean
+}
 
 /** What happens in a scenario. Nothing happens before `runs`. */
 export class When {
@@ -63,7 +69,9 @@ export class When {
     const { stage } = this
     const processes: EngineProcess[] = []
     for (const _ of this.#runbooks) processes.push(await stage.start(this.#options))
-    const acts = await stage.run(() => Promise.all(this.#runbooks.map((runbook, index) => this.#acts(known(processes[index], 'the process'), runbook, index, wish))))
+    const acts = await stage.run(() =>
+      Promise.all(this.#runbooks.map((runbook, index) => this.#acts(known(processes[index], 'the process'), runbook, index, wish))),
+    )
     return await Then.of(stage, acts)
   }
 
@@ -102,4 +110,6 @@ export class When {
 }
 
 const fits = (event: RunEvent, wanted: Readonly<Record<string, unknown>>): boolean =>
-  Object.entries(wanted).every(([key, value]) => JSON.stringify((event as Readonly<Record<string, unknown>>)[key]) === JSON.stringify(value))
+  Object.entries(wanted).every(
+    ([key, value]) => JSON.stringify((event as Readonly<Record<string, unknown>>)[key]) === JSON.stringify(value),
+  )

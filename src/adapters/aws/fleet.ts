@@ -108,7 +108,8 @@ async function status(calls: Calls, cell: Cell, nodes: readonly NodeId[], signal
     })
     for (const one of found) {
       const words = { instance: one.InstanceStatus?.Status, system: one.SystemStatus?.Status, ebs: one.AttachedEbsStatus?.Status }
-      if (one.InstanceId !== undefined) verdicts.set(one.InstanceId, { ...statusSeen(one.InstanceId, words), state: one.InstanceState?.Name ?? 'pending' })
+      if (one.InstanceId !== undefined)
+        verdicts.set(one.InstanceId, { ...statusSeen(one.InstanceId, words), state: one.InstanceState?.Name ?? 'pending' })
     }
   }
   return nodes.map((node) => verdicts.get(node) ?? { node, verdict: 'unknown', detail: 'not listed', state: null })

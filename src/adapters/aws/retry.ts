@@ -39,7 +39,8 @@ function mayRepeat(error: unknown, kind: Kind): error is PatchwaveError {
   return error.code === 'aws.unclear' && kind === 'repeatable'
 }
 
-const isAnothers = (error: PatchwaveError, call: string | undefined): boolean => call !== undefined && (error.more.detail?.['call'] ?? call) !== call
+const isAnothers = (error: PatchwaveError, call: string | undefined): boolean =>
+  call !== undefined && (error.more.detail?.['call'] ?? call) !== call
 
 function pauseMs(error: PatchwaveError, tried: number, random: Random): Ms {
   const base = error.code === 'aws.throttled' ? THROTTLED_BASE_MS : BASE_MS

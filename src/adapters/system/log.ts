@@ -14,4 +14,4 @@ export function stderrLog(clock: Clock, write: (text: string) => unknown = (text
 export const silentLog: Log = { info: () => undefined, warn: () => undefined }
 
 /** Control characters: a line of the log must stay one line and must not steer a terminal. */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g
+const CONTROL = /\p{Cc}+/gu

@@ -52,7 +52,7 @@ function provenanceOf(value: Fields | undefined): Provenance | undefined {
 
 function isPartRow(row: unknown): row is PartRow {
   if (!Array.isArray(row) || row.length !== 2) return false
-  const [version, digest]: unknown[] = row
+  const [version, digest] = row as readonly unknown[]
   return Number.isInteger(version) && typeof digest === 'string' && /^[0-9a-f]{32}$/.test(digest)
 }
 

@@ -3,7 +3,18 @@ import { instant, iso, parseInstant, type Instant } from '../../kit/instant.ts'
 import type { RunEvent } from './event.ts'
 
 /** Keys of events that hold instants: numbers inside, ISO 8601 UTC in the journal. */
-const INSTANTS: ReadonlySet<string> = new Set(['opens', 'cutoff', 'closes', 'expires', 'startBefore', 'notBefore', 'requestedAt', 'expiresAfter', 'until', 'ended'])
+const INSTANTS: ReadonlySet<string> = new Set([
+  'opens',
+  'cutoff',
+  'closes',
+  'expires',
+  'startBefore',
+  'notBefore',
+  'requestedAt',
+  'expiresAfter',
+  'until',
+  'ended',
+])
 
 /** An event as the journal's `type` and `data`. */
 export function toData(event: RunEvent): { type: string; data: Record<string, unknown> } {
@@ -19,7 +30,8 @@ export function fromData(type: string, data: Readonly<Record<string, unknown>>):
   return event as RunEvent
 }
 
-const outward = (value: unknown): unknown => (Array.isArray(value) ? value.map(outward) : typeof value === 'number' ? (value === 0 ? '' : iso(value as Instant)) : value)
+const outward = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(outward) : typeof value === 'number' ? (value === 0 ? '' : iso(value as Instant)) : value
 
 function inward(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inward)

@@ -58,13 +58,15 @@ export function placesDue(state: RunState, reason: string): Decision | undefined
   const dropped = dropBatches(state, reason)
   if (dropped) return dropped
   if (state.waitingCount > 0) {
-    if (reason === 'cutoff' && nextWindow(state)) return state.inFlight > 0 ? nothing : events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
+    if (reason === 'cutoff' && nextWindow(state))
+      return state.inFlight > 0 ? nothing : events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
     return giveUp(state, reason)
   }
   return state.inFlight > 0 ? nothing : undefined
 }
 
-const nextWindow = (state: RunState): boolean => state.plan.runbook.window?.unfinished === 'next-window' && state.plan.act === 'rollout' && state.aborting === null
+const nextWindow = (state: RunState): boolean =>
+  state.plan.runbook.window?.unfinished === 'next-window' && state.plan.act === 'rollout' && state.aborting === null
 
 function giveUp(state: RunState, reason: string): Decision {
   const held = new Set(state.waiting.busy.map((one) => one.node))
@@ -79,7 +81,9 @@ function giveUp(state: RunState, reason: string): Decision {
     [waiting.filter((position) => held.has(position)), reason === 'cutoff' ? 'held' : reason],
     [retrying, reason],
   ]
-  return events(...groups.filter(([nodes]) => nodes.length > 0).map(([nodes, why]): RunEvent => ({ type: 'NodesSkipped', nodes, reason: why })))
+  return events(
+    ...groups.filter(([nodes]) => nodes.length > 0).map(([nodes, why]): RunEvent => ({ type: 'NodesSkipped', nodes, reason: why })),
+  )
 }
 
 function dropBatches(state: RunState, reason: string): Decision | undefined {
@@ -96,7 +100,9 @@ function refusedCells(state: RunState, index: number): Decision | undefined {
   const refused = new Set(state.cells.filter((cell) => typeof state.prepared.get(cell) === 'string'))
   const lanes = [...state.waiting.lanes.keys()].filter((key) => refused.has(key.slice(0, key.indexOf('|'))))
   if (lanes.length === 0) return undefined
-  const nodes = allWaiting(state, known(state.plan.waves[index], 'the wave').nodes).filter((position) => refused.has(known(state.cells[at(state.nodes.cell, position)], 'the cell')))
+  const nodes = allWaiting(state, known(state.plan.waves[index], 'the wave').nodes).filter((position) =>
+    refused.has(known(state.cells[at(state.nodes.cell, position)], 'the cell')),
+  )
   for (const lane of lanes) state.waiting.lanes.delete(lane)
   return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'cell-refused' }) : undefined
 }
@@ -146,7 +152,16 @@ export function fillPlaces(state: RunState, concurrency: number, tighter: Readon
   if (Math.min(fresh, inLanes(state)) < COMMAND_NODES_MAX && state.inFlight > 0 && now < due) return wake(due)
   const rounds = chooseRounds(state, { fresh, again }, work === 'scan' ? null : tighter, (cell) => state.prepared.get(cell) === true, now)
   if (rounds.length > 0)
-    return events(...rounds.map((round, index): RunEvent => ({ type: 'BatchChosen', batch: state.batchCount + 1 + index, cell: round.cell, list: round.list, work, nodes: round.nodes })))
+    return events(
+      ...rounds.map((round, index): RunEvent => ({
+        type: 'BatchChosen',
+        batch: state.batchCount + 1 + index,
+        cell: round.cell,
+        list: round.list,
+        work,
+        nodes: round.nodes,
+      })),
+    )
   return heldForGood(state)
 }
 

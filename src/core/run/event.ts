@@ -49,7 +49,14 @@ export type RunEvent = Readonly<
   | { type: 'WindowChosen'; opens: Instant; cutoff: Instant; closes: Instant; zoneData: string }
   | { type: 'WindowOpened'; opens: Instant; cutoff: Instant; closes: Instant }
   | { type: 'WindowEnded'; cutoff: Instant }
-  | { type: 'FleetRead'; down: readonly number[]; gone: readonly number[]; outside: readonly number[]; appeared: number; drift: string | null }
+  | {
+      type: 'FleetRead'
+      down: readonly number[]
+      gone: readonly number[]
+      outside: readonly number[]
+      appeared: number
+      drift: string | null
+    }
   | { type: 'CellPrepared'; cell: string; documents: Readonly<Record<string, string>> }
   | { type: 'CellRefused'; cell: string; code: string; message: string }
   | { type: 'ScanAsked'; n: number; tokens: number }
@@ -57,7 +64,16 @@ export type RunEvent = Readonly<
   | { type: 'NodesUnscanned'; nodes: readonly number[]; reason: string }
   | { type: 'ScanFinished' }
   | { type: 'ListsPinned'; lists: Digest; count: number; patches: readonly number[]; nodes: readonly number[]; of: readonly number[] }
-  | { type: 'MeasureAsked'; purpose: Purpose; wave: number; round: number; checks: readonly string[]; n: number; tokens: number; last: boolean }
+  | {
+      type: 'MeasureAsked'
+      purpose: Purpose
+      wave: number
+      round: number
+      checks: readonly string[]
+      n: number
+      tokens: number
+      last: boolean
+    }
   | {
       type: 'CheckMeasured'
       purpose: Purpose

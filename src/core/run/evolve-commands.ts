@@ -16,8 +16,22 @@ export function batchChosen(state: RunState, event: Of<'BatchChosen'>): void {
     move(state, position, STAGE.chosen)
     recount(state, position)
   }
-  state.batches.set(event.batch, { batch: event.batch, cell: event.cell, list: event.list, work: event.work, nodes: event.nodes, readAt: null })
-  want(state, { kind: 'read', key: `read:${String(event.batch)}`, batch: event.batch, cell: event.cell, work: event.work, nodes: event.nodes })
+  state.batches.set(event.batch, {
+    batch: event.batch,
+    cell: event.cell,
+    list: event.list,
+    work: event.work,
+    nodes: event.nodes,
+    readAt: null,
+  })
+  want(state, {
+    kind: 'read',
+    key: `read:${String(event.batch)}`,
+    batch: event.batch,
+    cell: event.cell,
+    work: event.work,
+    nodes: event.nodes,
+  })
 }
 
 /** The nodes as they are now: who must not be touched leaves with a reason; who is down stays counted as out. */
@@ -196,7 +210,8 @@ function settle(state: RunState, command: Command, position: number, outcome: Ou
     return
   }
   const first = at(state.nodes.attempts, position) === 1
-  if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful) end(state, position, 'unknown', reason) // Another copy may still come.
+  if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful)
+    end(state, position, 'unknown', reason) // Another copy may still come.
   else if (outcome === 'skipped' && !first) giveUp(state, position, reason)
   else end(state, position, outcome, reason)
   const nothingDone = at(state.nodes.outcome, position) === codeOf('skipped') || outcome === 'not-needed'

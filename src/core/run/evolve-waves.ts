@@ -72,14 +72,16 @@ function afterSurvey(state: RunState): Phase {
 }
 
 /** Where a run goes when nothing stands before its work any more. */
-export const afterBefore = (state: RunState): Phase => (state.plan.trial !== null && state.plan.work === 'apply' ? { name: 'scanning' } : { name: 'waves', wave: 0 })
+export const afterBefore = (state: RunState): Phase =>
+  state.plan.trial !== null && state.plan.work === 'apply' ? { name: 'scanning' } : { name: 'waves', wave: 0 }
 
 export function scanAsked(state: RunState, n: number, tokens: number): void {
   assert(n === state.tokenCount + 1, 'tokens are numbered without holes')
   state.tokenCount += tokens
   state.scanAsked = n
   state.phase = { name: 'scanning' }
-  for (let position = 0; position < state.nodes.count; position++) if (at(state.nodes.stage, position) !== STAGE.ended) state.scanLeft.add(position)
+  for (let position = 0; position < state.nodes.count; position++)
+    if (at(state.nodes.stage, position) !== STAGE.ended) state.scanLeft.add(position)
   want(state, { kind: 'scan', key: 'scan', n })
 }
 
@@ -182,7 +184,8 @@ export function gateDecided(state: RunState, event: Of<'GateDecided'>, now: Inst
   wave.decidedAt = now
   wave.why = event.why
   wave.held = null
-  for (const check of wave.measure?.checks.keys() ?? []) if (wave.measure) unwant(state, measureKey({ ...wave.measure, purpose: 'gate' }, check))
+  for (const check of wave.measure?.checks.keys() ?? [])
+    if (wave.measure) unwant(state, measureKey({ ...wave.measure, purpose: 'gate' }, check))
   if (event.verdict === 'pass' && state.phase.name === 'waves') state.phase = afterWave(state, event.wave)
 }
 
@@ -196,7 +199,8 @@ function startStoring(state: RunState): Phase {
   const { trial } = state.plan
   if (trial === null || state.plan.work !== 'apply') return { name: 'after' }
   trial.lineages.forEach((lineage, index) => {
-    for (const account of lineage.accounts) want(state, { kind: 'store', key: `store:${lineage.image}@${account}`, lineage: index, account })
+    for (const account of lineage.accounts)
+      want(state, { kind: 'store', key: `store:${lineage.image}@${account}`, lineage: index, account })
   })
   return { name: 'storing' }
 }
@@ -213,7 +217,12 @@ export function approveBaselines(state: RunState): void {
 
 /** Newest wave first; inside a wave those that are out of service first, then in reverse order. */
 export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): void {
-  state.phase = { name: 'rolling-back', waves: event.waves, at: 0, after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back' }
+  state.phase = {
+    name: 'rolling-back',
+    waves: event.waves,
+    at: 0,
+    after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back',
+  }
   for (const { key, kind } of [...state.activities.values()]) if (!LASTING.has(kind)) unwant(state, key)
   loadRollback(state)
 }
@@ -233,7 +242,9 @@ function loadRollback(state: RunState): void {
   state.rollbackAt = state.at
   const index = state.phase.waves[state.phase.at]
   if (index === undefined) return
-  const nodes = known(state.plan.waves[index], 'the wave').nodes.filter((position) => needsRollback(state, position)).toReversed()
+  const nodes = known(state.plan.waves[index], 'the wave')
+    .nodes.filter((position) => needsRollback(state, position))
+    .toReversed()
   for (const position of nodes) {
     const open = state.openCommands.has(at(state.nodes.command, position))
     move(state, position, open ? STAGE.retrying : STAGE.waiting)

@@ -34,7 +34,14 @@ function apply(state: RunState, fact: Fact): void {
       state.planDigest = event.plan
       return waves.planPinned(state)
     case 'ApprovalAsked':
-      state.approvals.push({ subject: event.subject, group: event.group, count: event.count, expires: event.expires, by: [], state: 'asked' })
+      state.approvals.push({
+        subject: event.subject,
+        group: event.group,
+        count: event.count,
+        expires: event.expires,
+        by: [],
+        state: 'asked',
+      })
       return
     case 'ApprovalGiven': {
       const asked = known(approvalOf(state, event.subject), 'the approval')

@@ -39,14 +39,16 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   return asked?.events.length ? asked : approved(state, index, wave, now)
 }
 
-const decided = (wave: number, verdict: 'pass' | 'fail', why: readonly string[]): Decision => events({ type: 'GateDecided', wave, verdict, why })
+const decided = (wave: number, verdict: 'pass' | 'fail', why: readonly string[]): Decision =>
+  events({ type: 'GateDecided', wave, verdict, why })
 
 /** `failures: n` passes with n; at n + 1 the gate has failed. */
 function overBudget(state: RunState, index: number, wave: WaveState): string | null {
   const { failuresMax } = known(state.plan.waves[index], 'the wave').gate
   if (spent(wave) > failuresMax) return `failures: ${String(spent(wave))} of at most ${String(failuresMax)}`
   const { budgetMax } = state.plan
-  if (budgetMax !== null && spentInRun(state) > budgetMax) return `budget: ${String(spentInRun(state))} of at most ${String(budgetMax)} in the run`
+  if (budgetMax !== null && spentInRun(state) > budgetMax)
+    return `budget: ${String(spentInRun(state))} of at most ${String(budgetMax)} in the run`
   return null
 }
 
@@ -84,7 +86,8 @@ function approved(state: RunState, index: number, wave: WaveState, now: Instant)
   if (rule === null) return decided(index, 'pass', why)
   const subject = { kind: 'gate', wave: wave.name } as const
   const asked = approvalOf(state, subject)
-  if (asked === undefined) return events({ type: 'ApprovalAsked', subject, group: rule.group, count: rule.count, expires: plus(now, rule.expiresMs) })
+  if (asked === undefined)
+    return events({ type: 'ApprovalAsked', subject, group: rule.group, count: rule.count, expires: plus(now, rule.expiresMs) })
   if (asked.state === 'given') return decided(index, 'pass', [...why, `approved by ${asked.by.join(', ')}`])
   if (asked.state === 'asked') return wake(asked.expires)
   return hold(state, index, wave, ['approval: expired'], undefined, now)
@@ -97,7 +100,14 @@ function passedBecause(state: RunState, index: number, wave: WaveState): string[
 }
 
 /** Inconclusive holds: nothing starts, nothing is rolled back, until someone decides, a later round is clear, or time is up. */
-function hold(state: RunState, index: number, wave: WaveState, why: readonly string[], asked: Decision | undefined, now: Instant): Decision {
+function hold(
+  state: RunState,
+  index: number,
+  wave: WaveState,
+  why: readonly string[],
+  asked: Decision | undefined,
+  now: Instant,
+): Decision {
   if (wave.held === null || wave.heldSince === null) return events({ type: 'GateHeld', wave: index, why })
   const until = holdsUntil(state, index, wave.heldSince)
   if (now < until) return asked?.events.length ? asked : wake(asked?.wakeAt ? earliest(asked.wakeAt, until) : until)
@@ -111,7 +121,11 @@ function holdsUntil(state: RunState, index: number, since: Instant): Instant {
   return Math.max(known(state.window, 'the window').closes, plus(since, HOLD_MIN_MS)) as Instant
 }
 
-const stopHeld = (state: RunState, wave: WaveState, why: readonly string[]): RunEvent => ({ type: 'GateExpired', wave: state.waves.indexOf(wave), why })
+const stopHeld = (state: RunState, wave: WaveState, why: readonly string[]): RunEvent => ({
+  type: 'GateExpired',
+  wave: state.waves.indexOf(wave),
+  why,
+})
 
 /** What a finished round of checks says: fail beats inconclusive beats pass. A single failure counts as inconclusive until it repeats. */
 export function checksVerdict(measure: Measure | null): { verdict: 'pass' | 'fail' | 'inconclusive'; why: string[] } {
@@ -130,7 +144,15 @@ export function checksVerdict(measure: Measure | null): { verdict: 'pass' | 'fai
  * The next round of checks, if one is due: every few minutes while the wave bakes, then until it is clear.
  * `undefined` when the last round is in and clear (all pass, or failed for good).
  */
-export function nextMeasure(state: RunState, purpose: Measure['purpose'], wave: number, checks: readonly string[], from: Instant, bakedAt: Instant, now: Instant = bakedAt): Decision | undefined {
+export function nextMeasure(
+  state: RunState,
+  purpose: Measure['purpose'],
+  wave: number,
+  checks: readonly string[],
+  from: Instant,
+  bakedAt: Instant,
+  now: Instant = bakedAt,
+): Decision | undefined {
   const before = measureOf(state, purpose, wave)
   if (before === null && checks.length === 0 && now < bakedAt) return wake(bakedAt)
   if (before === null) return events(ask(state, purpose, wave, checks, 1, now >= bakedAt))

@@ -39,7 +39,14 @@ function changedEffects(state: RunState): { effects: Effect[]; dropped: string[]
 function decide(state: RunState, now: Instant): Decision {
   if (state.phase.name === 'finished' || state.driver === null) return nothing
   const [unsent] = state.unsent
-  if (unsent !== undefined) return events({ type: 'CommandRefused', n: unsent, code: 'never-sent', message: 'looked up until nothing of it could start any more', invalid: [] })
+  if (unsent !== undefined)
+    return events({
+      type: 'CommandRefused',
+      n: unsent,
+      code: 'never-sent',
+      message: 'looked up until nothing of it could start any more',
+      invalid: [],
+    })
   const expired = state.approvals.find((one) => one.state === 'asked' && now >= one.expires)
   if (expired) return events({ type: 'ApprovalExpired', subject: expired.subject })
   if (state.aborting && state.phase.name !== 'rolling-back') return nextAbort(state, now)
@@ -81,7 +88,13 @@ function nextOpening(state: RunState, now: Instant): Decision {
   const { approval } = state.plan
   const asked = approvalOf(state, { kind: 'plan' })
   if (approval !== null && asked === undefined)
-    return events({ type: 'ApprovalAsked', subject: { kind: 'plan' }, group: approval.group, count: approval.count, expires: (now + approval.expiresMs) as Instant })
+    return events({
+      type: 'ApprovalAsked',
+      subject: { kind: 'plan' },
+      group: approval.group,
+      count: approval.count,
+      expires: (now + approval.expiresMs) as Instant,
+    })
   if (asked?.state === 'refused') return finish(state, 'stopped', 'rejected')
   if (asked?.state === 'expired') return finish(state, 'stopped', 'not-approved')
   const { window } = state
@@ -103,12 +116,22 @@ function nextBefore(state: RunState, now: Instant): Decision {
 const OWN_ROUNDS_MIN = 3
 
 /** The run's own checks: still measuring, or done with what stands against it. What stays inconclusive until `until` counts against it. */
-function runsChecks(state: RunState, purpose: 'before' | 'after', until: Instant, now: Instant): { pending?: Decision; why: readonly string[]; failed: boolean } {
+function runsChecks(
+  state: RunState,
+  purpose: 'before' | 'after',
+  until: Instant,
+  now: Instant,
+): { pending?: Decision; why: readonly string[]; failed: boolean } {
   const asked = nextMeasure(state, purpose, -1, state.plan[purpose], now, now)
   if (state.measure?.purpose !== purpose || state.measure.endedAt === null) return { pending: asked ?? nothing, why: [], failed: false }
   const { verdict, why } = checksVerdict(state.measure)
   const early = now < until || (purpose === 'after' && state.measure.round < OWN_ROUNDS_MIN)
-  if (verdict === 'inconclusive' && early) return { pending: asked?.events.length ? asked : wake(now < until ? soonest(asked?.wakeAt ?? null, until) : (asked?.wakeAt ?? null)), why, failed: false }
+  if (verdict === 'inconclusive' && early)
+    return {
+      pending: asked?.events.length ? asked : wake(now < until ? soonest(asked?.wakeAt ?? null, until) : (asked?.wakeAt ?? null)),
+      why,
+      failed: false,
+    }
   return { why, failed: verdict === 'fail' }
 }
 
@@ -119,7 +142,9 @@ function nextScan(state: RunState, now: Instant): Decision {
     return state.paused ? wake(cutoff) : events({ type: 'ScanAsked', n: state.tokenCount + 1, tokens: 1 })
   }
   if (state.scanLeft.size === 0) return events({ type: 'ScanFinished' })
-  return now >= cutoff ? events({ type: 'NodesUnscanned', nodes: [...state.scanLeft].sort((a, b) => a - b), reason: 'cutoff' }) : wake(cutoff)
+  return now >= cutoff
+    ? events({ type: 'NodesUnscanned', nodes: [...state.scanLeft].sort((a, b) => a - b), reason: 'cutoff' })
+    : wake(cutoff)
 }
 
 function nextWave(state: RunState, index: number, now: Instant): Decision {
@@ -131,7 +156,8 @@ function nextWave(state: RunState, index: number, now: Instant): Decision {
     return events({ type: 'WaveStarted', wave: index, name: wave.name })
   }
   if (wave.phase === 'running') return nextDispatch(state, index, now)
-  if (wave.phase === 'drained' && wave.expired) return finish(state, 'stopped', `wave ${wave.name}: ${wave.held?.join(', ') ?? 'inconclusive'}`)
+  if (wave.phase === 'drained' && wave.expired)
+    return finish(state, 'stopped', `wave ${wave.name}: ${wave.held?.join(', ') ?? 'inconclusive'}`)
   if (wave.phase === 'drained') return nextGate(state, index, now)
   return wave.phase === 'failed' ? afterFailure(state, index, wave, now) : nothing
 }
@@ -139,7 +165,8 @@ function nextWave(state: RunState, index: number, now: Instant): Decision {
 /** The window's cutoff has passed before all waves began. */
 function pastCutoff(state: RunState, index: number): Decision {
   const later = state.waves[index]
-  if (state.plan.runbook.window?.unfinished === 'next-window' && later !== undefined && state.plan.act === 'rollout') return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
+  if (state.plan.runbook.window?.unfinished === 'next-window' && later !== undefined && state.plan.act === 'rollout')
+    return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
   return finish(state, 'stopped', 'window-ended')
 }
 
@@ -156,8 +183,17 @@ function nextRollbackStart(state: RunState, waves: readonly number[], why: strin
   const outside = state.window?.opened !== true || now >= state.window.closes
   const asked = approvalOf(state, { kind: 'rollback' })
   if (outside && state.plan.rollback.outside === 'ask' && asked?.state !== 'given') {
-    if (asked === undefined) return events({ type: 'ApprovalAsked', subject: { kind: 'rollback' }, group: '', count: 1, expires: (now + ROLLBACK_ASK_MS) as Instant })
-    return asked.state === 'asked' ? wake(asked.expires) : finish(state, 'failed', `${why}; the rollback outside the window was not allowed`)
+    if (asked === undefined)
+      return events({
+        type: 'ApprovalAsked',
+        subject: { kind: 'rollback' },
+        group: '',
+        count: 1,
+        expires: (now + ROLLBACK_ASK_MS) as Instant,
+      })
+    return asked.state === 'asked'
+      ? wake(asked.expires)
+      : finish(state, 'failed', `${why}; the rollback outside the window was not allowed`)
   }
   return events({ type: 'RollbackStarted', waves, nodes: rollbackSize(state, waves), outside, why })
 }
@@ -166,7 +202,10 @@ function nextRollbackStart(state: RunState, waves: readonly number[], why: strin
 const ROLLBACK_ASK_MS = 24 * 60 * 60 * 1000
 
 const rollbackSize = (state: RunState, waves: readonly number[]): number =>
-  waves.reduce((sum, wave) => sum + (state.plan.waves[wave]?.nodes.filter((position) => state.nodes.touched[position] === 1).length ?? 0), 0)
+  waves.reduce(
+    (sum, wave) => sum + (state.plan.waves[wave]?.nodes.filter((position) => state.nodes.touched[position] === 1).length ?? 0),
+    0,
+  )
 
 /** Abort: what waits is given up, what runs ends; then back, if asked, or out. */
 function nextAbort(state: RunState, now: Instant): Decision {
@@ -190,7 +229,13 @@ function nextStoring(state: RunState, now: Instant): Decision {
   const rule = trial?.approval ?? null
   const asked = approvalOf(state, { kind: 'baselines' })
   if (rule !== null && asked === undefined)
-    return events({ type: 'ApprovalAsked', subject: { kind: 'baselines' }, group: rule.group, count: rule.count, expires: (now + rule.expiresMs) as Instant })
+    return events({
+      type: 'ApprovalAsked',
+      subject: { kind: 'baselines' },
+      group: rule.group,
+      count: rule.count,
+      expires: (now + rule.expiresMs) as Instant,
+    })
   if (asked?.state === 'asked') return wake(asked.expires)
   if (asked?.state === 'refused') return finish(state, 'stopped', 'rejected')
   if (asked?.state === 'expired') return finish(state, 'stopped', 'not-approved')

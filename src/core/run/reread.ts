@@ -12,7 +12,15 @@ export const isDown = (seen: NodeSeen | undefined): boolean => seen === undefine
  * Why a node must not be touched after all, as it is just before the intent; null when it may be. A tag can always take a node out, never in.
  * A rollback asks less: who was touched is restored wherever it can be reached.
  */
-export function hindered(planned: PlannedNode, groupKeys: readonly string[], seen: NodeSeen | undefined, keysNow: (seen: NodeSeen) => readonly string[], scope: Scope, names: Names, work: Work): string | null {
+export function hindered(
+  planned: PlannedNode,
+  groupKeys: readonly string[],
+  seen: NodeSeen | undefined,
+  keysNow: (seen: NodeSeen) => readonly string[],
+  scope: Scope,
+  names: Names,
+  work: Work,
+): string | null {
   if (seen === undefined || isGone(seen)) return 'gone'
   if (seen.state === 'stopped' || seen.state === 'stopping') return 'stopped'
   if (isDown(seen)) return 'offline'

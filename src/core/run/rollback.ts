@@ -32,7 +32,9 @@ const HELD_MAX_MS: Ms = 3 * HOUR
 /** A rollback has no window that would end its waiting for another run's hand. */
 function heldTooLong(state: RunState, now: Instant): Decision | undefined {
   if (state.waiting.busy.length === 0 || now < plus(known(state.rollbackAt, 'the beginning'), HELD_MAX_MS)) return undefined
-  const nodes = [...new Set(state.waiting.busy.map((one) => one.node))].filter((position) => at(state.nodes.stage, position) === STAGE.waiting)
+  const nodes = [...new Set(state.waiting.busy.map((one) => one.node))].filter(
+    (position) => at(state.nodes.stage, position) === STAGE.waiting,
+  )
   return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'held' }) : undefined
 }
 
@@ -43,9 +45,12 @@ function rolledBack(state: RunState, stopped: boolean): Decision {
 function ended(state: RunState, phase: RollingBack, result: NonNullable<RunState['rollback']>): Decision {
   if (state.openCommands.size > 0) return nothing
   const clean = result.failed === 0 && !result.stopped
-  const reason = clean ? `rolled back ${String(result.restored)} nodes` : `rollback: ${String(result.restored)} restored, ${String(result.failed)} failed`
+  const reason = clean
+    ? `rolled back ${String(result.restored)} nodes`
+    : `rollback: ${String(result.restored)} restored, ${String(result.failed)} failed`
   const aborted = phase.after === 'aborted' || state.aborting?.rollback === false
   return events(finished(state, clean ? phase.after : aborted ? 'aborted' : 'failed', reason))
 }
 
-const countOf = (state: RunState, outcome: 'rolled-back' | 'rollback-failed'): number => state.waves.reduce((sum, wave) => sum + at(wave.counts, codeOf(outcome)), 0)
+const countOf = (state: RunState, outcome: 'rolled-back' | 'rollback-failed'): number =>
+  state.waves.reduce((sum, wave) => sum + at(wave.counts, codeOf(outcome)), 0)

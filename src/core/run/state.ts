@@ -3,7 +3,17 @@ import { cellKey, type CommandId, type RunId } from '../../kit/ids.ts'
 import type { Instant } from '../../kit/instant.ts'
 import type { PlanContent } from '../plan/plan.ts'
 import type { Effect } from './effect.ts'
-import { OUTCOMES, type Actor, type Fact, type Outcome, type Purpose, type RunOutcome, type Subject, type Verdict, type Work } from './event.ts'
+import {
+  OUTCOMES,
+  type Actor,
+  type Fact,
+  type Outcome,
+  type Purpose,
+  type RunOutcome,
+  type Subject,
+  type Verdict,
+  type Work,
+} from './event.ts'
 
 /** Where a node stands in the work at hand. The order is the order of life. */
 export const STAGE = { idle: 0, waiting: 1, chosen: 2, flying: 3, ended: 4, retrying: 5 } as const
@@ -41,7 +51,9 @@ export type Nodes = {
 }
 
 /** A round of nodes of one cell and one list, on its way to a command. */
-export type Batch = Readonly<{ batch: number; cell: string; list: number; work: Work; readAt: Instant | null }> & { nodes: readonly number[] }
+export type Batch = Readonly<{ batch: number; cell: string; list: number; work: Work; readAt: Instant | null }> & {
+  nodes: readonly number[]
+}
 
 /** One intent and what became of it. */
 export type Command = {
@@ -97,7 +109,14 @@ export type Measure = {
   endedAt: Instant | null
 }
 
-export type Approval = { readonly subject: Subject; readonly group: string; readonly count: number; readonly expires: Instant; readonly by: string[]; state: 'asked' | 'given' | 'refused' | 'expired' }
+export type Approval = {
+  readonly subject: Subject
+  readonly group: string
+  readonly count: number
+  readonly expires: Instant
+  readonly by: string[]
+  state: 'asked' | 'given' | 'refused' | 'expired'
+}
 
 export type Phase = Readonly<
   | { name: 'requested' }
@@ -272,7 +291,14 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     retrying: 0,
     suspects: 0,
     waitingCount: 0,
-    waiting: { lanes: new Map(), chain: new Uint32Array(count), inSet: new Int32Array(sets.setMembers.length), parked: new Map(), busy: [], freedAt: null },
+    waiting: {
+      lanes: new Map(),
+      chain: new Uint32Array(count),
+      inSet: new Int32Array(sets.setMembers.length),
+      parked: new Map(),
+      busy: [],
+      freedAt: null,
+    },
     groupOut: new Int32Array(plan.groups.length),
     ...sets,
     groupOutside: new Int32Array(plan.groups.length),

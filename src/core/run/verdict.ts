@@ -19,7 +19,16 @@ export type ResultLine = Readonly<{
 }>
 
 /** What one node's invocation amounts to. */
-export type Report = Readonly<{ outcome: Outcome; reason: string; changed: number; missing: number; before: string; after: string; reboot: boolean; ended: Instant }>
+export type Report = Readonly<{
+  outcome: Outcome
+  reason: string
+  changed: number
+  missing: number
+  before: string
+  after: string
+  reboot: boolean
+  ended: Instant
+}>
 
 const DIGEST = /^([0-9a-f]{64})?$/
 const WORD = /^[a-z][a-z-]{0,39}$/
@@ -72,8 +81,17 @@ const NEVER_RAN: ReadonlySet<string> = new Set(['Undeliverable', 'InvalidPlatfor
 
 /** What a script's own word amounts to, by the work that it was asked to do. Any other word is none. */
 const SPOKEN: Readonly<Record<Work, ReadonlyMap<string, Outcome>>> = {
-  apply: new Map<string, Outcome>([['patched', 'patched'], ['not-needed', 'not-needed'], ['skipped', 'skipped'], ['failed', 'failed']]),
-  scan: new Map<string, Outcome>([['scanned', 'not-needed'], ['skipped', 'skipped'], ['failed', 'failed']]),
+  apply: new Map<string, Outcome>([
+    ['patched', 'patched'],
+    ['not-needed', 'not-needed'],
+    ['skipped', 'skipped'],
+    ['failed', 'failed'],
+  ]),
+  scan: new Map<string, Outcome>([
+    ['scanned', 'not-needed'],
+    ['skipped', 'skipped'],
+    ['failed', 'failed'],
+  ]),
   rollback: new Map<string, Outcome>([['rolled-back', 'rolled-back']]),
 }
 
@@ -83,7 +101,16 @@ const SPOKEN: Readonly<Record<Work, ReadonlyMap<string, Outcome>>> = {
  */
 export function judge(work: Work, token: string, status: string, output: string): Report {
   const line = readResult(output)
-  const silent = (outcome: Outcome, reason: string): Report => ({ outcome: inWork(work, outcome), reason, changed: 0, missing: 0, before: '', after: '', reboot: false, ended: instant(0) })
+  const silent = (outcome: Outcome, reason: string): Report => ({
+    outcome: inWork(work, outcome),
+    reason,
+    changed: 0,
+    missing: 0,
+    before: '',
+    after: '',
+    reboot: false,
+    ended: instant(0),
+  })
   if (line?.token === token) {
     const { changed, missing, before, after, reboot, endedAt } = line
     return { outcome: spoken(work, line), reason: line.reason, changed, missing, before, after, reboot, ended: endedAt }
@@ -99,4 +126,8 @@ const spoken = (work: Work, line: ResultLine): Outcome => SPOKEN[work].get(line.
 /** A rollback that is not proved has failed. */
 const inWork = (work: Work, outcome: Outcome): Outcome => (work === 'rollback' ? 'rollback-failed' : outcome)
 
-const kebab = (status: string): string => status.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase().slice(0, 40)
+const kebab = (status: string): string =>
+  status
+    .replace(/(?<=[a-z])(?=[A-Z])/g, '-')
+    .toLowerCase()
+    .slice(0, 40)

@@ -20,7 +20,14 @@ export type RunView = Readonly<{
   waves: readonly WaveView[]
 }>
 
-export type WaveView = Readonly<{ name: string; state: string; nodes: Readonly<Record<Outcome, number>>; total: number; checks: Readonly<Record<string, string>>; why: readonly string[] }>
+export type WaveView = Readonly<{
+  name: string
+  state: string
+  nodes: Readonly<Record<Outcome, number>>
+  total: number
+  checks: Readonly<Record<string, string>>
+  why: readonly string[]
+}>
 
 /** The run as it stands. O(fleet): for people, not for the loop. */
 export function viewOf(state: RunState): RunView {
@@ -56,7 +63,8 @@ function stateWord(state: RunState): string {
 /** What nobody but a person can give now. */
 export function waitsFor(state: RunState): string | null {
   const asked = state.approvals.find((one) => one.state === 'asked')
-  if (asked) return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
+  if (asked)
+    return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
   const held = state.waves.find((wave) => wave.held !== null && wave.phase === 'drained')
   return held ? `a decision on gate ${held.name}: ${held.held?.join(', ') ?? ''}` : null
 }

@@ -44,7 +44,8 @@ export function unpark(state: RunState, groups: readonly number[]): void {
     const set = at(state.groupSet, group)
     if (set < 0 || outOf(state, group) > 0) continue
     const free = at(state.setActive, set) === 0
-    for (const other of state.setMembers[set] ?? []) if (other !== group && (free || outOf(state, other) > 0)) moveToLanes(state, other, false)
+    for (const other of state.setMembers[set] ?? [])
+      if (other !== group && (free || outOf(state, other) > 0)) moveToLanes(state, other, false)
   }
 }
 
@@ -96,7 +97,13 @@ export type Places = Readonly<{ fresh: number; again: number }>
  * Picks waiting nodes for at most these places without breaking a limit. What a limit forbids is parked behind its group, so that each
  * node is looked at once per change of that group and not once per call. `tighter: null`: reading commands, to which no limit applies.
  */
-export function chooseRounds(state: RunState, places: Places, tighter: ReadonlyMap<number, number> | null, mayUse: (cell: string) => boolean, now: Instant): Round[] {
+export function chooseRounds(
+  state: RunState,
+  places: Places,
+  tighter: ReadonlyMap<number, number> | null,
+  mayUse: (cell: string) => boolean,
+  now: Instant,
+): Round[] {
   returnBusy(state, now)
   state.waiting.freedAt = null
   const choice: Choice = { ...places, tighter, more: tentative(), taken: new Set() }
@@ -121,7 +128,8 @@ export function chooseRounds(state: RunState, places: Places, tighter: ReadonlyM
  */
 function urgentFirst(state: RunState): (readonly [string, number[]])[] {
   const { lanes, chain, inSet } = state.waiting
-  const turnsOf = (position: number): number => planned(state, position).groups.reduce((most, group) => Math.max(most, inSet[at(state.groupSet, group)] ?? 0), 0)
+  const turnsOf = (position: number): number =>
+    planned(state, position).groups.reduce((most, group) => Math.max(most, inSet[at(state.groupSet, group)] ?? 0), 0)
   const ranked = [...lanes].map(([key, lane]) => {
     const head = lane[0]
     return { key, lane, turns: head === undefined ? 0 : turnsOf(head), chain: head === undefined ? 0 : at(chain, head) }
@@ -130,7 +138,13 @@ function urgentFirst(state: RunState): (readonly [string, number[]])[] {
 }
 
 /** A choice in the making: what is left of the places, and who was taken. */
-type Choice = { fresh: number; again: number; readonly tighter: ReadonlyMap<number, number> | null; readonly more: Tentative; readonly taken: Set<number> }
+type Choice = {
+  fresh: number
+  again: number
+  readonly tighter: ReadonlyMap<number, number> | null
+  readonly more: Tentative
+  readonly taken: Set<number>
+}
 
 function takeFrom(state: RunState, lane: number[], choice: Choice): number[] {
   const nodes: number[] = []

@@ -1,5 +1,5 @@
 import { parseShare } from '../../kit/duration.ts'
-import { spoken } from '../../kit/schema.ts'
+import { plain, spoken } from '../../kit/schema.ts'
 import { each, type Finding, type Found } from './finding.ts'
 import { recordOf } from './references.ts'
 
@@ -46,9 +46,9 @@ function looserThan(limit: Found, everywhere: readonly Found[]): readonly Findin
   if (atMost === undefined || rules.length === 0) return []
   const numbers = rules.filter((rule) => rule['atMost'] !== undefined)
   const looser = numbers.find((rule) => exceeds(atMost, rule['atMost']))
-  const against = looser ? `atMost: ${String(looser['atMost'])}` : 'oneAtATime'
+  const against = looser ? `atMost: ${plain(looser['atMost'])}` : 'oneAtATime'
   if (!looser && numbers.length > 0) return []
-  const message = `${spoken(limit.pointer)} allows ${String(atMost)} per ${String(per)}, the runbook says \`${against}\``
+  const message = `${spoken(limit.pointer)} allows ${plain(atMost)} per ${plain(per)}, the runbook says \`${against}\``
   return [
     {
       pointer: `${limit.pointer}/atMost`,

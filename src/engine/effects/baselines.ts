@@ -14,7 +14,11 @@ const turns = new WeakMap<World, Promise<unknown>>()
 export async function* storeBaseline(performing: Performing, effect: EffectOf<'store'>): Found {
   const { world, state } = performing
   const lineage = known(state.plan.trial?.lineages[effect.lineage], 'the lineage')
-  const path = baselinePath(known(state.plan.trial, 'the trial').path, { runbook: state.plan.runbook.name, account: effect.account, image: lineage.image })
+  const path = baselinePath(known(state.plan.trial, 'the trial').path, {
+    runbook: state.plan.runbook.name,
+    account: effect.account,
+    image: lineage.image,
+  })
   const names = { account: effect.account, image: lineage.image, path }
   try {
     const before = turns.get(world) ?? Promise.resolve()
@@ -32,7 +36,10 @@ async function stored({ world, state, signal }: Performing, effect: EffectOf<'st
   const trial = known(state.plan.trial, 'the trial')
   const lineage = known(trial.lineages[effect.lineage], 'the lineage')
   const tested = lineage.nodes.filter((position) => provesList(state, position))
-  const list = known((await listsOf(world, state)).find((one) => one.image === lineage.image), `the list of ${lineage.image}`)
+  const list = known(
+    (await listsOf(world, state)).find((one) => one.image === lineage.image),
+    `the list of ${lineage.image}`,
+  )
   const wave = state.waves.at(-1)
   const baseline = baselineOf(effect.account, lineage.image, list.patches, {
     run: state.run,
@@ -45,7 +52,8 @@ async function stored({ world, state, signal }: Performing, effect: EffectOf<'st
 }
 
 /** It was patched with the list, or needed nothing of it. */
-const provesList = (state: RunState, position: number): boolean => at(state.nodes.outcome, position) === codeOf('patched') || at(state.nodes.outcome, position) === codeOf('not-needed')
+const provesList = (state: RunState, position: number): boolean =>
+  at(state.nodes.outcome, position) === codeOf('patched') || at(state.nodes.outcome, position) === codeOf('not-needed')
 
 /** Puts the label on every baseline of this trial. Moving a label twice changes nothing. */
 export async function* approveBaselines({ world, state, signal }: Performing): Found {

@@ -9,7 +9,8 @@ export async function* cancelCommand({ world, state, signal }: Performing, effec
   const cancelled: number[] = []
   for (const id of command.ids) {
     const idle = new Set<string>()
-    for await (const one of world.commands.invocations(cell, id, signal)) if (one.status === 'Pending' || one.status === 'Delayed') idle.add(one.node)
+    for await (const one of world.commands.invocations(cell, id, signal))
+      if (one.status === 'Pending' || one.status === 'Delayed') idle.add(one.node)
     const nodes = command.nodes.filter((position) => idle.has(planned(state, position).node))
     if (nodes.length === 0) continue
     await world.commands.cancel(

@@ -19,7 +19,14 @@ export async function* classifyScan(performing: Performing): Found {
     const rows: MissingPatch[] = []
     for (const position of lineage.nodes) rows.push(...(await rowsOf(performing, position)))
     const patches = classify(rows, rules, world.clock.now())
-    const list = lists.push({ account: planned(state, known(lineage.nodes[0], 'a trial node')).account, image: lineage.image, baseline: null, patches, digest: listDigest(patches) }) - 1
+    const list =
+      lists.push({
+        account: planned(state, known(lineage.nodes[0], 'a trial node')).account,
+        image: lineage.image,
+        baseline: null,
+        patches,
+        digest: listDigest(patches),
+      }) - 1
     for (const position of lineage.nodes) {
       nodes.push(position)
       of.push(list)

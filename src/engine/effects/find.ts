@@ -45,7 +45,14 @@ async function sweep({ world, state, signal }: Pick<Performing, 'world' | 'state
   const found: RunEvent[] = []
   for await (const seen of world.commands.sweep(cellOf(command.cell), plus(command.intendedAt, -SKEW_MS), signal)) {
     if (seen.comment !== token) continue
-    found.push({ type: 'CommandSent', n: command.n, commandId: seen.commandId, requestedAt: seen.requestedAt, expiresAfter: seen.expiresAfter, adopted: true })
+    found.push({
+      type: 'CommandSent',
+      n: command.n,
+      commandId: seen.commandId,
+      requestedAt: seen.requestedAt,
+      expiresAfter: seen.expiresAfter,
+      adopted: true,
+    })
   }
   return found
 }

@@ -54,7 +54,8 @@ function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<M
 
 /** Before: every node that will be touched. Gate and after: those that were patched, or needed nothing. */
 function subjectsOf(state: RunState, effect: EffectOf<'measure'>): number[] {
-  const nodes = effect.purpose === 'gate' ? known(state.plan.waves[effect.wave], 'the wave').nodes : state.plan.nodes.map((_, position) => position)
+  const nodes =
+    effect.purpose === 'gate' ? known(state.plan.waves[effect.wave], 'the wave').nodes : state.plan.nodes.map((_, position) => position)
   if (effect.purpose === 'before') return nodes.filter((position) => at(state.nodes.stage, position) !== STAGE.ended)
   const good = new Set([codeOf('patched'), codeOf('rolled-back')])
   return nodes.filter((position) => good.has(at(state.nodes.outcome, position)))
@@ -76,13 +77,21 @@ async function lookAt({ world, state, signal }: Performing, positions: readonly 
 /** Nodes that were touched must still exist: replaced canaries are no evidence of health. */
 async function presence(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
   const { state } = performing
-  const touched = known(state.plan.waves[effect.wave], 'the wave').nodes.filter((position) => at(state.nodes.touched, position) === 1 && at(state.nodes.stage, position) === STAGE.ended)
+  const touched = known(state.plan.waves[effect.wave], 'the wave').nodes.filter(
+    (position) => at(state.nodes.touched, position) === 1 && at(state.nodes.stage, position) === STAGE.ended,
+  )
   const seen = await statusOf(performing, touched)
   const gone = touched.filter((position) => {
     const now = seen.get(position)?.state ?? null
     return now === null || isGone({ state: now })
   })
-  return { verdict: 'pass', evidence: `${String(touched.length - gone.length)} of ${String(touched.length)} touched nodes exist`, subjects: touched.length, failing: gone, gone }
+  return {
+    verdict: 'pass',
+    evidence: `${String(touched.length - gone.length)} of ${String(touched.length)} touched nodes exist`,
+    subjects: touched.length,
+    failing: gone,
+    gone,
+  }
 }
 
 /** Online, with a ping later than the node's own end: an older one says nothing about the patched system. */
@@ -112,7 +121,11 @@ async function statusOf({ world, state, signal }: Performing, positions: readonl
   await eachBounded(cells, CELLS_AT_ONCE, async ([key, group]) => {
     for (let from = 0; from < group.length; from += 100) {
       const part = group.slice(from, from + 100)
-      const found = await world.fleet.status(cellOf(key), part.map((position) => planned(state, position).node), signal)
+      const found = await world.fleet.status(
+        cellOf(key),
+        part.map((position) => planned(state, position).node),
+        signal,
+      )
       const byId = new Map(found.map((one) => [one.node, one]))
       for (const position of part) {
         const one = byId.get(planned(state, position).node)
@@ -126,7 +139,12 @@ async function statusOf({ world, state, signal }: Performing, positions: readonl
 /** How long a script's answer may take beyond its own timeout: delivery and one page. */
 const SCRIPT_SLACK_MS = 5 * MINUTE
 
-async function script(performing: Performing, effect: EffectOf<'measure'>, rule: Extract<CheckRule, { type: 'script' }>, subjects: readonly number[]): Promise<Measured> {
+async function script(
+  performing: Performing,
+  effect: EffectOf<'measure'>,
+  rule: Extract<CheckRule, { type: 'script' }>,
+  subjects: readonly number[],
+): Promise<Measured> {
   const { world, state, signal } = performing
   const name = 'Patchwave-Check'
   const measureAsked = effect.purpose === 'gate' ? state.waves[effect.wave]?.measure?.askedAt : state.measure?.askedAt
@@ -153,7 +171,8 @@ async function script(performing: Performing, effect: EffectOf<'measure'>, rule:
 async function http(world: World, rule: Extract<CheckRule, { type: 'http' }>, signal: AbortSignal): Promise<Measured> {
   const at = iso(world.clock.now())
   const answer = await world.probe.get(rule.url, rule.withinMs, signal)
-  if ('failure' in answer) return { verdict: 'inconclusive', evidence: `GET ${rule.url}: ${answer.failure} at ${at}`, subjects: 1, failing: [] }
+  if ('failure' in answer)
+    return { verdict: 'inconclusive', evidence: `GET ${rule.url}: ${answer.failure} at ${at}`, subjects: 1, failing: [] }
   const good = answer.status === rule.status && answer.tookMs <= rule.withinMs
   const evidence = `GET ${rule.url}: ${String(answer.status)} in ${String(Math.round(answer.tookMs))} ms (wanted ${String(rule.status)} within ${String(rule.withinMs)} ms) at ${at}`
   return { verdict: good ? 'pass' : 'fail', evidence, subjects: 1, failing: [] }

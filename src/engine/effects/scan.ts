@@ -46,7 +46,13 @@ export async function* scanNodes(performing: Performing, effect: EffectOf<'scan'
     }
   }
   const events: RunEvent[] = []
-  if (scanned.length > 0) events.push({ type: 'NodesScanned', nodes: scanned.map((one) => one.position), lists: scanned.map((one) => one.digest), missing: scanned.map((one) => one.missing) })
+  if (scanned.length > 0)
+    events.push({
+      type: 'NodesScanned',
+      nodes: scanned.map((one) => one.position),
+      lists: scanned.map((one) => one.digest),
+      missing: scanned.map((one) => one.missing),
+    })
   if (silent.length > 0) events.push({ type: 'NodesUnscanned', nodes: silent, reason: 'unscanned' })
   if (events.length > 0) yield events
 }
@@ -57,7 +63,10 @@ async function wholeList({ world, state, signal }: Performing, answer: Answer): 
   const lines = output.split('\n').slice(1)
   const endAt = lines.findIndex((line) => line.startsWith('{"end":true'))
   if (endAt >= 0) {
-    const text = lines.slice(0, endAt).map((line) => `${line}\n`).join('')
+    const text = lines
+      .slice(0, endAt)
+      .map((line) => `${line}\n`)
+      .join('')
     return readDigest(lines[endAt] ?? '') === sha256(text) ? text : undefined
   }
   return answer.line?.list ? await fetchList({ world, state, signal }, answer, answer.line.list) : undefined
@@ -73,14 +82,32 @@ function readDigest(line: string): string | undefined {
 }
 
 /** Where SSM cut the output: the list in parts, by its digest. */
-async function fetchList({ world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>, answer: Answer, digest: string): Promise<string | undefined> {
+async function fetchList(
+  { world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>,
+  answer: Answer,
+  digest: string,
+): Promise<string | undefined> {
   const name = 'Patchwave-Fetch'
   const parts: Uint8Array[] = []
   let bytes = 0
   for (let part = 0; bytes < LIST_BYTES_MAX && !signal.aborted; part++) {
     const token = tokenOf(state.run, FETCH_TOKENS + part)
-    const asked = { token, document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) }, parameters: { Digest: digest, Offset: String(bytes) } }
-    const [got] = await ask(world, { ...asked, nodes: [{ node: answer.node, ...answer.cell }], askedAt: world.clock.now(), until: plus(world.clock.now(), 10 * MINUTE), executionSeconds: 60 }, signal)
+    const asked = {
+      token,
+      document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) },
+      parameters: { Digest: digest, Offset: String(bytes) },
+    }
+    const [got] = await ask(
+      world,
+      {
+        ...asked,
+        nodes: [{ node: answer.node, ...answer.cell }],
+        askedAt: world.clock.now(),
+        until: plus(world.clock.now(), 10 * MINUTE),
+        executionSeconds: 60,
+      },
+      signal,
+    )
     if (got?.line?.verdict !== 'scanned' || got.commandId === null) return undefined
     const output = await world.commands.output(got.cell, got.commandId, got.node, signal)
     const more = fromBase64(output.split('\n').slice(1).join('').trim())

@@ -26,7 +26,16 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
     }
     try {
       const sent = await world.commands.send(order, signal)
-      yield [{ type: 'CommandSent', n: command.n, commandId: sent.commandId, requestedAt: sent.requestedAt, expiresAfter: sent.expiresAfter, adopted: false }]
+      yield [
+        {
+          type: 'CommandSent',
+          n: command.n,
+          commandId: sent.commandId,
+          requestedAt: sent.requestedAt,
+          expiresAfter: sent.expiresAfter,
+          adopted: false,
+        },
+      ]
       return
     } catch (error) {
       if (!(error instanceof PatchwaveError)) throw error
@@ -36,7 +45,15 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
         return
       }
       if (!error.retryable) {
-        yield [{ type: 'CommandRefused', n: command.n, code: error.code, message, invalid: invalidNodes(command, error, (position) => planned(state, position).node) }]
+        yield [
+          {
+            type: 'CommandRefused',
+            n: command.n,
+            code: error.code,
+            message,
+            invalid: invalidNodes(command, error, (position) => planned(state, position).node),
+          },
+        ]
         return
       }
       world.log.warn(`send ${order.token}: ${message}`)
@@ -47,7 +64,11 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
 
 /** The nodes that SSM named; all of them when it named none, for then each may be the one. */
 function invalidNodes(command: Command, error: PatchwaveError, nameOf: (position: number) => string): number[] {
-  const named = new Set(String(error.more.detail?.['nodes'] ?? '').split(',').filter(Boolean))
+  const named = new Set(
+    String(error.more.detail?.['nodes'] ?? '')
+      .split(',')
+      .filter(Boolean),
+  )
   const found = command.nodes.filter((position) => named.has(nameOf(position)))
   return found.length > 0 ? found : [...command.nodes]
 }

@@ -47,7 +47,11 @@ async function read({ world, signal }: Performing, command: Command, alone: Node
 type Asked = Readonly<{ command: Command; id: CommandId; alone: NodeId | undefined }>
 
 /** A command that SSM does not know any more shows nothing; its nodes end at its expiry. */
-async function* invocations(world: Performing['world'], { command, id, alone }: Asked, signal: AbortSignal): AsyncGenerator<InvocationSeen> {
+async function* invocations(
+  world: Performing['world'],
+  { command, id, alone }: Asked,
+  signal: AbortSignal,
+): AsyncGenerator<InvocationSeen> {
   try {
     yield* world.commands.invocations(cellOf(command.cell), id, signal, alone)
   } catch (error) {
@@ -72,7 +76,8 @@ function newReports(state: RunState, command: Command, seen: Seen): RunEvent | u
 }
 
 /** Cancelled before the agent began: SSM shows no exit code for it. */
-const neverStarted = (one: InvocationSeen): boolean => one.status === 'Cancelled' && (one.exitCode === null || one.exitCode === -1) && one.output === ''
+const neverStarted = (one: InvocationSeen): boolean =>
+  one.status === 'Cancelled' && (one.exitCode === null || one.exitCode === -1) && one.output === ''
 
 function wantsReport(state: RunState, position: number, command: Command): boolean {
   if (at(state.nodes.command, position) !== command.n) return false
@@ -82,7 +87,9 @@ function wantsReport(state: RunState, position: number, command: Command): boole
 
 function expired(state: RunState, command: Command): RunEvent {
   const token = tokenOf(state.run, command.n)
-  const left = command.nodes.filter((position) => at(state.nodes.command, position) === command.n && at(state.nodes.stage, position) === STAGE.flying)
+  const left = command.nodes.filter(
+    (position) => at(state.nodes.command, position) === command.n && at(state.nodes.stage, position) === STAGE.flying,
+  )
   return reportsOf(
     command,
     left.map((position) => ({ position, report: judge(command.work, token, 'Expired', '') })),

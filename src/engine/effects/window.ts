@@ -15,7 +15,8 @@ export async function* chooseWindow({ world, state }: Performing, effect: Effect
     else yield [{ type: 'AbortAsked', reason: 'the schedule has no more openings', rollback: false }]
     return
   }
-  const durationMs = state.plan.act === 'trial' ? Math.max(test?.leadMs ?? 0, NOW_WINDOW.durationMs) : (window?.durationMs ?? NOW_WINDOW.durationMs)
+  const durationMs =
+    state.plan.act === 'trial' ? Math.max(test?.leadMs ?? 0, NOW_WINDOW.durationMs) : (window?.durationMs ?? NOW_WINDOW.durationMs)
   const cutoffMs = state.plan.act === 'trial' ? NOW_WINDOW.cutoffMs : (window?.cutoffMs ?? NOW_WINDOW.cutoffMs)
   const closes = plus(now, durationMs)
   yield [{ type: 'WindowChosen', opens: now, cutoff: plus(closes, -cutoffMs), closes, zoneData }]

@@ -141,7 +141,8 @@ export class Change {
     const record = this.#node.disk.before.get(parameters.undo)
     if (!record) return { verdict: 'rollback-failed', reason: 'no-before-record' }
     const { changedBy } = this.#node.disk
-    if (changedBy !== null && changedBy !== parameters.undo && changedBy !== parameters.run) return { verdict: 'rollback-failed', reason: 'changed-since' }
+    if (changedBy !== null && changedBy !== parameters.undo && changedBy !== parameters.run)
+      return { verdict: 'rollback-failed', reason: 'changed-since' }
     this.#record([...record.installed.keys()])
     const changes = new Map<string, string>()
     for (const [key, version] of record.installed) if (this.#node.packages.get(key) !== version) changes.set(key, version)

@@ -151,7 +151,7 @@ function remembered(compare: (a: string, b: string) => Order): (a: string, b: st
   const orders = new Map<string, Map<string, Order>>()
   return (a, b) => {
     let row = orders.get(a)
-    if (!row) orders.set(a, (row = new Map()))
+    if (!row) orders.set(a, (row = new Map<string, Order>()))
     let order = row.get(b)
     if (order === undefined) row.set(b, (order = compare(a, b)))
     return order

@@ -85,7 +85,7 @@ function readParameters(parameters: unknown): ReadonlyMap<string, DocumentParame
     const { default: standard, allowedPattern: pattern, allowedValues: values } = rule
     found.set(name, {
       required: standard === undefined,
-      standard: standard === undefined ? null : String(standard),
+      standard: standard === undefined ? null : typeof standard === 'string' ? standard : JSON.stringify(standard),
       pattern: typeof pattern === 'string' ? new RegExp(pattern) : null,
       values: Array.isArray(values) ? values.map(String) : null,
     })

@@ -8,7 +8,7 @@ export const INSTANCE_ID = /^(i-(\w{8}|\w{17})|mi-\w{17})$/
 
 /** SSM's ValidationException for one member. */
 export function invalid(member: string, value: unknown, constraint: string): ServiceError {
-  const shown = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const shown = typeof value === 'string' ? value : JSON.stringify(value ?? null)
   const message = `1 validation error detected: Value '${shown.slice(0, 200)}' at '${member}' failed to satisfy constraint: ${constraint}`
   return new ServiceError('ValidationException', message)
 }
@@ -98,7 +98,7 @@ function itemsOf(input: Input, name: string, max: number): readonly unknown[] | 
   if (value === undefined || value === null) return undefined
   if (!Array.isArray(value)) throw new ServiceError('SerializationException', `${name} is not a list`)
   if (value.length > max) throw invalid(lower(name), value, `Member must have length less than or equal to ${String(max)}`)
-  return value
+  return value as readonly unknown[]
 }
 
 const lower = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1)

@@ -171,15 +171,15 @@ describe('instance status', () => {
   ])('%s, %s, %s is %s', async (own, system, ebs, verdict, detail) => {
     const { aws, clock, asked } = wire(() => ({
       xml: `<DescribeInstanceStatusResponse><requestId>r</requestId><instanceStatusSet>${item(
-        `<instanceId>i-00000001</instanceId><instanceStatus><status>${own}</status></instanceStatus><systemStatus><status>${system}</status></systemStatus>` +
+        `<instanceId>i-00000001</instanceId><instanceState><code>16</code><name>running</name></instanceState><instanceStatus><status>${own}</status></instanceStatus><systemStatus><status>${system}</status></systemStatus>` +
           (ebs === undefined ? '' : `<attachedEbsStatus><status>${ebs}</status></attachedEbsStatus>`),
       )}</instanceStatusSet></DescribeInstanceStatusResponse>`,
     }))
     const seen = await clock.run(() => aws.fleet.status(control, ['i-00000001', 'i-00000002', 'mi-0123456789abcdef0'], signal))
     expect(seen).toEqual([
-      { node: 'i-00000001', verdict, detail },
-      { node: 'i-00000002', verdict: 'unknown', detail: 'not listed' },
-      { node: 'mi-0123456789abcdef0', verdict: 'unknown', detail: 'not listed' },
+      { node: 'i-00000001', verdict, detail, state: 'running' },
+      { node: 'i-00000002', verdict: 'unknown', detail: 'not listed', state: null },
+      { node: 'mi-0123456789abcdef0', verdict: 'unknown', detail: 'not listed', state: null },
     ])
     expect(asked[0]?.form.get('IncludeAllInstances')).toBe('true')
   })

@@ -18,7 +18,7 @@ const sqs =
     const [bad, good] = [(id: string) => failing.includes(id), (id: string) => !failing.includes(id)]
     return {
       json: {
-        Successful: entriesOf(asked).filter(({ Id }) => good(Id)).map(({ Id, MessageBody = '' }) => messageJson(Id, MessageBody)), // prettier-ignore
+        Successful: entriesOf(asked).filter(({ Id }) => good(Id)).map(({ Id, MessageBody }) => messageJson(Id, MessageBody)), // prettier-ignore
         Failed: entriesOf(asked).filter(({ Id }) => bad(Id)).map(({ Id }) => ({ Id, SenderFault, Code: 'Oops' })), // prettier-ignore
       },
     }

@@ -8,7 +8,8 @@ const urls = { 'https://status.example.com/healthz': { status: 200, withinMs: 80
 const signal = new AbortController().signal
 
 /** A fetch that knows these answers by path and refuses the rest. */
-const fetchOf = (answers: Readonly<Record<string, Response>>): typeof fetch =>
+const fetchOf =
+  (answers: Readonly<Record<string, Response>>): typeof fetch =>
   (input) => {
     const url = new URL(input instanceof Request ? input.url : input)
     const answer = answers[url.pathname]

@@ -242,6 +242,28 @@ describe('asked for by a person', () => {
     expect(briefly(told.tell({ type: 'RollbackAsked', reason: 'sick' }))).toEqual(['RollbackStarted 0 outside', 'BatchChosen 0'])
   })
 
+  it('drops what the way forward was waiting for: checks, windows, a look at the fleet', () => {
+    const told = new Telling({ unfinished: 'next-window', waves: [{ nodes: 1, gate: { checks: ['smoke'] } }, { nodes: 1 }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'patched')
+    expect([...told.state.activities.keys()]).toEqual(['measure:gate:0:1:presence', 'measure:gate:0:1:smoke'])
+    told.tell({ type: 'RollbackAsked', reason: 'sick' })
+    expect([...told.state.activities.keys()].filter((key) => !key.startsWith('read:'))).toEqual([])
+  })
+
+  it('a late look at the fleet does not turn it round', () => {
+    const told = new Telling({ unfinished: 'next-window', waves: [{ nodes: 1 }, { nodes: 1 }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'patched')
+    told.tell({ type: 'RollbackAsked', reason: 'sick' })
+    told.tell({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null })
+    expect(told.state.phase.name).toBe('rolling-back')
+  })
+
   it('a run that has no way back just ends', () => {
     const told = failed(['patched'], { rollback: rule({ method: 'none' }), waves: [{ nodes: 2 }, { nodes: 1 }] })
     told.tell({ type: 'RollbackAsked', reason: 'sick' })
