@@ -7,7 +7,7 @@ const queue = 'patchwave-feedback.fifo'
 const message = (n: number, body = `{"n":${String(n)}}`) => ({ body, group: 'run', deduplication: `run/${String(n)}` })
 const messages = (count: number, body?: string) => Array.from({ length: count }, (_, i) => message(i, body))
 
-type Entry = Readonly<{ Id: string; MessageBody: string; ReceiptHandle: string }>
+type Entry = Readonly<{ Id: string; MessageBody?: string; ReceiptHandle: string }>
 const entriesOf = ({ input }: Asked): Entry[] => input['Entries'] as Entry[]
 
 /** SQS with the queue; `failing` are the entries of a batch that it does not take. */
@@ -18,7 +18,7 @@ const sqs =
     const [bad, good] = [(id: string) => failing.includes(id), (id: string) => !failing.includes(id)]
     return {
       json: {
-        Successful: entriesOf(asked).filter(({ Id }) => good(Id)).map(({ Id, MessageBody }) => messageJson(Id, MessageBody)), // prettier-ignore
+        Successful: entriesOf(asked).filter(({ Id }) => good(Id)).map(({ Id, MessageBody = '' }) => messageJson(Id, MessageBody)), // prettier-ignore
         Failed: entriesOf(asked).filter(({ Id }) => bad(Id)).map(({ Id }) => ({ Id, SenderFault, Code: 'Oops' })), // prettier-ignore
       },
     }
