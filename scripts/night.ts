@@ -57,7 +57,9 @@ async function some(from: number, count: number, step: number): Promise<number> 
 async function many(from: number, count: number): Promise<number> {
   const step = availableParallelism()
   const began = performance.now()
-  const told = (await Promise.all(Array.from({ length: step }, (_, index) => child(from + index, count - index, step)))).join('')
+  const children = await Promise.all(Array.from({ length: step }, (_, index) => child(from + index, count - index, step)))
+  const told = children.map(({ text }) => text).join('')
+  const died = children.filter(({ code }) => code !== 0 && code !== 1).length
   const failing = [...told.matchAll(/^seed (\d+):/gm)].map(([, seed]) => Number(seed))
   process.stdout.write(told)
   if (failing.length > 0) keep(failing)

@@ -3,7 +3,7 @@ import type { Sim } from './sim.ts'
 import type { World } from './world.ts'
 
 /** Parts of a run's state that never change once made: shared by all copies. */
-const SHARED: ReadonlySet<string> = new Set(['plan', 'cells', 'groupSet', 'setMembers', 'window', 'phase'])
+const SHARED: ReadonlySet<string> = new Set(['plan', 'cells', 'groupSet', 'setMembers', 'window', 'phase', 'cell', 'wave', 'subject'])
 
 /** Maps and lists whose members are replaced, never changed. */
 const SHALLOW: ReadonlySet<string> = new Set(['activities', 'batches', 'prepared', 'stored', 'dirty', 'reason', 'why'])
@@ -24,7 +24,9 @@ function members<T extends object>(value: T): T {
 }
 
 function deep(value: object, shallow: boolean): unknown {
-  if (ArrayBuffer.isView(value)) return (value as Uint8Array).slice()
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (value instanceof Int32Array) return new Int32Array(value)
+  if (ArrayBuffer.isView(value)) return (value as Uint32Array).slice()
   if (Array.isArray(value)) return shallow ? value.slice() : value.map(inner)
   if (value instanceof Set) return new Set(value)
   if (!(value instanceof Map)) return members(value)

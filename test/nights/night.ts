@@ -2,10 +2,11 @@ import { derive, seeded, type Random } from '../../src/kit/random.ts'
 import { DAY, iso, MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
 import { assert } from '../../src/kit/assert.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
+import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { Steering } from '../../src/engine/inbox.ts'
 import { tellLeftovers } from '../../src/engine/leftovers.ts'
 import { approveAll } from '../scenarios/approver.ts'
-import { faultsFound, feedbackFaults } from '../scenarios/holds.ts'
+import { faultsFound } from '../scenarios/holds.ts'
 import { Stage } from '../scenarios/stage.ts'
 import { gapMs, pick, scriptOf, type Script } from './draw.ts'
 
@@ -32,6 +33,9 @@ export async function playNight(seed: number): Promise<Night> {
   const journals = await Promise.all((await stage.runs()).map(async (run) => (await stage.entries(run)).map(({ text }) => text).join('\n')))
   return { script, found, journals, outcomes, crashes: night.crashes, warnings: stage.warnings }
 }
+
+/** Faults that take a node's power, or the whole node. */
+const losesPower = (faults: FaultsFile | null): boolean => faults !== null && faults.agents.crash + faults.agents.lateBoot + faults.replace.share > 0
 
 /** Engines, operators and the weather of one night. */
 class Players {
