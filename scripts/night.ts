@@ -32,11 +32,10 @@ async function one(seed: number): Promise<number> {
   return night.found.length === 0 && same ? 0 : 1
 }
 
-const summary = ({ script, outcomes, crashes, found }: Night): string =>
-  [
-    `seed ${String(script.seed)}: ${outcomes.join(', ')}; the engine died ${String(crashes)} times`,
-    ...found.map((fault) => `  ${fault}`),
-  ].join('\n')
+function summary({ script, outcomes, crashes, found }: Night): string {
+  const head = `seed ${String(script.seed)}: ${outcomes.join(', ')}; the engine died ${String(crashes)} times`
+  return [head, ...found.map((fault) => `  ${fault}`)].join('\n')
+}
 
 /** Every `step`-th night from `from`, below `from + count`, in this process. */
 async function some(from: number, count: number, step: number): Promise<number> {
@@ -64,12 +63,15 @@ async function many(from: number, count: number): Promise<number> {
   process.stdout.write(told)
   if (failing.length > 0) keep(failing)
   console.log(
-    `${String(count)} nights in ${((performance.now() - began) / 1000).toFixed(0)} s, ${String(failing.length)} failed${failing.length > 0 ? `: ${failing.join(', ')}` : ''}`,
+    `${String(count)} nights in ${((performance.now() - began) / 1000).toFixed(0)} s, ${String(failing.length)} failed${failing.length > 0 ? `: ${failing.join(', ')}` : ''}${died > 0 ? `; ${String(died)} processes died` : ''}`,
   )
-  return failing.length > 0 ? 1 : 0
+  return failing.length > 0 || died > 0 ? 1 : 0
 }
 
-function child(from: number, count: number, step: number): Promise<string> {
+/** What a process of nights said, and how it ended. */
+type Child = Readonly<{ text: string; code: number | null }>
+
+function child(from: number, count: number, step: number): Promise<Child> {
   const args = [
     '--disable-warning=ExperimentalWarning',
     import.meta.filename,
@@ -82,9 +84,7 @@ function child(from: number, count: number, step: number): Promise<string> {
   started.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   return new Promise((resolve) => {
     started.on('close', (code) => {
-      resolve(
-        `${Buffer.concat(chunks).toString('utf8')}${code === 0 || code === 1 ? '' : `a process of nights ended with ${String(code)}\n`}`,
-      )
+      resolve({ text: Buffer.concat(chunks).toString('utf8'), code })
     })
   })
 }

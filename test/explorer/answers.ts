@@ -14,11 +14,22 @@ import type { Setup, Sim } from './sim.ts'
 export function answers({ rules }: Setup, sim: Sim, effect: Effect): Move[] {
   switch (effect.kind) {
     case 'window':
-      return [fixed('window', (now) => ({ type: 'WindowChosen', opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR), zoneData: '' }))]
+      return [
+        fixed('window', (now) => ({
+          type: 'WindowChosen',
+          opens: plus(now, HOUR),
+          cutoff: plus(now, 6 * HOUR),
+          closes: plus(now, 7 * HOUR),
+          zoneData: '',
+        })),
+      ]
     case 'survey':
       return [fixed('survey', () => ({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }))]
     case 'prepare':
-      return [fixed('prepare', () => ({ type: 'CellPrepared', cell: effect.cell, documents: {} }))]
+      return [
+        fixed('prepare', () => ({ type: 'CellPrepared', cell: effect.cell, documents: {} })),
+        fault('prepare: refused', () => [{ type: 'CellRefused', cell: effect.cell, code: 'aws.denied', message: '' }]),
+      ]
     case 'read':
       return reads(sim, effect)
     case 'send':
@@ -43,10 +54,19 @@ function reads({ world }: Sim, effect: EffectOf<'read'>): Move[] {
   const lost = effect.nodes.filter((position) => !nodeOf(world, position).exists)
   const read = (away: readonly number[]): RunEvent => {
     const skipped = [...lost, ...away]
-    return { type: 'BatchRead', batch: effect.batch, skipped, reasons: skipped.map((position) => (lost.includes(position) ? 'gone' : 'offline')), down: skipped }
+    return {
+      type: 'BatchRead',
+      batch: effect.batch,
+      skipped,
+      reasons: skipped.map((position) => (lost.includes(position) ? 'gone' : 'offline')),
+      down: skipped,
+    }
   }
   const there = effect.nodes.filter((position) => !lost.includes(position))
-  return [free(`read ${effect.nodes.join()}`, () => [read([])]), ...there.map((position) => fault(`read: node ${position} is offline`, () => [read([position])]))]
+  return [
+    free(`read ${effect.nodes.join()}`, () => [read([])]),
+    ...there.map((position) => fault(`read: node ${position} is offline`, () => [read([position])])),
+  ]
 }
 
 /** How long SSM lets a script work after it was delivered, and how long a delivery may take. */
@@ -58,12 +78,26 @@ export function land(sim: Sim, n: number, rules: Rules): Copy {
   const { nodes } = commandOf(live, n)
   world.copyCount += 1
   const id = `00000000-0000-4000-8000-${String(world.copyCount).padStart(12, '0')}`
-  const copy: Copy = { n, token: rules.tokenFor(world, n), id, landedAt: now, expiresAfter: plus(now, EXPIRES_MS), parts: new Map(nodes.map((position) => [position, 'pending'])) }
+  const copy: Copy = {
+    n,
+    token: rules.tokenFor(world, n),
+    id,
+    landedAt: now,
+    expiresAfter: plus(now, EXPIRES_MS),
+    parts: new Map(nodes.map((position) => [position, 'pending'])),
+  }
   world.copies.push(copy)
   return copy
 }
 
-const known = (copy: Copy, adopted: boolean): RunEvent => ({ type: 'CommandSent', n: copy.n, commandId: copy.id, requestedAt: copy.landedAt, expiresAfter: copy.expiresAfter, adopted })
+const known = (copy: Copy, adopted: boolean): RunEvent => ({
+  type: 'CommandSent',
+  n: copy.n,
+  commandId: copy.id,
+  requestedAt: copy.landedAt,
+  expiresAfter: copy.expiresAfter,
+  adopted,
+})
 
 function sends(rules: Rules, { live, world, now }: Sim, n: number): Move[] {
   const command = commandOf(live, n)
@@ -107,10 +141,19 @@ function missedAt({ live, now }: Sim, command: Command): Instant {
 /** A check has three verdicts. Who looks for presence also finds out who is gone. */
 function measures({ live, world }: Sim, effect: EffectOf<'measure'>): Move[] {
   if (effect.check !== PRESENCE)
-    return [free('measure: pass', () => [measured(effect, 'pass')]), fault('measure: fail', () => [measured(effect, 'fail')]), fault('measure: inconclusive', () => [measured(effect, 'inconclusive')])]
-  const touched = live.plan.waves[effect.wave]?.nodes.filter((position) => live.nodes.touched[position] === 1 && live.nodes.stage[position] === STAGE.ended) ?? []
+    return [
+      free('measure: pass', () => [measured(effect, 'pass')]),
+      fault('measure: fail', () => [measured(effect, 'fail')]),
+      fault('measure: inconclusive', () => [measured(effect, 'inconclusive')]),
+    ]
+  const touched =
+    live.plan.waves[effect.wave]?.nodes.filter(
+      (position) => live.nodes.touched[position] === 1 && live.nodes.stage[position] === STAGE.ended,
+    ) ?? []
   const lost = touched.filter((position) => !nodeOf(world, position).exists)
-  return [free('measure presence', () => [...(lost.length > 0 ? [{ type: 'NodesGone', nodes: lost } as const] : []), measured(effect, 'pass')])]
+  return [
+    free('measure presence', () => [...(lost.length > 0 ? [{ type: 'NodesGone', nodes: lost } as const] : []), measured(effect, 'pass')]),
+  ]
 }
 
 const LIST = 'a'.repeat(64)
@@ -118,10 +161,23 @@ const LIST = 'a'.repeat(64)
 /** What only a trial asks for. */
 function trial({ live }: Sim, effect: Effect): Move[] {
   const left = [...live.scanLeft]
-  const seen = (nodes: readonly number[]): RunEvent => ({ type: 'NodesScanned', nodes, lists: nodes.map(() => LIST), missing: nodes.map(() => 1) })
+  const seen = (nodes: readonly number[]): RunEvent => ({
+    type: 'NodesScanned',
+    nodes,
+    lists: nodes.map(() => LIST),
+    missing: nodes.map(() => 1),
+  })
   const silent = (position: number): RunEvent => ({ type: 'NodesUnscanned', nodes: [position], reason: 'unscanned' })
   if (effect.kind === 'scan')
-    return [free('scan', () => [seen(left)]), ...left.map((position) => fault(`scan: node ${position} is silent`, () => [...(left.length > 1 ? [seen(left.filter((one) => one !== position))] : []), silent(position)]))]
+    return [
+      free('scan', () => [seen(left)]),
+      ...left.map((position) =>
+        fault(`scan: node ${position} is silent`, () => [
+          ...(left.length > 1 ? [seen(left.filter((one) => one !== position))] : []),
+          silent(position),
+        ]),
+      ),
+    ]
   if (effect.kind === 'classify') {
     const nodes = [...live.nodes.scanned.keys()]
     return [free('classify', () => [{ type: 'ListsPinned', lists: LIST, count: 1, patches: [1], nodes, of: nodes.map(() => 0) }])]

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { EventType } from '../../src/core/run/event.ts'
 import { Bug } from '../../src/kit/assert.ts'
 import { cloneSim, cloneState } from './clone.ts'
 import { Graph } from './graph.ts'
@@ -9,8 +10,8 @@ import { sweep } from './node-moves.ts'
 import { begin, Teller, type Setup, type Sim } from './sim.ts'
 import { brief } from '../core/run/telling.ts'
 
-/** What was found. `broken` is the first violation, with the moves that lead to it and the journal that they made. */
-export type Explored = Readonly<{ states: number; transitions: number; ends: number; broken: Broken | null }>
+/** What was found, and by which kinds of facts. `broken` is the first violation, with the moves that lead to it and the journal that they made. */
+export type Explored = Readonly<{ states: number; transitions: number; ends: number; facts: ReadonlySet<EventType>; broken: Broken | null }>
 export type Broken = Readonly<{ invariant: string; message: string; moves: readonly string[]; journal: readonly string[] }>
 
 /** One step: a move, and after how many appends the driver dies on it (null: it lives). */
@@ -32,6 +33,7 @@ class Explorer {
   readonly #setup: Setup
   readonly #statesMax: number
   readonly #graph = new Graph()
+  readonly #facts = new Set<EventType>()
   #transitions = 0
   /** States of this layer, from which the next layer's troubles begin. The last layer needs none. */
   #kept: Seen[] = []
@@ -57,11 +59,13 @@ class Explorer {
       throw error
     }
     const stuck = this.#graph.stuck()
-    return this.#result(stuck.length === 0 ? null : this.#tell(stuck[0] ?? 0, null, new Violation('I13', `${stuck.length} states have no way to an end`)))
+    return this.#result(
+      stuck.length === 0 ? null : this.#tell(stuck[0] ?? 0, null, new Violation('I13', `${stuck.length} states have no way to an end`)),
+    )
   }
 
   #result(broken: Broken | null): Explored {
-    return { states: this.#graph.states, transitions: this.#transitions, ends: this.#graph.ends, broken }
+    return { states: this.#graph.states, transitions: this.#transitions, ends: this.#graph.ends, facts: this.#facts, broken }
   }
 
   /** Follows all free moves from a state. */
@@ -109,7 +113,9 @@ class Explorer {
 
   #rested(id: number, sim: Sim, step: Step): string {
     try {
-      return rest(this.#setup, sim, apply(this.#setup, sim, step).appends > 0)
+      const { facts } = apply(this.#setup, sim, step)
+      for (const { event } of facts) this.#facts.add(event.type)
+      return rest(this.#setup, sim, facts.length > 0)
     } catch (error) {
       if (error instanceof Violation || error instanceof Bug) throw new Stop(this.#tell(id, step, error))
       throw error
@@ -125,7 +131,8 @@ class Explorer {
 }
 
 /** What is left of each means, one decimal digit each; more than the sum allows counts as the sum. */
-const leftOf = ({ world: { left } }: Sim): number => [left.faults, left.crashes, left.acts].reduce((packed, means) => packed * 10 + Math.min(means, left.troubles), left.troubles)
+const leftOf = ({ world: { left } }: Sim): number =>
+  [left.faults, left.crashes, left.acts].reduce((packed, means) => packed * 10 + Math.min(means, left.troubles), left.troubles)
 
 class Stop extends Error {
   readonly broken: Broken
@@ -163,7 +170,8 @@ function apply(setup: Setup, sim: Sim, { move, diesAfter }: Step): Teller {
   sweep(sim)
   if (diesAfter !== null) {
     const [crash] = movesOf(setup, sim).filter(({ label }) => label === 'crash')
-    if (crash !== undefined) teller.facts.push(...apply(setup, sim, { move: crash, diesAfter: null }).facts)
+    if (crash === undefined) sim.world.running.clear()
+    else teller.facts.push(...apply(setup, sim, { move: crash, diesAfter: null }).facts)
   }
   return teller
 }

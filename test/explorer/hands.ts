@@ -48,7 +48,8 @@ export function mayWork(world: World, state: RunState, position: number, now: In
   const node = nodeOf(world, position)
   if (!node.exists) return false
   const lock = lockOf(node)
-  if (lock !== undefined && world.copies.some((copy) => copy.token === lock && copy.parts.has(position) && now < copy.expiresAfter)) return true
+  if (lock !== undefined && world.copies.some((copy) => copy.token === lock && copy.parts.has(position) && now < copy.expiresAfter))
+    return true
   const startable = (n: number, token: number): boolean => !node.scripts.has(token) && now < commandOf(state, n).startBefore
   if (world.zombies.some((n) => commandOf(state, n).nodes.includes(position) && startable(n, n))) return true
   return world.copies.some((copy) => copy.parts.get(position) === 'pending' && startable(copy.n, copy.token))

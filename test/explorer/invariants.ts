@@ -33,7 +33,11 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
     case 'GateDecided': {
       const spent = spentOf(sim.live, event.wave, true)
       const { failuresMax } = known(setup.plan.waves[event.wave], 'the wave').gate
-      return must(event.verdict === 'fail' || spent <= failuresMax, 'I4', () => `gate ${event.wave} passed with ${spent} failures, ${failuresMax} allowed`)
+      return must(
+        event.verdict === 'fail' || spent <= failuresMax,
+        'I4',
+        () => `gate ${event.wave} passed with ${spent} failures, ${failuresMax} allowed`,
+      )
     }
     case 'CancelAsked':
       return must(sim.live.aborting !== null, 'I14', () => 'a cancel without an abort')
@@ -44,11 +48,19 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
 }
 
 function waveStarts(setup: Setup, { live, now }: Sim, wave: number): void {
-  must(live.waves.slice(0, wave).every(({ phase }) => phase === 'passed'), 'I4', () => `wave ${wave} starts before the gates before it passed`)
+  must(
+    live.waves.slice(0, wave).every(({ phase }) => phase === 'passed'),
+    'I4',
+    () => `wave ${wave} starts before the gates before it passed`,
+  )
   must(live.window?.opened === true && now < live.window.cutoff, 'I3', () => `wave ${wave} starts outside its window`)
   must(!live.paused && live.aborting === null, 'I3', () => `wave ${wave} starts although nothing may`)
   const { budgetMax } = setup.plan
-  must(budgetMax === null || live.waves.reduce((sum, _, index) => sum + spentOf(live, index, true), 0) <= budgetMax, 'I11', () => 'a wave starts beyond the budget of the run')
+  must(
+    budgetMax === null || live.waves.reduce((sum, _, index) => sum + spentOf(live, index, true), 0) <= budgetMax,
+    'I11',
+    () => 'a wave starts beyond the budget of the run',
+  )
 }
 
 function intent(setup: Setup, sim: Sim, event: Intent): void {
@@ -74,7 +86,11 @@ function applies(setup: Setup, { live, now }: Sim, event: Intent): void {
     const { gate } = known(setup.plan.waves[index], 'the wave')
     must(spentOf(live, index, true) <= gate.failuresMax, 'I11', () => 'an intent beyond the failure budget')
   }
-  must(setup.plan.retry !== null || event.nodes.every((position) => live.nodes.attempts[position] === 0), 'I8', () => 'another attempt that no rule asks for')
+  must(
+    setup.plan.retry !== null || event.nodes.every((position) => live.nodes.attempts[position] === 0),
+    'I8',
+    () => 'another attempt that no rule asks for',
+  )
 }
 
 function restores({ live, world }: Sim, event: Intent): void {
@@ -92,14 +108,19 @@ function disrupts(setup: Setup, sim: Sim, event: Intent): void {
   const out = setup.plan.nodes.map((_, position) => isAway(sim, position))
   const fresh = event.nodes.filter((position) => out[position] === false)
   for (const position of event.nodes) out[position] = true
-  const away = (group: number): number => setup.plan.nodes.filter((node, position) => out[position] === true && node.groups.includes(group)).length
+  const away = (group: number): number =>
+    setup.plan.nodes.filter((node, position) => out[position] === true && node.groups.includes(group)).length
   const wave = setup.plan.waves[sim.live.nodes.wave[event.nodes[0] ?? 0] ?? 0]
   for (const group of new Set(fresh.flatMap((position) => setup.plan.nodes[position]?.groups ?? []))) {
     const { atMost, set, key } = known(setup.plan.groups[group], 'the group')
     const most = Math.min(atMost, wave?.tighter.find((one) => one.group === group)?.atMost ?? atMost)
     must(away(group) <= most, 'I2', () => `${away(group)} nodes of ${key} are out, ${most} allowed`)
     if (set === null) continue
-    must(setup.plan.groups.every((other, index) => index === group || other.set !== set || away(index) === 0), 'I2', () => `two groups of ${set} are out at once`)
+    must(
+      setup.plan.groups.every((other, index) => index === group || other.set !== set || away(index) === 0),
+      'I2',
+      () => `two groups of ${set} are out at once`,
+    )
   }
 }
 
@@ -118,10 +139,15 @@ export function judgeRun(setup: Setup, sim: Sim): void {
   counters(live)
   groups(live)
   setup.plan.waves.forEach((_, wave) => worstCase(setup, live, wave))
-  for (const position of proven(sim)) must(world.claims[position] === 'ours', 'I1', () => `the journal proves a claim on node ${position} that is ${world.claims[position]}`)
+  for (const position of proven(sim))
+    must(world.claims[position] === 'ours', 'I1', () => `the journal proves a claim on node ${position} that is ${world.claims[position]}`)
   const missing = [...live.activities.keys()].filter((key) => !world.running.has(key))
   must(missing.length === 0, 'I13', () => `nobody was told to run ${missing.join()}`)
-  must(world.running.size === live.activities.size, 'I13', () => `still running: ${[...world.running].filter((key) => !live.activities.has(key)).join()}`)
+  must(
+    world.running.size === live.activities.size,
+    'I13',
+    () => `still running: ${[...world.running].filter((key) => !live.activities.has(key)).join()}`,
+  )
   must(wakeAt === null || wakeAt > now, 'I13', () => 'the core wants to be woken in the past')
 }
 
@@ -143,12 +169,15 @@ function counters(live: RunState): void {
     if (stage === STAGE.retrying) counted.retrying += 1
     if (isSuspect(live, position)) counted.suspects += 1
     if (stage === STAGE.waiting) must(standsSomewhere(live, position), 'I5', () => `node ${position} waits nowhere`)
-    if (stage === STAGE.flying) must(live.openCommands.has(live.nodes.command[position] ?? 0), 'I5', () => `node ${position} flies without a command`)
+    if (stage === STAGE.flying)
+      must(live.openCommands.has(live.nodes.command[position] ?? 0), 'I5', () => `node ${position} flies without a command`)
   })
   const kept = [live.inFlight, live.waitingCount, live.retrying, live.suspects]
   must(kept.join() === Object.values(counted).join(), 'I5', () => `counters ${kept.join()}, counted ${Object.values(counted).join()}`)
   live.waves.forEach((wave, index) => {
-    const counts = OUTCOMES.map((_, code) => known(live.plan.waves[index], 'the wave').nodes.filter((position) => live.nodes.outcome[position] === code).length)
+    const counts = OUTCOMES.map(
+      (_, code) => known(live.plan.waves[index], 'the wave').nodes.filter((position) => live.nodes.outcome[position] === code).length,
+    )
     must(counts.join() === wave.counts.join(), 'I5', () => `wave ${index} counts ${wave.counts.join()}, it has ${counts.join()}`)
   })
   for (const n of live.openCommands) {
@@ -176,10 +205,22 @@ function truth({ live, world, now }: Sim, position: number): void {
   const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
   must(node.starts <= node.intents, 'I8', () => `node ${position}: ${node.starts} transactions, ${node.intents} intents`)
   must(node.before === null || node.before === 'v0', 'I6', () => `node ${position}: the before-record says ${node.before}`)
-  must(outcome !== 'skipped' || node.starts === 0, 'I5', () => `node ${position} is called skipped (${live.nodes.reason[position]}), but its transaction began`)
-  must(outcome === 'open' || outcome === undefined || live.nodes.reason[position] !== '', 'I5', () => `node ${position} is ${outcome} without a reason`)
+  must(
+    outcome !== 'skipped' || node.starts === 0,
+    'I5',
+    () => `node ${position} is called skipped (${live.nodes.reason[position]}), but its transaction began`,
+  )
+  must(
+    outcome === 'open' || outcome === undefined || live.nodes.reason[position] !== '',
+    'I5',
+    () => `node ${position} is ${outcome} without a reason`,
+  )
   must(live.phase.name !== 'finished' || outcome !== 'open', 'I5', () => `node ${position} has no outcome at the end`)
-  must(world.claims[position] === 'ours' || !mayWork(world, live, position, now), 'I1', () => `node ${position} has a command that may work and no claim`)
+  must(
+    world.claims[position] === 'ours' || !mayWork(world, live, position, now),
+    'I1',
+    () => `node ${position} has a command that may work and no claim`,
+  )
   if (!node.exists || live.nodes.stage[position] !== STAGE.ended) return
   must(outcome !== 'patched' || node.version === 'v1', 'I5', () => `node ${position} is called patched and is ${node.version}`)
   must(outcome !== 'not-needed' || node.version === 'v0', 'I5', () => `node ${position} needed nothing and is ${node.version}`)
@@ -190,11 +231,17 @@ function truth({ live, world, now }: Sim, position: number): void {
 function worstCase(setup: Setup, live: RunState, index: number): void {
   const { gate, concurrency, nodes } = known(setup.plan.waves[index], 'the wave')
   const worst = gate.failuresMax + (gate.hard ? 1 : Math.min(concurrency, nodes.length))
-  must(spentOf(live, index, false) <= worst, 'I11', () => `wave ${index}: ${spentOf(live, index, false)} failures, the worst case says ${worst}`)
+  must(
+    spentOf(live, index, false) <= worst,
+    'I11',
+    () => `wave ${index}: ${spentOf(live, index, false)} failures, the worst case says ${worst}`,
+  )
 }
 
 /** Failed and unknown nodes of a wave, also those that were restored since; `gone`: with those that disappeared. */
 function spentOf(live: RunState, wave: number, gone: boolean): number {
   const bad = [codeOf('failed'), codeOf('unknown')]
-  return known(live.plan.waves[wave], 'the wave').nodes.filter((position) => bad.includes(live.nodes.applied[position] ?? 0) && (gone || live.nodes.reason[position] !== 'gone')).length
+  return known(live.plan.waves[wave], 'the wave').nodes.filter(
+    (position) => bad.includes(live.nodes.applied[position] ?? 0) && (gone || live.nodes.reason[position] !== 'gone'),
+  ).length
 }

@@ -17,29 +17,62 @@ export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, 
   const due = (at: number | null | undefined, ms: Ms = 0): string => (at === null || at === undefined ? '-' : String(ahead(at + ms - now)))
   const parts: unknown[] = [
     phaseKey(state),
-    state.window === null ? '-' : `${due(state.window.opens)},${due(state.window.cutoff)},${due(state.window.closes)}${state.window.opened ? 'o' : ''}`,
-    state.paused ? 'P' : '', state.aborting === null ? '' : `A${state.aborting.rollback ? 'r' : ''}`, state.rollbackAsked === null ? '' : 'R',
-    [...state.prepared].join(';'), state.lastDriftReason,
-    state.inFlight, state.retrying, state.suspects, state.waitingCount, state.groupOut.join(), state.setActive.join(),
+    state.window === null
+      ? '-'
+      : `${due(state.window.opens)},${due(state.window.cutoff)},${due(state.window.closes)}${state.window.opened ? 'o' : ''}`,
+    state.paused ? 'P' : '',
+    state.aborting === null ? '' : `A${state.aborting.rollback ? 'r' : ''}`,
+    state.rollbackAsked === null ? '' : 'R',
+    [...state.prepared].join(';'),
+    state.lastDriftReason,
+    state.inFlight,
+    state.retrying,
+    state.suspects,
+    state.waitingCount,
+    state.groupOut.join(),
+    state.setActive.join(),
     state.measure === null ? '' : measureKey(state.measure, due),
     state.rollback === null ? '' : `${state.rollback.restored}/${state.rollback.failed}${state.rollback.stopped ? 's' : ''}`,
     state.phase.name === 'rolling-back' ? due(state.rollbackAt, 3 * HOUR) : '',
-    state.scanAsked === null ? '' : 'S', [...state.scanLeft].sort().join(), state.lists?.digest, [...state.stored.keys()].join(), state.baselinesApproved ? 'B' : '',
+    state.scanAsked === null ? '' : 'S',
+    [...state.scanLeft].sort().join(),
+    state.lists?.digest,
+    [...state.stored.keys()].join(),
+    state.baselinesApproved ? 'B' : '',
     state.approvals.map((one) => `${one.subject.kind}${one.state}${one.by.length}${one.state === 'asked' ? due(one.expires) : ''}`).join(),
     [...state.unsent].map((n) => ranks.get(n)).join(),
   ]
   for (const wave of state.waves)
-    parts.push(wave.phase, wave.counts.join(), wave.startedAt === null ? '' : 's', wave.held?.join(';'), due(wave.heldSince, 15 * MINUTE), wave.expired ? 'x' : '', wave.phase === 'drained' ? `${due(wave.drainedAt, 10 * MINUTE)}${wave.measure ? measureKey(wave.measure, due) : ''}` : '')
+    parts.push(
+      wave.phase,
+      wave.counts.join(),
+      wave.startedAt === null ? '' : 's',
+      wave.held?.join(';'),
+      due(wave.heldSince, 15 * MINUTE),
+      wave.expired ? 'x' : '',
+      wave.phase === 'drained' ? `${due(wave.drainedAt, 10 * MINUTE)}${wave.measure ? measureKey(wave.measure, due) : ''}` : '',
+    )
   for (let p = 0; p < nodes.count; p++)
-    parts.push(`${nodes.stage[p]}.${nodes.outcome[p]}.${nodes.applied[p]}.${nodes.touched[p]}${nodes.out[p]}${nodes.down[p]}.${nodes.attempts[p]}.${nodes.list[p]}.${(nodes.endedSeconds[p] ?? 0) > 0 ? 'e' : ''}.${nodes.reason[p]}.${ranks.get(nodes.command[p] ?? 0) ?? ''}`)
+    parts.push(
+      `${nodes.stage[p]}.${nodes.outcome[p]}.${nodes.applied[p]}.${nodes.touched[p]}${nodes.out[p]}${nodes.down[p]}.${nodes.attempts[p]}.${nodes.list[p]}.${(nodes.endedSeconds[p] ?? 0) > 0 ? 'e' : ''}.${nodes.reason[p]}.${ranks.get(nodes.command[p] ?? 0) ?? ''}`,
+    )
   for (const batch of state.batches.values()) parts.push(`b${batch.work}${batch.nodes.join()}:${due(batch.readAt, MINUTE)}`)
   for (const [n, rank] of ranks) {
     const command = state.commands.get(n)
     if (command === undefined) continue
     const open = state.openCommands.has(n)
-    parts.push(`c${rank}${command.work}${command.phase}${command.nodes.join()}${open ? `:${command.ids.length}${due(command.startBefore)},${due(command.expiresAfter)},${command.open}${command.cancelled ? 'c' : ''}${command.doubtful ? 'd' : ''}` : ''}`)
+    parts.push(
+      `c${rank}${command.work}${command.phase}${command.nodes.join()}${open ? `:${command.ids.length}${due(command.startBefore)},${due(command.expiresAfter)},${command.open}${command.cancelled ? 'c' : ''}${command.doubtful ? 'd' : ''}` : ''}`,
+    )
   }
-  for (const effect of state.activities.values()) parts.push('n' in effect && effect.kind !== 'measure' ? `${effect.kind}${ranks.get(effect.n) ?? ''}` : effect.kind === 'measure' ? `m${effect.check}` : effect.kind)
+  for (const effect of state.activities.values())
+    parts.push(
+      'n' in effect && effect.kind !== 'measure'
+        ? `${effect.kind}${ranks.get(effect.n) ?? ''}`
+        : effect.kind === 'measure'
+          ? `m${effect.check}`
+          : effect.kind,
+    )
   return parts.join('|')
 }
 
@@ -75,11 +108,19 @@ function caches(state: RunState, now: number): string {
 function worldKey({ world, now }: Sim, ranks: ReadonlyMap<number, number>): string {
   const alive = new Set([...world.copies.map((copy) => copy.token), ...world.zombies])
   const nodes = world.nodes.map((node, position) => {
-    const scripts = [...node.scripts].filter(([token, script]) => script === 'running' || alive.has(token)).map(([token, script]) => `${ranks.get(token) ?? 'x'}${script}`)
+    const scripts = [...node.scripts]
+      .filter(([token, script]) => script === 'running' || alive.has(token))
+      .map(([token, script]) => `${ranks.get(token) ?? 'x'}${script}`)
     return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${world.claims[position]}${scripts.join()}`
   })
-  const copies = world.copies.map((copy) => `${ranks.get(copy.n) ?? ''}${copy.landedAt === now ? 'l' : ''}${ahead(copy.expiresAfter - now)}${[...copy.parts.values()].join()}`)
-  const zombies = world.zombies.map((n) => ranks.get(n)).sort().join()
+  const copies = world.copies.map(
+    (copy) =>
+      `${ranks.get(copy.n) ?? ''}${copy.landedAt === now ? 'l' : ''}${ahead(copy.expiresAfter - now)}${[...copy.parts.values()].join()}`,
+  )
+  const zombies = world.zombies
+    .map((n) => ranks.get(n))
+    .sort()
+    .join()
   return [...nodes, ...copies.sort(), zombies, world.rolledBack].join('|')
 }
 

@@ -20,7 +20,17 @@ export const fault = (label: string, run: Move['run']): Move => ({ label, costs:
 export function movesOf(setup: Setup, sim: Sim): Move[] {
   if (sim.live.phase.name === 'finished') return []
   const urgent = [...[...sim.live.activities.values()].flatMap((effect) => answers(setup, sim, effect)), ...nodeMoves(setup, sim)]
-  const moves = [...urgent, ...arrivals(setup, sim), ...people(sim, setup.wide), ...drivers(sim), ...(setup.rival ? rivals(sim) : []), ...times(sim, urgent.every((move) => move.costs !== null))]
+  const moves = [
+    ...urgent,
+    ...arrivals(setup, sim),
+    ...people(sim, setup.wide),
+    ...drivers(sim),
+    ...(setup.rival ? rivals(sim) : []),
+    ...times(
+      sim,
+      urgent.every((move) => move.costs !== null),
+    ),
+  ]
   return moves.filter((move) => affordable(sim, move))
 }
 
@@ -68,7 +78,10 @@ function drivers({ live }: Sim): Move[] {
       return [{ type: 'DriverTook', driver: `driver-${live.epoch + 1}`, epoch: live.epoch + 1 }]
     },
   })
-  return [crash('crash', null), ...(live.window === null ? [] : [crash('crash until the window has closed', plus(live.window.closes, MINUTE))])]
+  return [
+    crash('crash', null),
+    ...(live.window === null ? [] : [crash('crash until the window has closed', plus(live.window.closes, MINUTE))]),
+  ]
 }
 
 /** Another run lays its hand on a free node, just before we would, and lets go again. */

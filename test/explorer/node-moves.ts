@@ -13,7 +13,9 @@ const SIGNATURE_MS = 5 * MINUTE
 
 /** What nodes, and SSM between them and us, may do next. */
 export function nodeMoves(setup: Setup, sim: Sim): Move[] {
-  const parts = sim.world.copies.flatMap((copy, at) => [...copy.parts.keys()].flatMap((position) => partMoves(setup, sim, copy, at, position)))
+  const parts = sim.world.copies.flatMap((copy, at) =>
+    [...copy.parts.keys()].flatMap((position) => partMoves(setup, sim, copy, at, position)),
+  )
   const ends = sim.live.plan.nodes.flatMap((_, position) => endings(sim, position))
   return [...parts, ...ends, ...losses(sim)]
 }
@@ -24,18 +26,23 @@ function partMoves(setup: Setup, { live, world }: Sim, copy: Copy, at: number, p
   if (part !== 'pending' && part !== 'running') return []
   const node = nodeOf(world, position)
   const name = `node ${position} of ${copy.n}`
-  const set = (to: typeof part | 'done' | 'silent') => (sim: Sim): void => void sim.world.copies[at]?.parts.set(position, to)
+  const set =
+    (to: typeof part | 'done' | 'silent') =>
+    (sim: Sim): void =>
+      void sim.world.copies[at]?.parts.set(position, to)
   if (!node.exists) return [free(`${name}: no answer`, (sim) => (set('silent')(sim), []))]
   const silent = fault(`${name}: no word`, (sim) => (set('silent')(sim), []))
   if (part === 'running') return [silent]
   const script = node.scripts.get(copy.token)
   if (script === 'running') return [silent]
   if (script !== undefined) return [free(`${name}: repeats ${script}`, (sim) => (set('done')(sim), []))]
-  const answers = (word: Script) => (sim: Sim): [] => {
-    nodeOf(sim.world, position).scripts.set(copy.token, word)
-    set('done')(sim)
-    return []
-  }
+  const answers =
+    (word: Script) =>
+    (sim: Sim): [] => {
+      nodeOf(sim.world, position).scripts.set(copy.token, word)
+      set('done')(sim)
+      return []
+    }
   const starts = free(`${name}: starts`, (sim) => starting(setup, sim, copy, position, answers, set))
   const apply = commandOf(live, copy.n).work === 'apply'
   return [starts, silent, ...(apply && setup.plan.retry !== null ? [fault(`${name}: lock held`, answers('lock-held'))] : [])]
@@ -47,10 +54,12 @@ function starting(setup: Setup, sim: Sim, copy: Copy, position: number, answers:
   const node = nodeOf(sim.world, position)
   const command = commandOf(sim.live, copy.n)
   if (sim.now >= command.startBefore) return answers('too-late')(sim)
-  if (command.work === 'apply' && sim.live.window !== null && sim.now >= sim.live.window.cutoff) throw new Violation('I3', `node ${position} starts after the cutoff`)
+  if (command.work === 'apply' && sim.live.window !== null && sim.now >= sim.live.window.cutoff)
+    throw new Violation('I3', `node ${position} starts after the cutoff`)
   const other = lockOf(node)
   if (other !== undefined) {
-    if (sim.world.copies.some((one) => one.token === other && sim.now < one.expiresAfter)) throw new Violation('I1', `node ${position} is asked to run ${copy.n} while ${other} works on it`)
+    if (sim.world.copies.some((one) => one.token === other && sim.now < one.expiresAfter))
+      throw new Violation('I1', `node ${position} is asked to run ${copy.n} while ${other} works on it`)
     return answers('lock-held')(sim)
   }
   set('running')(sim)
@@ -66,14 +75,22 @@ function endings({ live, world }: Sim, position: number): Move[] {
   if (token === undefined || !node.exists) return []
   const copy = world.copies.find((one) => one.token === token)
   const rollback = copy !== undefined && commandOf(live, copy.n).work === 'rollback'
-  const end = (word: Script, version: typeof node.version) => (sim: Sim): [] => {
-    const then = nodeOf(sim.world, position)
-    then.scripts.set(token, word)
-    then.version = version
-    for (const one of sim.world.copies) if (one.token === token && ['running', 'silent', 'cut-short'].includes(one.parts.get(position) ?? '')) one.parts.set(position, 'done')
-    return []
-  }
-  if (rollback) return [free(`node ${position}: restored`, end('rolled-back', node.before ?? node.version)), fault(`node ${position}: rollback fails`, end('rollback-failed', node.version))]
+  const end =
+    (word: Script, version: typeof node.version) =>
+    (sim: Sim): [] => {
+      const then = nodeOf(sim.world, position)
+      then.scripts.set(token, word)
+      then.version = version
+      for (const one of sim.world.copies)
+        if (one.token === token && ['running', 'silent', 'cut-short'].includes(one.parts.get(position) ?? ''))
+          one.parts.set(position, 'done')
+      return []
+    }
+  if (rollback)
+    return [
+      free(`node ${position}: restored`, end('rolled-back', node.before ?? node.version)),
+      fault(`node ${position}: rollback fails`, end('rollback-failed', node.version)),
+    ]
   const idle = node.version === 'v0' ? [fault(`node ${position}: nothing to do`, end('not-needed', 'v0'))] : []
   return [free(`node ${position}: patched`, end('patched', 'v1')), fault(`node ${position}: fails`, end('failed', 'broken')), ...idle]
 }
@@ -94,15 +111,22 @@ export function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
 /** A node disappears for good, with whatever it was doing. Before anybody looks at it again, that makes no difference yet. */
 function losses({ world, live: { nodes } }: Sim): Move[] {
   const unseen = (position: number): boolean => nodes.stage[position] === STAGE.idle || nodes.stage[position] === STAGE.waiting
-  return world.nodes.flatMap((node, position) => (node.exists && !unseen(position) ? [fault(`node ${position} disappears`, (sim) => ((nodeOf(sim.world, position).exists = false), []))] : []))
+  return world.nodes.flatMap((node, position) =>
+    node.exists && !unseen(position)
+      ? [fault(`node ${position} disappears`, (sim) => ((nodeOf(sim.world, position).exists = false), []))]
+      : [],
+  )
 }
 
 /** Drops what can make no difference any more: copies of dead commands that are through, and dead drivers' sends that came too late. */
 export function sweep(sim: Sim): void {
   const { world, live, now } = sim
   const dead = (n: number): boolean => !live.openCommands.has(n)
-  world.copies = world.copies.filter((copy) => !dead(copy.n) || [...copy.parts].some(([position, part]) => unsettled(sim, copy, position, part)))
-  for (let at = world.zombies.length - 1; at >= 0; at--) if (now >= plus(commandOf(live, world.zombies[at] ?? 0).startBefore, SIGNATURE_MS)) world.zombies.splice(at, 1)
+  world.copies = world.copies.filter(
+    (copy) => !dead(copy.n) || [...copy.parts].some(([position, part]) => unsettled(sim, copy, position, part)),
+  )
+  for (let at = world.zombies.length - 1; at >= 0; at--)
+    if (now >= plus(commandOf(live, world.zombies[at] ?? 0).startBefore, SIGNATURE_MS)) world.zombies.splice(at, 1)
 }
 
 function unsettled({ world, live, now }: Sim, copy: Copy, position: number, part: string): boolean {

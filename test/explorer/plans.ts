@@ -6,11 +6,17 @@ import type { PlanContent } from '../../src/core/plan/plan.ts'
 export const plain: PlanContent = plan({ waves: [{ nodes: 2 }, { nodes: 1 }] })
 
 /** One of two members of a cluster at a time, in the waves and on the way back. */
-export const cluster: PlanContent = plan({ groups: [{ atMost: 1 }], waves: [{ nodes: [{ groups: [0] }, { groups: [0] }], gate: { failuresMax: 1 } }, { nodes: 1 }] })
+export const cluster: PlanContent = plan({
+  groups: [{ atMost: 1 }],
+  waves: [{ nodes: [{ groups: [0] }, { groups: [0] }], gate: { failuresMax: 1 } }, { nodes: 1 }],
+})
 
 /** Two zones that take turns. */
 export const turns: PlanContent = plan({
-  groups: [{ atMost: 2, set: 'zone' }, { atMost: 2, set: 'zone' }],
+  groups: [
+    { atMost: 2, set: 'zone' },
+    { atMost: 2, set: 'zone' },
+  ],
   waves: [{ nodes: [{ groups: [0] }, { groups: [1] }], gate: { failuresMax: 1 } }, { nodes: [{ groups: [0] }] }],
 })
 
@@ -20,8 +26,9 @@ export const retrying: PlanContent = plan({
   retry: { attempts: 2, on: ['lock-held', 'scriptlet-failed'] },
 })
 
-/** A gate that bakes and looks at the nodes, and rolls the whole run back when it fails. */
+/** A gate that bakes and looks at the nodes, and rolls the whole run back when it fails. What a window leaves goes into the next one. */
 export const checked: PlanContent = plan({
+  unfinished: 'next-window',
   waves: [{ nodes: 1 }, { nodes: 1, gate: { bakeMs: 10 * MINUTE, checks: ['smoke'] } }],
   rollback: { on: 'gate-failed', scope: 'run', method: 'packages', outside: 'ask', failures: { kind: 'count', count: 0 }, failuresMax: 0 },
 })
@@ -30,5 +37,12 @@ export const checked: PlanContent = plan({
 export const trial: PlanContent = plan({
   act: 'trial',
   waves: [{ nodes: [{ list: null }, { list: null }] }],
-  trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT] }], path: '/patchwave', approval: { group: 'leads', count: 1, expiresMs: DAY } },
+  trial: {
+    lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT] }],
+    path: '/patchwave',
+    approval: { group: 'leads', count: 1, expiresMs: DAY },
+  },
 })
+
+/** One node after the other, and none may fail. */
+export const oneByOne: PlanContent = plan({ waves: [{ nodes: 2, concurrency: 1 }] })

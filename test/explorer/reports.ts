@@ -15,10 +15,14 @@ export function watchAnswers(sim: Sim, n: number): Move[] {
   const command = commandOf(live, n)
   const rows = command.nodes.flatMap((position) => rowOf(sim, command, position) ?? [])
   const parts = rows.length > 1 ? [...rows.map((row) => [row]), rows] : rows.length === 1 ? [rows] : []
-  const moves = parts.map((some) => free(`report ${n}: ${some.map((row) => `${row.position} ${row.outcome}`).join(', ')}`, () => [reportOf(n, some)]))
+  const moves = parts.map((some) =>
+    free(`report ${n}: ${some.map((row) => `${row.position} ${row.outcome}`).join(', ')}`, () => [reportOf(n, some)]),
+  )
   if (command.open > 0 && now >= command.expiresAfter) moves.push(free(`report ${n}: expired`, (then) => [expired(then, n)]))
   if (command.open === 0 && isOver(sim, command)) moves.push(free(`close ${n}`, () => [{ type: 'CommandClosed', n }]))
-  const again = command.nodes.flatMap((position) => ((live.nodes.endedSeconds[position] ?? 0) > 0 ? (spokenOf(sim, command, position) ?? []) : []))
+  const again = command.nodes.flatMap((position) =>
+    (live.nodes.endedSeconds[position] ?? 0) > 0 ? (spokenOf(sim, command, position) ?? []) : [],
+  )
   if (again.length === command.nodes.length && command.open === 0) moves.push(free(`report ${n} again`, () => [reportOf(n, again)]))
   return moves
 }
@@ -82,7 +86,10 @@ const WORDS: Readonly<Record<Exclude<Script, 'running'>, readonly [Outcome, stri
 function expired(sim: Sim, n: number): RunEvent {
   const command = commandOf(sim.live, n)
   const left = command.nodes.filter((position) => sim.live.nodes.command[position] === n && sim.live.nodes.stage[position] === STAGE.flying)
-  return reportOf(n, left.map((position) => row(position, command.work === 'rollback' ? 'rollback-failed' : 'unknown', 'expired')))
+  return reportOf(
+    n,
+    left.map((position) => row(position, command.work === 'rollback' ? 'rollback-failed' : 'unknown', 'expired')),
+  )
 }
 
 /** Every node spoke and SSM shows every part as ended; or time has run out for all of it. */
@@ -98,16 +105,21 @@ function isOver(sim: Sim, command: Command): boolean {
 
 /** What has not started is cancelled. One that starts between the look and the cancel works on in a session of its own; SSM shows nothing of it. */
 export function cancelAnswers(rules: Rules, n: number): Move[] {
-  const cancel = (racing: boolean) => (sim: Sim): RunEvent[] => {
-    const nodes = knownCopies(sim, commandOf(sim.live, n)).flatMap((copy) => [...copy.parts].filter(([, part]) => rules.cancels(part)).map(([position, part]) => stop(rules, sim, copy, position, part, racing)))
-    return [{ type: 'CancelDone', n, nodes }]
-  }
+  const cancel =
+    (racing: boolean) =>
+    (sim: Sim): RunEvent[] => {
+      const nodes = knownCopies(sim, commandOf(sim.live, n)).flatMap((copy) =>
+        [...copy.parts].filter(([, part]) => rules.cancels(part)).map(([position, part]) => stop(rules, sim, copy, position, part, racing)),
+      )
+      return [{ type: 'CancelDone', n, nodes }]
+    }
   return [free(`cancel ${n}`, cancel(false)), fault(`cancel ${n}: its nodes start at that moment`, cancel(true))]
 }
 
 function stop(rules: Rules, sim: Sim, copy: Copy, position: number, part: Part, racing: boolean): number {
   const node = nodeOf(sim.world, position)
-  if (part === 'running' && node.scripts.get(copy.token) === 'running') throw new Violation('I14', `the transaction on node ${position} is cut`)
+  if (part === 'running' && node.scripts.get(copy.token) === 'running')
+    throw new Violation('I14', `the transaction on node ${position} is cut`)
   if (racing && mayStart(sim, copy, node)) {
     start(rules, node, copy.token)
     copy.parts.set(position, 'cut-short')
@@ -116,7 +128,11 @@ function stop(rules: Rules, sim: Sim, copy: Copy, position: number, part: Part, 
 }
 
 export const mayStart = (sim: Sim, copy: Copy, node: SimNode): boolean =>
-  node.exists && !node.scripts.has(copy.token) && lockOf(node) === undefined && sim.now < commandOf(sim.live, copy.n).startBefore && commandOf(sim.live, copy.n).work === 'apply'
+  node.exists &&
+  !node.scripts.has(copy.token) &&
+  lockOf(node) === undefined &&
+  sim.now < commandOf(sim.live, copy.n).startBefore &&
+  commandOf(sim.live, copy.n).work === 'apply'
 
 /** A transaction of an apply begins, in a session of its own, once the node has written down how it was before. */
 export function start(rules: Rules, node: SimNode, token: number): void {

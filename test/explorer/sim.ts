@@ -28,7 +28,16 @@ export type Setup = Readonly<{
 
 export const CORE: Machine = { evolve, next }
 
-export const setupOf = (plan: PlanContent, left: Left, more: Partial<Setup> = {}): Setup => ({ plan, left, machine: CORE, rules: RIGHT, rival: false, torn: false, wide: false, ...more })
+export const setupOf = (plan: PlanContent, left: Left, more: Partial<Setup> = {}): Setup => ({
+  plan,
+  left,
+  machine: CORE,
+  rules: RIGHT,
+  rival: false,
+  torn: false,
+  wide: false,
+  ...more,
+})
 
 /** The whole of what the explorer calls a state: the run as its driver has it, the run as its journal tells it, and the world. */
 export type Sim = {
@@ -42,7 +51,13 @@ export type Sim = {
 
 /** A run that was just requested, with a driver. */
 export function begin(setup: Setup): Sim {
-  const sim: Sim = { live: initial(RUN, setup.plan), folded: initial(RUN, setup.plan), now: OPENS, wakeAt: null, world: newWorld(setup.plan.nodes.length, setup.left) }
+  const sim: Sim = {
+    live: initial(RUN, setup.plan),
+    folded: initial(RUN, setup.plan),
+    now: OPENS,
+    wakeAt: null,
+    world: newWorld(setup.plan.nodes.length, setup.left),
+  }
   new Teller(setup, sim).tell(REQUESTED, pinned(setup.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
   return sim
 }
@@ -112,6 +127,7 @@ export const proven = (sim: Sim): readonly number[] =>
 
 /** The driver is gone; another one reads the journal. What the first was about to send may still arrive. */
 export function replaceDriver(sim: Sim): void {
-  for (const effect of sim.live.activities.values()) if (effect.kind === 'send' && commandOf(sim.live, effect.n).work !== 'scan') sim.world.zombies.push(effect.n)
+  for (const effect of sim.live.activities.values())
+    if (effect.kind === 'send' && commandOf(sim.live, effect.n).work !== 'scan') sim.world.zombies.push(effect.n)
   sim.world.running.clear()
 }

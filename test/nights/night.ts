@@ -35,7 +35,8 @@ export async function playNight(seed: number): Promise<Night> {
 }
 
 /** Faults that take a node's power, or the whole node. */
-const losesPower = (faults: FaultsFile | null): boolean => faults !== null && faults.agents.crash + faults.agents.lateBoot + faults.replace.share > 0
+const losesPower = (faults: FaultsFile | null): boolean =>
+  faults !== null && faults.agents.crash + faults.agents.lateBoot + faults.replace.share > 0
 
 /** Engines, operators and the weather of one night. */
 class Players {
@@ -68,8 +69,7 @@ class Players {
     return [
       ...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []),
       ...open,
-      ...(await faultsFound(this.#stage)),
-      ...(await feedbackFaults(this.#stage, told)),
+      ...(await faultsFound(this.#stage, { calm: open.length === 0, powerLosses: losesPower(this.#script.faults), bodies: told })),
     ]
   }
 
