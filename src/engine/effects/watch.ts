@@ -101,7 +101,7 @@ function isOver(state: RunState, command: Command, seen: Seen, now: Instant): bo
   if (now >= command.expiresAfter) return true
   return command.nodes.every((position) => {
     const parts = seen.get(known(planned(state, position).node, 'the node')) ?? []
-    const silent = at(state.nodes.endedSeconds, position) === 0 && state.nodes.reason[position] !== 'cancelled'
+    const silent = at(state.nodes.endedSeconds, position) === 0 && at(state.nodes.outcome, position) !== codeOf('skipped')
     return !silent && parts.length === command.ids.length && parts.every((one) => one.ended)
   })
 }
