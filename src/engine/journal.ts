@@ -48,7 +48,7 @@ export class Journal {
       run: this.state.run,
       head: this.#last?.hash ?? null,
       entries: sealed,
-      ...claimOf(this.state, events),
+      ...claimOf(this.state, events, now),
       ...releaseOf(this.state, events),
       ...(taken.length > 0 && { taken }),
       ...outcomeOf(events),
@@ -75,7 +75,7 @@ export class Journal {
 }
 
 /** The claims that an intent needs, taken in its own transaction. */
-function claimOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'claim'> {
+function claimOf(state: RunState, events: readonly RunEvent[], now: Instant): Pick<Append, 'claim'> {
   const intent = events.find((event) => event.type === 'CommandIntended' && event.work !== 'scan')
   if (intent?.type !== 'CommandIntended') return {}
   assert(events.length === 1, 'an intent that claims is appended alone')
@@ -85,7 +85,7 @@ function claimOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'cl
     if (!wasOut(state, position)) for (const group of node.groups) groups.add(group)
     return { node: node.node, groups: node.groups.map((group) => known(state.plan.groups[group], 'the group').key) }
   })
-  return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group)), notBefore: intent.notBefore } }
+  return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group)), notBefore: intent.notBefore, at: now } }
 }
 
 /** A node to be rolled back that failed was out before: restoring it takes nothing more out of service. */

@@ -5,10 +5,13 @@ import type { Instant } from '../kit/instant.ts'
 
 export type { Sealed } from '../core/audit/entry.ts'
 
+/** What a journal is about: a run's act, or `schedule`: what became of a runbook's openings and triggers (its `run` is `schedule:<runbook>`). */
+export type Act = 'trial' | 'rollout' | 'schedule'
+
 export type RunRow = Readonly<{
   run: RunId
   runbook: string
-  act: 'trial' | 'rollout'
+  act: Act
   requestedAt: Instant
   /** `null` while it is not finished. */
   outcome: string | null
@@ -48,6 +51,12 @@ export type Append = Readonly<{
     nodes: readonly Readonly<{ node: NodeId; groups: readonly string[] }>[]
     limits: readonly GroupLimit[]
     notBefore: Instant
+    /**
+     * Now. A refused claim leaves a ticket on each busy node, full group and set whose turn is another group's; while it is fresh (`TICKET_MS`
+     * since the last refusal), a run that came later is refused there too, so that the one that waited longest goes first. A claim that is granted
+     * takes the run's tickets off its nodes, groups and sets. The rules in full: `judge` in core/run/turns.ts.
+     */
+    at: Instant
   }>
   /** Hands taken off nodes; `out` keeps them counted in their groups. */
   release?: readonly Readonly<{ node: NodeId; out: boolean }>[]
@@ -57,6 +66,9 @@ export type Append = Readonly<{
   outcome?: string
 }>
 
+/** How long a refused claim keeps its place in the queue without being asked again: three times a driver's pause between two attempts. */
+export const TICKET_MS = 90_000
+
 export type Appended = Readonly<{ ok: true } | { ok: false; why: 'replaced' } | { ok: false; why: 'busy'; nodes: readonly NodeId[] }>
 
 /**
@@ -65,21 +77,37 @@ export type Appended = Readonly<{ ok: true } | { ok: false; why: 'replaced' } | 
  * `run.unknown`. After a rejection nothing of the call stays.
  */
 export interface Store {
-  /** A new run with its first entries, at least one. Safe to repeat with the same entries. */
+  /**
+   * A new run with its first entries, at least one. Safe to repeat with the same entries. With `opening` or `trigger` it takes these too, in
+   * the same transaction; where another run has one of them already nothing is created. Resolves to the run that now has them: this one, or
+   * that other one.
+   */
   create(
-    row: Readonly<{ run: RunId; runbook: string; act: 'trial' | 'rollout'; requestedAt: Instant }>,
+    row: Readonly<{ run: RunId; runbook: string; act: Act; requestedAt: Instant }>,
     entries: readonly Sealed[],
-  ): Promise<void>
+    takes?: Readonly<{ opening?: Instant; trigger?: string }>,
+  ): Promise<RunId>
+  /** Takes one opening of a runbook for a run, once and for ever: resolves to the run that has it. Safe to repeat. */
+  takeOpening(runbook: string, act: Act, opens: Instant, run: RunId): Promise<RunId>
+  /** The run that has this opening. */
+  openingOf(runbook: string, act: Act, opens: Instant): Promise<RunId | undefined>
+  /** The run that this trigger message led to; triggers are told apart by an id that their sender chose. */
+  triggered(trigger: string): Promise<RunId | undefined>
   /**
    * Releases, claims, entries, notes and outcome together, or nothing. `head` tells a driver that was replaced; a claim that was refused names
-   * the nodes that another run's hand is on and those that stand in a full group. Appends of one turn of the event loop may share a transaction.
+   * the nodes that have to wait; where a group has room for some of them, the first ones are not named. Appends of one turn of the event loop may share a transaction.
    */
   append(append: Append): Promise<Appended>
   /** Entries from `from` (1 by default) in order, read piece by piece; what is appended meanwhile may come too. None for an absent run. */
   read(run: RunId, from?: number): AsyncIterable<Sealed>
   run(run: RunId): Promise<RunRow | undefined>
-  /** In the order of their requests. */
-  runs(filter?: Readonly<{ unfinished?: boolean; runbook?: string }>): Promise<readonly RunRow[]>
+  /** In the order of their requests; trials and rollouts unless `acts` says otherwise. */
+  runs(filter?: Readonly<{ unfinished?: boolean; runbook?: string; acts?: readonly Act[] }>): Promise<readonly RunRow[]>
+  /**
+   * Unfinished trials and rollouts that want a driver: no lease on them runs, and they are due: never driven, left without a word, or their
+   * `wakeAt` has come. In the order of their requests; the cost goes with the number of unfinished runs.
+   */
+  wanted(now: Instant): Promise<readonly RunRow[]>
   /** Takes or renews the lease; the epoch rises unless the same driver holds it already. `undefined` when another driver's lease still runs. */
   drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined>
   /** Gives the lease back; `wakeAt` says when a driver is wanted again. Ignored when it has changed hands. */

@@ -36,7 +36,7 @@ export function claimsContract(stageOf: () => Stage): void {
     it('renews a claim of its own', async () => {
       await append(A, claim(['i-1'], ['g'], [limit('g', 1, 1)]))
       await append(A, { release: [{ node: 'i-1', out: true }] })
-      const renewed = { claim: { nodes: [{ node: 'i-1', groups: ['h'] }], limits: [limit('h', 1, 1)], notBefore: afterDusk(9) } }
+      const renewed = { claim: { nodes: [{ node: 'i-1', groups: ['h'] }], limits: [limit('h', 1, 1)], notBefore: afterDusk(9), at: dusk } }
       expect(await append(A, renewed)).toEqual({ ok: true })
       expect(await store.claims()).toMatchObject([{ groups: ['h'], hand: true, since: afterDusk(4000), notBefore: afterDusk(9) }])
       expect(await append(B, claim(['i-9'], ['g'], [limit('g', 1, 1)]))).toEqual({ ok: true })
@@ -65,10 +65,14 @@ export function claimsContract(stageOf: () => Stage): void {
     it.each<[case_: string, groups: string[], limits: GroupLimit[], busy: string[]]>([
       ['a group with room', ['g'], [limit('g', 3, 1)], []],
       ['a group that others and ours fill to the brim', ['g'], [limit('g', 4, 2)], []],
-      ['a full group', ['g'], [limit('g', 3, 2)], ['i-7', 'i-8']],
-      ['another group of the same size', ['h'], [limit('h', 1, 1)], []],
-      ['ours alone is too many', ['h'], [limit('h', 1, 2)], ['i-7', 'i-8']],
-      ['one of two groups is full', ['h', 'g'], [limit('h', 9, 1), limit('g', 2, 1)], ['i-7', 'i-8']],
+      ['a group with room for one of two', ['g'], [limit('g', 3, 2)], ['i-8']],
+      ['a group with room for one of two beside one that is ours already', ['g'], [limit('g', 4, 3)], ['i-8']],
+      ['a full group', ['g'], [limit('g', 2, 2)], ['i-7', 'i-8']],
+      ['a group that is more than full', ['g'], [limit('g', 1, 2)], ['i-7', 'i-8']],
+      ['another group of the same size', ['h'], [limit('h', 2, 2)], []],
+      ['ours alone is too many', ['h'], [limit('h', 1, 2)], ['i-8']],
+      ['one of two groups is full', ['h', 'g'], [limit('h', 9, 2), limit('g', 2, 2)], ['i-7', 'i-8']],
+      ['one of two groups has less room', ['h', 'g'], [limit('h', 9, 2), limit('g', 3, 2)], ['i-8']],
     ])('counts other runs’ nodes, held or out: %s', async (_, groups, limits, busy) => {
       await append(A, claim(['i-1'], ['g'], [limit('g', 9, 1)]))
       await append(B, claim(['i-2'], ['g'], [limit('g', 9, 1)]))

@@ -40,9 +40,19 @@ export class Stage {
   }
 }
 
-/** Wants nodes, all in the same groups. */
-export const claim = (nodes: readonly string[], groups: readonly string[] = [], limits: readonly GroupLimit[] = []): Partial<Append> => ({
-  claim: { nodes: nodes.map((node) => ({ node, groups })), limits, notBefore: afterDusk(3_600_000) },
+/** Wants nodes, all in the same groups, so many seconds after dusk. */
+export const claim = (
+  nodes: readonly string[],
+  groups: readonly string[] = [],
+  limits: readonly GroupLimit[] = [],
+  seconds = 0,
+): Partial<Append> => ({
+  claim: {
+    nodes: nodes.map((node) => ({ node, groups })),
+    limits,
+    notBefore: afterDusk(seconds * 1000 + 3_600_000),
+    at: afterDusk(seconds * 1000),
+  },
 })
 
 export const limit = (key: string, atMost: number, ours: number, set: string | null = null): GroupLimit => ({ key, atMost, ours, set })

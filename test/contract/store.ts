@@ -5,7 +5,10 @@ import { Bug, known } from '../../src/kit/assert.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { claimsContract } from './claims.ts'
 import { actor, afterDusk, all, dusk, entriesOf, runId } from './entries.ts'
+import { openingsContract } from './openings.ts'
 import { A, B, C, claim, Stage } from './stage.ts'
+import { turnsContract } from './turns.ts'
+import { wakingContract } from './waking.ts'
 
 /** What every store must do. An implementation's test calls this and adds only what is its own. */
 export function storeContract(name: string, open: () => Promise<Store>): void {
@@ -264,6 +267,9 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     })
 
     claimsContract(() => stage)
+    turnsContract(() => stage)
+    openingsContract(() => stage)
+    wakingContract(() => stage)
 
     it('keeps plans, blobs and cursors', async () => {
       await store.putPlan('d1', 'plan')

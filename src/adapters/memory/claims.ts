@@ -1,23 +1,28 @@
+import { judge, type Ask, type Claimed, type Judgement, type Place } from '../../core/run/turns.ts'
 import type { NodeId, RunId } from '../../kit/ids.ts'
 import type { Instant } from '../../kit/instant.ts'
-import type { Append, Claim, GroupLimit } from '../../ports/store.ts'
+import type { Append, Claim } from '../../ports/store.ts'
+import { Tickets } from './tickets.ts'
 
 type Wanted = NonNullable<Append['claim']>
 
-/** The claims of all runs of a store, by node and run and, for counting, by group. */
+/** The claims of all runs of a store, by node and run and, for counting, by group; and who waits for one. */
 export class Claims {
   readonly #nodes = new Map<NodeId, Map<RunId, Claim>>()
   readonly #groups = new Map<string, Set<Claim>>()
   /** The set that a group belongs to, as whoever limited it said last. */
   readonly #sets = new Map<string, string>()
+  readonly #tickets = new Tickets()
 
-  /** Wanted nodes that another run's hand is on, or that stand in a group which is full; empty when all may be claimed. */
-  busy(run: RunId, wanted: Wanted): NodeId[] {
-    const mine = new Set(wanted.nodes.map(({ node }) => node))
-    const full = new Set(wanted.limits.filter((limit) => this.#isFull(run, limit, mine)).map((limit) => limit.key))
-    return wanted.nodes
-      .filter(({ node, groups }) => this.#isHeld(run, node) || groups.some((group) => full.has(group)))
-      .map(({ node }) => node)
+  /** Which wanted nodes the run may not have now, and where it waits for them. */
+  judge(run: RunId, wanted: Wanted): Judgement {
+    const ask: Ask = { run, nodes: wanted.nodes, limits: wanted.limits }
+    return judge(ask, this.#claimed(wanted.at), this.#tickets.fresh(ask, wanted.at))
+  }
+
+  /** The run waits there from now on, or still. */
+  wait(run: RunId, places: readonly Place[], at: Instant): void {
+    this.#tickets.leave(run, places, at)
   }
 
   /** Takes the claims; one that this run has already is renewed. */
@@ -27,6 +32,7 @@ export class Claims {
       this.remove(node, run)
       this.add({ node, run, groups, hand: true, since, notBefore: wanted.notBefore })
     }
+    this.#tickets.use({ run, nodes: wanted.nodes, limits: wanted.limits })
   }
 
   /** Adds a claim unless the run has one on this node. */
@@ -54,8 +60,9 @@ export class Claims {
     }
   }
 
-  /** A finished run counts in no group any more; hands that are still on nodes stay. */
+  /** A finished run counts in no group any more and waits for nothing; hands that are still on nodes stay. */
   end(run: RunId): void {
+    this.#tickets.drop(run)
     for (const claim of this.list({ run })) if (!claim.hand) this.remove(claim.node, run)
   }
 
@@ -66,22 +73,25 @@ export class Claims {
     return found.sort((a, b) => a.since - b.since || order(a.node, b.node) || order(a.run, b.run))
   }
 
-  #isHeld(run: RunId, node: NodeId): boolean {
-    return [...(this.#nodes.get(node)?.values() ?? [])].some((claim) => claim.hand && claim.run !== run)
-  }
-
-  /** Nodes that are wanted now are in `ours` already: one that another run left out of service is not counted twice. */
-  #isFull(run: RunId, limit: GroupLimit, mine: ReadonlySet<NodeId>): boolean {
-    const others = new Set<NodeId>()
-    for (const claim of this.#groups.get(limit.key) ?? []) if (claim.run !== run && !mine.has(claim.node)) others.add(claim.node)
-    return others.size + limit.ours > limit.atMost || (limit.set !== null && this.#othersInSet(run, limit.key, limit.set))
-  }
-
-  #othersInSet(run: RunId, key: string, set: string): boolean {
-    for (const [other, itsSet] of this.#sets) {
-      if (itsSet === set && other !== key && [...(this.#groups.get(other) ?? [])].some((claim) => claim.run !== run)) return true
+  #claimed(at: Instant): Claimed {
+    const isMeant = (claim: Claim, kind: 'all' | 'stuck'): boolean => kind === 'all' || !claim.hand || claim.notBefore < at
+    return {
+      hands: (node) => [...(this.#nodes.get(node)?.values() ?? [])].filter((claim) => claim.hand).map((claim) => claim.run),
+      inGroup: (group, run, without, kind) => {
+        const left = new Set(without)
+        const nodes = new Set<NodeId>()
+        for (const claim of this.#groups.get(group) ?? [])
+          if (claim.run !== run && !left.has(claim.node) && isMeant(claim, kind)) nodes.add(claim.node)
+        return nodes.size
+      },
+      beside: (set, group, run, kind) =>
+        [...this.#sets].some(
+          ([other, itsSet]) =>
+            itsSet === set &&
+            other !== group &&
+            [...(this.#groups.get(other) ?? [])].some((claim) => claim.run !== run && isMeant(claim, kind)),
+        ),
     }
-    return false
   }
 }
 

@@ -3,33 +3,67 @@ import type { Digest } from '../../kit/digest.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import type { NodeId, RunId } from '../../kit/ids.ts'
 import { earliest, type Instant } from '../../kit/instant.ts'
-import type { Append, Appended, Claim, Note, RunRow, Sealed, Store } from '../../ports/store.ts'
+import type { Act, Append, Appended, Claim, Note, RunRow, Sealed, Store } from '../../ports/store.ts'
 import { Claims } from './claims.ts'
 
 /** A store that ends with the process: for rehearsals and simulated nights, never for a fleet. It keeps the same promises but durability. */
 export const openMemoryStore = (): Store => new MemoryStore()
+
+/** What a driver drives; a schedule's journal is its scheduler's. */
+const RUN_ACTS: readonly Act[] = ['trial', 'rollout']
+
+const openingKey = (runbook: string, act: Act, opens: Instant): string => JSON.stringify([runbook, act, opens])
 
 type Kept = { row: RunRow; readonly entries: Sealed[]; notes: Note[] }
 
 class MemoryStore implements Store {
   readonly #runs = new Map<RunId, Kept>()
   readonly #claims = new Claims()
+  readonly #openings = new Map<string, RunId>()
+  readonly #triggers = new Map<string, RunId>()
   readonly #plans = new Map<Digest, string>()
   readonly #blobs = new Map<Digest, string>()
   readonly #cursors = new Map<string, number>()
   #noteId = 0
   #open = true
 
-  create(row: Parameters<Store['create']>[0], entries: readonly Sealed[]): Promise<void> {
+  create(...[row, entries, { opening, trigger } = {}]: Parameters<Store['create']>): Promise<RunId> {
     return this.#now(() => {
       const last = known(entries.at(-1), 'the first entry of a new run')
       assertInTurn(row.run, entries, 0)
       const there = this.#runs.get(row.run)
       assert(there === undefined || there.entries[last.seq - 1]?.hash === last.hash, `run ${row.run} exists and is another one`)
-      if (there !== undefined) return
+      const key = opening === undefined ? undefined : openingKey(row.runbook, row.act, opening)
+      const holders = [
+        key === undefined ? undefined : this.#openings.get(key),
+        trigger === undefined ? undefined : this.#triggers.get(trigger),
+      ]
+      const other = holders.find((holder) => holder !== undefined && holder !== row.run)
+      if (other !== undefined) return other
+      if (key !== undefined) this.#openings.set(key, row.run)
+      if (trigger !== undefined) this.#triggers.set(trigger, row.run)
+      if (there !== undefined) return row.run
       const begun = { outcome: null, driver: null, epoch: 0, leaseUntil: null, wakeAt: null, head: last.hash, entries: last.seq }
       this.#runs.set(row.run, { row: { ...row, ...begun }, entries: [...entries], notes: [] })
+      return row.run
     })
+  }
+
+  takeOpening(runbook: string, act: Act, opens: Instant, run: RunId): Promise<RunId> {
+    return this.#now(() => {
+      const key = openingKey(runbook, act, opens)
+      const holder = this.#openings.get(key) ?? run
+      this.#openings.set(key, holder)
+      return holder
+    })
+  }
+
+  openingOf(runbook: string, act: Act, opens: Instant): Promise<RunId | undefined> {
+    return this.#now(() => this.#openings.get(openingKey(runbook, act, opens)))
+  }
+
+  triggered(trigger: string): Promise<RunId | undefined> {
+    return this.#now(() => this.#triggers.get(trigger))
   }
 
   append(append: Append): Promise<Appended> {
@@ -38,8 +72,9 @@ class MemoryStore implements Store {
       const kept = this.#kept(run)
       if (kept.row.head !== append.head) return { ok: false, why: 'replaced' }
       assertInTurn(run, entries, kept.row.entries)
-      const nodes = claim ? this.#claims.busy(run, claim) : []
-      if (nodes.length > 0) return { ok: false, why: 'busy', nodes }
+      const { busy, places } = claim ? this.#claims.judge(run, claim) : { busy: [], places: [] }
+      if (claim && kept.row.outcome === null) this.#claims.wait(run, places, claim.at)
+      if (busy.length > 0) return { ok: false, why: 'busy', nodes: busy }
       this.#claims.release(run, release)
       if (claim) this.#claims.take(run, claim, known(entries.at(-1), 'the entry that claims').at)
       kept.entries.push(...entries)
@@ -65,12 +100,16 @@ class MemoryStore implements Store {
   }
 
   runs(filter: Parameters<Store['runs']>[0] = {}): Promise<readonly RunRow[]> {
-    const { unfinished = false, runbook } = filter
-    return this.#now(() => {
-      const rows = [...this.#runs.values()].map(rowOf)
-      const wanted = rows.filter((row) => (!unfinished || row.outcome === null) && (runbook === undefined || row.runbook === runbook))
-      return wanted.sort((a, b) => a.requestedAt - b.requestedAt || (a.run < b.run ? -1 : 1))
-    })
+    const { unfinished = false, runbook, acts = RUN_ACTS } = filter
+    return this.#rows(
+      (row) => acts.includes(row.act) && (!unfinished || row.outcome === null) && (runbook === undefined || row.runbook === runbook),
+    )
+  }
+
+  wanted(now: Instant): Promise<readonly RunRow[]> {
+    const isFree = ({ driver, leaseUntil }: RunRow): boolean => driver === null || leaseUntil === null || leaseUntil <= now
+    const isDue = ({ row, notes }: Kept): boolean => row.wakeAt === null || row.wakeAt <= now || notes.some(({ at }) => at <= now)
+    return this.#rows((row, kept) => RUN_ACTS.includes(row.act) && row.outcome === null && isFree(row) && isDue(kept))
   }
 
   drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined> {
@@ -155,6 +194,14 @@ class MemoryStore implements Store {
     return Promise.resolve()
   }
 
+  /** In the order of their requests. */
+  #rows(isMeant: (row: RunRow, kept: Kept) => boolean): Promise<readonly RunRow[]> {
+    return this.#now(() => {
+      const rows = [...this.#runs.values()].filter((kept) => isMeant(kept.row, kept)).map(rowOf)
+      return rows.sort((a, b) => a.requestedAt - b.requestedAt || (a.run < b.run ? -1 : 1))
+    })
+  }
+
   #kept(run: RunId): Kept {
     const kept = this.#runs.get(run)
     if (kept === undefined) throw new PatchwaveError('run.unknown', `there is no run ${run}`, { hint: 'list them with `patchwave status`' })
@@ -171,9 +218,9 @@ class MemoryStore implements Store {
 }
 
 /** Waking is wanted when the driver said, and since the first note that lies there. */
-function rowOf({ row, notes: [note] }: Kept): RunRow {
-  const wakeAt = note === undefined ? row.wakeAt : earliest(note.at, ...(row.wakeAt === null ? [] : [row.wakeAt]))
-  return { ...row, wakeAt }
+function rowOf({ row, notes }: Kept): RunRow {
+  const [first, ...others] = [...(row.wakeAt === null ? [] : [row.wakeAt]), ...notes.map(({ at }) => at)]
+  return { ...row, wakeAt: first === undefined ? null : earliest(first, ...others) }
 }
 
 function assertInTurn(run: RunId, entries: readonly Sealed[], before: number): void {

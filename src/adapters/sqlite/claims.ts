@@ -1,43 +1,58 @@
+import { judge, type Ask, type Claimed, type Judgement } from '../../core/run/turns.ts'
 import type { NodeId, RunId } from '../../kit/ids.ts'
 import { instant, type Instant } from '../../kit/instant.ts'
-import type { Append, Claim, GroupLimit } from '../../ports/store.ts'
+import type { Append, Claim } from '../../ports/store.ts'
 import type { Database, Row } from './database.ts'
+import { freshTickets, useTickets } from './tickets.ts'
 
 type Wanted = NonNullable<Append['claim']>
 
-/** Wanted nodes that another run's hand is on, or that stand in a group which is full; empty when all may be claimed. */
-export function busyNodes(database: Database, run: RunId, wanted: Wanted): NodeId[] {
-  const mine = JSON.stringify(wanted.nodes.map(({ node }) => node))
-  const full = new Set(wanted.limits.filter((limit) => isFull(database, run, limit, mine)).map((limit) => limit.key))
-  return wanted.nodes
-    .filter(({ node, groups }) => isHeld(database, run, node) || groups.some((group) => full.has(group)))
-    .map(({ node }) => node)
+/** Which wanted nodes the run may not have now, and where it waits for them. Inside a transaction. */
+export function judgeClaim(database: Database, run: RunId, wanted: Wanted): Judgement {
+  const ask: Ask = { run, nodes: wanted.nodes, limits: wanted.limits }
+  return judge(ask, claimedIn(database, ask, wanted.at), freshTickets(database, ask, wanted.at))
 }
 
-const isHeld = (database: Database, run: RunId, node: NodeId): boolean =>
-  database.get('SELECT 1 FROM claims WHERE node = ? AND run <> ? AND hand = 1', node, run) !== undefined
+function claimedIn(database: Database, ask: Ask, at: Instant): Claimed {
+  const hands = handsOn(database, ask)
+  return {
+    hands: (node) => hands.get(node) ?? [],
+    inGroup(group, run, without, kind) {
+      const isAll = kind === 'all'
+      if (isAll && without.length === 0) return countIn(database.get(IN_GROUP, group, run))
+      const except = JSON.stringify(without)
+      return countIn(isAll ? database.get(OTHERS_IN_GROUP, group, run, except) : database.get(STUCK_IN_GROUP, group, run, except, at))
+    },
+    beside(set, group, run, kind) {
+      const row = kind === 'all' ? database.get(BESIDE, set, group, run) : database.get(STUCK_BESIDE, set, group, run, at)
+      return row !== undefined
+    },
+  }
+}
 
-/** Nodes that are wanted now are in `ours` already: one that another run left out of service is not counted twice. */
-function isFull(database: Database, run: RunId, limit: GroupLimit, mine: string): boolean {
-  const others = database.get(
-    'SELECT count(DISTINCT node) AS n FROM claim_groups WHERE key = ? AND run <> ? AND node NOT IN (SELECT value FROM json_each(?))',
-    limit.key,
-    run,
-    mine,
+const countIn = (row: Row | undefined): number => Number(row?.['n'])
+
+const IN_GROUP = 'SELECT count(DISTINCT node) AS n FROM claim_groups WHERE key = ? AND run <> ?'
+const OTHERS_IN_GROUP = `${IN_GROUP} AND node NOT IN (SELECT value FROM json_each(?))`
+const STUCK_IN_GROUP = `
+  SELECT count(DISTINCT node) AS n FROM claim_groups JOIN claims USING (node, run)
+  WHERE key = ? AND run <> ? AND node NOT IN (SELECT value FROM json_each(?)) AND (hand = 0 OR not_before < ?)`
+const BESIDE = 'SELECT 1 FROM group_sets JOIN claim_groups USING (key) WHERE in_set = ? AND key <> ? AND run <> ? LIMIT 1'
+const STUCK_BESIDE = `
+  SELECT 1 FROM group_sets JOIN claim_groups USING (key) JOIN claims USING (node, run)
+  WHERE in_set = ? AND key <> ? AND run <> ? AND (hand = 0 OR not_before < ?) LIMIT 1`
+
+function handsOn(database: Database, { nodes }: Ask): Map<NodeId, RunId[]> {
+  const rows = database.all(
+    'SELECT node, run FROM claims WHERE hand = 1 AND node IN (SELECT value FROM json_each(?))',
+    JSON.stringify(nodes.map(({ node }) => node)),
   )
-  if (Number(others?.['n']) + limit.ours > limit.atMost) return true
-  return limit.set !== null && othersInSet(database, run, limit.key, limit.set)
+  const found = new Map<NodeId, RunId[]>()
+  for (const row of rows) found.set(String(row['node']), [...(found.get(String(row['node'])) ?? []), String(row['run'])])
+  return found
 }
 
-const othersInSet = (database: Database, run: RunId, key: string, set: string): boolean =>
-  database.get(
-    'SELECT 1 FROM group_sets JOIN claim_groups USING (key) WHERE in_set = ? AND key <> ? AND run <> ? LIMIT 1',
-    set,
-    key,
-    run,
-  ) !== undefined
-
-/** Takes the claims; one that this run has already is renewed. The caller has asked `busyNodes` in the same transaction. */
+/** Takes the claims; one that this run has already is renewed. The caller has judged them in the same transaction. */
 export function takeClaims(database: Database, run: RunId, wanted: Wanted, since: Instant): void {
   for (const { key, set } of wanted.limits) {
     if (set !== null)
@@ -51,6 +66,7 @@ export function takeClaims(database: Database, run: RunId, wanted: Wanted, since
     deleteClaim(database, node, run)
     insertClaim(database, { node, run, groups, hand: true, since, notBefore: wanted.notBefore })
   }
+  useTickets(database, { run, nodes: wanted.nodes, limits: wanted.limits })
 }
 
 /** Adds a claim unless the run has one on this node. */

@@ -2,21 +2,27 @@ import { assert, known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import type { RunId } from '../../kit/ids.ts'
 import { instant } from '../../kit/instant.ts'
+import type { Place } from '../../core/run/turns.ts'
 import type { Append, Appended, Sealed, Store } from '../../ports/store.ts'
-import { busyNodes, endClaims, releaseClaims, takeClaims } from './claims.ts'
+import { endClaims, judgeClaim, releaseClaims, takeClaims } from './claims.ts'
 import type { Database, Row } from './database.ts'
+import { take, takenBefore } from './openings.ts'
+import { dropTickets } from './tickets.ts'
 
 /** Entries that are read at once: a journal is never in memory whole, and a reader never holds back the file's checkpoint for long. */
 const PAGE = 500
 
-/** Inside a transaction: a new run. One that is there already must be the same: then nothing changes. */
-export function createRun(database: Database, row: Parameters<Store['create']>[0], entries: readonly Sealed[]): void {
+/** Inside a transaction: a new run with what it takes, unless another one has that. One that is there already must be the same. */
+export function createRun(database: Database, ...[row, entries, takes = {}]: Parameters<Store['create']>): RunId {
   const { run, runbook, act, requestedAt } = row
   const last = known(entries.at(-1), 'the first entry of a new run')
   assertInTurn(run, entries, 0)
   const there = database.get('SELECT hash FROM entries WHERE run = ? AND seq = ?', run, last.seq)
   assert(there === undefined || there['hash'] === last.hash, `run ${run} exists and is another one`)
-  if (there !== undefined) return
+  const other = takenBefore(database, row, takes)
+  if (other !== undefined) return other
+  take(database, row, takes)
+  if (there !== undefined) return run
   database.run(
     'INSERT INTO runs (run, runbook, act, requested_at, head, entries) VALUES (?, ?, ?, ?, ?, ?)',
     run,
@@ -27,19 +33,23 @@ export function createRun(database: Database, row: Parameters<Store['create']>[0
     last.seq,
   )
   insertEntries(database, entries)
+  return run
 }
 
+/** What came of an append; a refused claim waits at `places`. */
+export type Attempt = Readonly<{ appended: Appended; places: readonly Place[] }>
+
 /** Inside a savepoint: one append, or why it may not be. What it wrote is taken back by the caller then. */
-export function appendOne(database: Database, append: Append): Appended {
+export function appendOne(database: Database, append: Append): Attempt {
   const { run, entries, claim, release = [], taken = [], outcome } = append
   const row = database.get('SELECT head, entries, outcome FROM runs WHERE run = ?', run)
   if (row === undefined) throw unknownRun(run)
-  if (row['head'] !== append.head) return { ok: false, why: 'replaced' }
+  if (row['head'] !== append.head) return { appended: { ok: false, why: 'replaced' }, places: [] }
   assertInTurn(run, entries, Number(row['entries']))
   releaseClaims(database, run, release)
   if (claim) {
-    const nodes = busyNodes(database, run, claim)
-    if (nodes.length > 0) return { ok: false, why: 'busy', nodes }
+    const { busy, places } = judgeClaim(database, run, claim)
+    if (busy.length > 0) return { appended: { ok: false, why: 'busy', nodes: busy }, places: row['outcome'] === null ? places : [] }
     takeClaims(database, run, claim, known(entries.at(-1), 'the entry that claims').at)
   }
   insertEntries(database, entries)
@@ -49,7 +59,8 @@ export function appendOne(database: Database, append: Append): Appended {
   if (outcome !== undefined) database.run('UPDATE runs SET outcome = ? WHERE run = ?', outcome, run)
   // Late reports of a finished run leave nothing out of service on its account.
   if (outcome !== undefined || row['outcome'] !== null) endClaims(database, run)
-  return { ok: true }
+  if (outcome !== undefined) dropTickets(database, run)
+  return { appended: { ok: true }, places: [] }
 }
 
 /** Pages of a run's entries, each read when it is wanted. */

@@ -59,4 +59,26 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE blobs (digest TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT;
   CREATE TABLE cursors (name TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  // Openings and triggers that led to runs; the queues in which refused claims wait: `number` is the order of the queue.
+  `
+  CREATE TABLE openings (
+    runbook TEXT NOT NULL,
+    act TEXT NOT NULL,
+    opens INTEGER NOT NULL,
+    run TEXT NOT NULL,
+    PRIMARY KEY (runbook, act, opens)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE triggers (id TEXT PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE tickets (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    side TEXT NOT NULL,
+    run TEXT NOT NULL,
+    spare INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    UNIQUE (key, side, run)
+  ) STRICT;
+  CREATE INDEX tickets_of_run ON tickets (run);
+  CREATE INDEX tickets_by_age ON tickets (seen);
+  `,
 ]

@@ -1,11 +1,14 @@
 import { PatchwaveError } from '../../kit/error.ts'
-import { known } from '../../kit/assert.ts'
+import type { Place } from '../../core/run/turns.ts'
+import { assert, known } from '../../kit/assert.ts'
 import type { RunId } from '../../kit/ids.ts'
 import { instant, type Instant } from '../../kit/instant.ts'
-import type { Append, Appended, Claim, Note, RunRow, Sealed, Store } from '../../ports/store.ts'
+import type { Act, Append, Appended, Claim, Note, RunRow, Sealed, Store } from '../../ports/store.ts'
 import { deleteClaim, insertClaim, listClaims } from './claims.ts'
 import { openDatabase, type Database, type Row } from './database.ts'
 import { appendOne, createRun, pages, unknownRun } from './journal.ts'
+import { openingOf, takeOpening, triggered } from './openings.ts'
+import { leaveTickets } from './tickets.ts'
 
 /** Opens the store in a file (made when absent) or in memory (`:memory:`). @throws `store.unusable`, `store.full`, `store.busy` */
 export async function openSqliteStore(path: string, options: Readonly<{ busyMs?: number }> = {}): Promise<Store> {
@@ -21,6 +24,15 @@ type Answer = Readonly<{ appended: Appended } | { error: unknown }>
 /** Waking is wanted when the driver said, and since the first note that lies there. */
 const RUN_COLUMNS = '*, (SELECT min(at) FROM notes WHERE notes.run = runs.run) AS noted_at'
 
+/** What a driver drives; a schedule's journal is its scheduler's. */
+const RUN_ACTS: readonly Act[] = ['trial', 'rollout']
+
+const WANTED = `
+  SELECT ${RUN_COLUMNS} FROM runs
+  WHERE outcome IS NULL AND act IN (SELECT value FROM json_each(?)) AND (driver IS NULL OR lease_until <= ?)
+    AND (wake_at IS NULL OR wake_at <= ? OR EXISTS (SELECT 1 FROM notes WHERE notes.run = runs.run AND at <= ?))
+  ORDER BY requested_at, run`
+
 class SqliteStore implements Store {
   readonly #database: Database
   #waiting: Waiting[] = []
@@ -29,10 +41,20 @@ class SqliteStore implements Store {
     this.#database = database
   }
 
-  async create(row: Parameters<Store['create']>[0], entries: readonly Sealed[]): Promise<void> {
-    await this.#write(() => {
-      createRun(this.#database, row, entries)
-    })
+  async create(...creation: Parameters<Store['create']>): Promise<RunId> {
+    return this.#write(() => createRun(this.#database, ...creation))
+  }
+
+  async takeOpening(runbook: string, act: Act, opens: Instant, run: RunId): Promise<RunId> {
+    return this.#write(() => takeOpening(this.#database, runbook, act, opens, run))
+  }
+
+  async openingOf(runbook: string, act: Act, opens: Instant): Promise<RunId | undefined> {
+    return now(() => openingOf(this.#database, runbook, act, opens))
+  }
+
+  async triggered(trigger: string): Promise<RunId | undefined> {
+    return now(() => triggered(this.#database, trigger))
   }
 
   /** Appends of one turn of the event loop become durable with one sync; one that conflicts is refused alone. */
@@ -57,14 +79,20 @@ class SqliteStore implements Store {
   }
 
   async runs(filter: Parameters<Store['runs']>[0] = {}): Promise<readonly RunRow[]> {
-    const { unfinished = false, runbook } = filter
-    const terms = [...(unfinished ? ['outcome IS NULL'] : []), ...(runbook === undefined ? [] : ['runbook = ?'])]
-    const where = terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : ''
+    const { unfinished = false, runbook, acts = RUN_ACTS } = filter
+    const terms = [
+      'act IN (SELECT value FROM json_each(?))',
+      ...(unfinished ? ['outcome IS NULL'] : []),
+      ...(runbook === undefined ? [] : ['runbook = ?']),
+    ]
+    const values = [JSON.stringify(acts), ...(runbook === undefined ? [] : [runbook])]
     return now(() =>
-      this.#database
-        .all(`SELECT ${RUN_COLUMNS} FROM runs ${where} ORDER BY requested_at, run`, ...(runbook === undefined ? [] : [runbook]))
-        .map(runOf),
+      this.#database.all(`SELECT ${RUN_COLUMNS} FROM runs WHERE ${terms.join(' AND ')} ORDER BY requested_at, run`, ...values).map(runOf),
     )
+  }
+
+  async wanted(at: Instant): Promise<readonly RunRow[]> {
+    return now(() => this.#database.all(WANTED, JSON.stringify(RUN_ACTS), at, at, at).map(runOf))
   }
 
   async drive(run: RunId, driver: string, at: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined> {
@@ -186,15 +214,24 @@ class SqliteStore implements Store {
   /** One append's failure is its own, unless it is the store that failed. */
   #answer(append: Append): Answer {
     try {
-      const appended = this.#database.savepoint(() => {
+      const { appended, places } = this.#database.savepoint(() => {
         const value = appendOne(this.#database, append)
-        return { keep: value.ok, value }
+        return { keep: value.appended.ok, value }
       })
+      // The ticket of a refused claim outlives the append that was taken back.
+      if (places.length > 0 && append.claim) this.#wait(append.run, places, append.claim.at)
       return { appended }
     } catch (error) {
       if (error instanceof PatchwaveError && error.code.startsWith('store.')) throw error
       return { error }
     }
+  }
+
+  #wait(run: RunId, places: readonly Place[], at: Instant): void {
+    this.#database.savepoint(() => {
+      leaveTickets(this.#database, run, places, at)
+      return { keep: true, value: undefined }
+    })
   }
 }
 
@@ -223,10 +260,16 @@ function wakeOf(row: Row): Instant | null {
   return times.length > 0 ? instant(Math.min(...times)) : null
 }
 
+/** A database of ours holds no other word. */
+function actOf(value: unknown): Act {
+  assert(value === 'trial' || value === 'rollout' || value === 'schedule', `no act: ${String(value)}`)
+  return value
+}
+
 const runOf = (row: Row): RunRow => ({
   run: String(row['run']),
   runbook: String(row['runbook']),
-  act: row['act'] === 'trial' ? 'trial' : 'rollout',
+  act: actOf(row['act']),
   requestedAt: instant(Number(row['requested_at'])),
   outcome: stringOf(row['outcome']),
   driver: stringOf(row['driver']),

@@ -99,23 +99,108 @@ describe('receiving', () => {
         : {
             json: {
               Messages: [
-                { MessageId: 'm', ReceiptHandle: 'r', Body: body, MD5OfBody: md5(body), Attributes: { ApproximateReceiveCount: '4' } },
+                {
+                  MessageId: 'm',
+                  ReceiptHandle: 'r',
+                  Body: body,
+                  MD5OfBody: md5(body),
+                  Attributes: { ApproximateReceiveCount: '4', SenderId: 'AROA1:ci' },
+                },
               ],
             },
           },
     )
     const got = await clock.run(() => aws.queue.receive(control, queue, 20, signal))
-    expect(got).toEqual([{ id: 'm', body: 'a\uFFFDb', receipt: 'r', receives: 4 }])
+    expect(got).toEqual([{ id: 'm', body: 'a\uFFFDb', receipt: 'r', receives: 4, sender: 'AROA1:ci' }])
     expect(asked[1]?.input).toMatchObject({
       MaxNumberOfMessages: 10,
       WaitTimeSeconds: 20,
-      MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+      MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SenderId'],
     })
+    expect(asked[1]?.input).not.toHaveProperty('VisibilityTimeout')
+  })
+
+  it('takes as many as wanted and hides them as long as wanted', async () => {
+    const { aws, clock, asked } = wire(({ name }) => ({
+      json:
+        name === 'sqs.GetQueueUrl'
+          ? { QueueUrl: url }
+          : { Messages: [{ MessageId: 'm', ReceiptHandle: 'r', Body: 'b', MD5OfBody: md5('b') }] },
+    }))
+    const got = await clock.run(() => aws.queue.receive(control, queue, 5, signal, { atMost: 1, hideSeconds: 120 }))
+    expect(got).toEqual([{ id: 'm', body: 'b', receipt: 'r', receives: 1, sender: null }])
+    expect(asked[1]?.input).toMatchObject({ MaxNumberOfMessages: 1, VisibilityTimeout: 120, WaitTimeSeconds: 5 })
   })
 
   it('is empty when nothing came', async () => {
     const { aws, clock } = wire(({ name }) => ({ json: name === 'sqs.GetQueueUrl' ? { QueueUrl: url } : {} }))
     expect(await clock.run(() => aws.queue.receive(control, queue, 0, signal))).toEqual([])
+  })
+})
+
+describe('sending one', () => {
+  const one = { body: 'no', attributes: { reason: 'it is not JSON' }, group: 'refused', deduplication: 'm-1' }
+  /** SQS that first answers with these refusals. */
+  const refusing = (...refusals: Answer[]) => {
+    return ({ name, input }: Asked): Answer => {
+      if (name === 'sqs.GetQueueUrl') return { json: { QueueUrl: url } }
+      return refusals.shift() ?? { json: messageJson('', String(input['MessageBody'])) }
+    }
+  }
+
+  it.each([
+    ['standard', 'patchwave-refused', {}],
+    ['FIFO', 'patchwave-refused.fifo', { MessageGroupId: 'refused', MessageDeduplicationId: 'm-1' }],
+  ])('to a %s queue', async (_, name, order) => {
+    const { aws, clock, names, asked } = wire(refusing())
+    await clock.run(() => aws.queue.send(control, name, one, signal))
+    expect(names()).toEqual(['sqs.GetQueueUrl', 'sqs.SendMessage'])
+    expect(asked[1]?.input).toEqual({
+      QueueUrl: url,
+      MessageBody: 'no',
+      MessageAttributes: { reason: { DataType: 'String', StringValue: 'it is not JSON' } },
+      ...order,
+    })
+  })
+
+  it('again when the answer was lost: better twice than never', async () => {
+    const { aws, clock, names } = wire(refusing(refusal('InternalFailure', '', 500)))
+    await clock.run(() => aws.queue.send(control, queue, one, signal))
+    expect(names().filter((name) => name === 'sqs.SendMessage')).toHaveLength(2)
+  })
+
+  it.each([
+    ['com.amazonaws.sqs#InvalidMessageContents', 'aws.invalid'],
+    ['com.amazonaws.sqs#QueueDoesNotExist', 'aws.missing'],
+    ['com.amazonaws.sqs#KmsAccessDenied', 'aws.denied'],
+  ])('is loud about %s', async (type, code) => {
+    const { aws, clock } = wire(refusing(refusal(type)))
+    await expect(clock.run(() => aws.queue.send(control, queue, one, signal))).rejects.toMatchObject({ code })
+  })
+})
+
+describe('hiding longer', () => {
+  const answering = (answer: Answer) => wire(({ name }) => (name === 'sqs.GetQueueUrl' ? { json: { QueueUrl: url } } : answer))
+
+  it('asks for it by the receipt', async () => {
+    const { aws, clock, asked } = answering({ json: {} })
+    await clock.run(() => aws.queue.extend(control, queue, 'r-1', 90, signal))
+    expect(asked[1]).toMatchObject({
+      name: 'sqs.ChangeMessageVisibility',
+      input: { QueueUrl: url, ReceiptHandle: 'r-1', VisibilityTimeout: 90 },
+    })
+  })
+
+  it.each([
+    ['com.amazonaws.sqs#MessageNotInflight', 400],
+    ['com.amazonaws.sqs#ReceiptHandleIsInvalid', 404],
+  ])('says when the receipt holds nothing any more (%s), and keeps the URL', async (type, status) => {
+    const { aws, clock, names } = answering(refusal(type, '', status))
+    await clock.run(async () => {
+      for (let time = 0; time < 2; time++)
+        await expect(aws.queue.extend(control, queue, 'r-1', 90, signal)).rejects.toMatchObject({ code: 'aws.invalid' })
+    })
+    expect(names().filter((name) => name === 'sqs.GetQueueUrl')).toHaveLength(1)
   })
 })
 
