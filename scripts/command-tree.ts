@@ -24,6 +24,7 @@ const APP: App = {
   loadRunbook: nothing,
   openStore: nothing,
   openSession: nothing,
+  openServing: nothing,
   rehearsal: nothing,
   serveSandbox: nothing,
   pause: nothing,

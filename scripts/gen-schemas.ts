@@ -7,6 +7,7 @@ import { RUNBOOK_MISTAKES } from '../src/core/runbook/finding.ts'
 import { RUNBOOK_SCHEMA } from '../src/core/runbook/schema.ts'
 import { resolve, type JsonSchema } from '../src/kit/schema.ts'
 import { referencePage } from './reference-page.ts'
+import { templateSchema } from './template-schema.ts'
 
 // Writes what is made from the schemas: types, schemas/*.schema.json, reference pages. With --check it writes nothing and ends with 1 when a
 // file differs from what would be written.
@@ -24,7 +25,7 @@ type Output = Readonly<{ path: string; text: string }>
 
 async function outputs(): Promise<readonly Output[]> {
   return [
-    { path: 'schemas/runbook.schema.json', text: JSON.stringify(RUNBOOK_SCHEMA) },
+    { path: 'schemas/runbook.schema.json', text: JSON.stringify(templateSchema(RUNBOOK_SCHEMA)) },
     { path: 'schemas/config.schema.json', text: JSON.stringify(CONFIG_SCHEMA) },
     { path: 'src/core/runbook/generated.ts', text: await types(RUNBOOK_SCHEMA, 'RunbookDocument') },
     { path: 'src/config/generated.ts', text: await types(CONFIG_SCHEMA, 'ConfigDocument') },

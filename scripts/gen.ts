@@ -2,7 +2,14 @@ import { spawnSync } from 'node:child_process'
 
 // `npm run gen` writes every generated file from its source; `npm run gen -- --check` writes nothing and ends with 1 when one is stale.
 
-const GENERATORS = ['gen-errors.ts', 'gen-schemas.ts', 'gen-sandbox-schemas.ts', 'gen-cli-reference.ts', 'gen-diagram.ts'] as const
+const GENERATORS = [
+  'gen-errors.ts',
+  'gen-schemas.ts',
+  'gen-trigger-schema.ts',
+  'gen-sandbox-schemas.ts',
+  'gen-cli-reference.ts',
+  'gen-diagram.ts',
+] as const
 
 for (const script of GENERATORS) {
   const { status } = spawnSync(

@@ -3,6 +3,7 @@ import { HOUR, instant, MINUTE, plus, type Instant } from '../src/kit/instant.ts
 import type { Effect } from '../src/core/run/effect.ts'
 import type { RunEvent } from '../src/core/run/event.ts'
 import { evolve } from '../src/core/run/evolve.ts'
+import { plainOpening } from '../src/core/run/opening.ts'
 import { next } from '../src/core/run/next.ts'
 import { commandOf, initial, STAGE, type RunState } from '../src/core/run/state.ts'
 import { planOf, STORIES, type Story } from './run-stories.ts'
@@ -70,6 +71,8 @@ class Telling {
       now: false,
       trial: null,
       undoes: plan.undoes,
+      opening: null,
+      breakFreeze: false,
     })
     this.#record({ type: 'PlanPinned', plan: sha256('plan'), nodes: plan.nodes.length, waves: plan.waves.map((wave) => wave.name) })
     this.#record({ type: 'DriverTook', driver: 'first', epoch: 1 })
@@ -127,8 +130,10 @@ class Telling {
       case 'window': {
         const opens = plus(this.#now, HOUR)
         const closes = plus(opens, windowMs)
-        return [{ type: 'WindowChosen', opens, cutoff: plus(closes, windowMs === 0 ? 0 : -HOUR), closes, zoneData: 'none' }]
+        return [plainOpening({ opens, cutoff: plus(closes, windowMs === 0 ? 0 : -HOUR), closes }, 'none')]
       }
+      case 'almanac':
+        return [{ type: 'FreezesRead', from: [], to: [], why: [], source: [], again: null }]
       case 'survey':
         return [{ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift }]
       case 'prepare':

@@ -1,4 +1,4 @@
-import { HOUR } from '../src/kit/instant.ts'
+import { HOUR, MINUTE } from '../src/kit/instant.ts'
 import type { PlanContent, PlannedNode } from '../src/core/plan/plan.ts'
 import type { Outcome, Verdict } from '../src/core/run/event.ts'
 import type { Match, Runbook } from '../src/core/runbook/runbook.ts'
@@ -95,16 +95,20 @@ function runbookOf(story: Story): Runbook {
     owner: null,
     scope: { accounts: ['one'], regions: ['us-east-1'], match: ANY, exclude: null },
     window: {
-      schedule: 'rate(7 days)',
-      timezone: 'UTC',
-      durationMs: 6 * HOUR,
-      cutoffMs: HOUR,
+      times: { schedule: 'rate(7 days)', timezone: 'UTC', durationMs: 6 * HOUR, cutoffMs: HOUR, offsetDays: 0, start: null, end: null },
       unfinished: story.unfinished ?? 'stop',
       onGap: 'next-valid',
       onOverlap: 'first',
+      lateMs: 30 * MINUTE,
+      overlap: 'queue',
+      jitterMs: 0,
+      fit: 'warn',
+      freezes: [],
+      breakFreeze: null,
     },
     patches: null,
     test: null,
+    inputs: {},
     baseline: 'none',
     checks: {},
     disruption: [],

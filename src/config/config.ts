@@ -10,6 +10,12 @@ export type Config = Readonly<{
   imageLineageTag: string | null
   /** Name of the queue of SSM status events, the same in each region of the control account; null: the engine only polls. */
   events: Readonly<{ queue: string }> | null
+  /** Freezes that hold for every runbook, as a runbook writes them under `window.freezes`. */
+  freezes: readonly (string | Readonly<{ from: string; to: string }>)[]
+  /** Queue of trigger messages, and the queue that takes those that are refused; null: nobody triggers by message. */
+  triggers: Readonly<{ queue: string; refused: string | null }> | null
+  /** Folders or files whose runbooks `serve` schedules. */
+  runbooks: readonly string[]
   /** Path of the SQLite file, or `postgres://…`. A relative path is meant from the working folder. */
   store: string
   /** Regions that runbooks may name. */

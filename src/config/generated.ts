@@ -73,6 +73,39 @@ export interface ConfigDocument {
     queue: string
   }
   /**
+   * When nothing may start, whatever the runbook. Days count in the zone of the runbook’s window, both included. Files are iCalendar, relative to the working folder; Change Calendars are those of the control account.
+   */
+  freezes: (
+    | string
+    | {
+        /**
+         * Its first day, or the instant at which it begins.
+         */
+        from: string
+        /**
+         * Its last day, or the instant at which it is over.
+         */
+        to: string
+      }
+  )[]
+  /**
+   * Messages that start runbooks, from a queue in the control account and its home region. Left out, nobody starts one by message.
+   */
+  triggers?: {
+    /**
+     * SQS queue from which `serve` takes them; standard or FIFO.
+     */
+    queue: string
+    /**
+     * SQS queue to which those go that are refused, with the reason. Left out, they are only told in the log.
+     */
+    refused?: string
+  }
+  /**
+   * Folders and files whose runbooks `serve` schedules and starts by message, relative to the working folder.
+   */
+  runbooks: string[]
+  /**
    * Where journals, claims and leases are kept. `--store` and PATCHWAVE_STORE win over it.
    */
   store: string

@@ -8,6 +8,7 @@ import {
   type ParsedDocument,
 } from '../kit/document.ts'
 import { InvalidDocument, type Diagnostic } from '../kit/error.ts'
+import { periodMistakes } from '../kit/period.ts'
 import { fillDefaults } from '../kit/schema.ts'
 import type { Config } from './config.ts'
 import type { ConfigDocument } from './generated.ts'
@@ -37,7 +38,9 @@ export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources
   const filled = fillDefaults(CONFIG_SCHEMA, value)
   if (diagnostics.length > 0) throw new InvalidDocument('config.invalid', diagnostics)
   const document = filled as ConfigDocument // The schema, from which the type is made, has just passed it.
-  const contradictions = inOrder([...roleMistakes(document, merged), ...sameAccounts(document, merged)])
+  const contradictions = inOrder(
+    [roleMistakes, sameAccounts, freezeMistakes, sharedQueues].flatMap((mistakesIn) => mistakesIn(document, merged)),
+  )
   if (contradictions.length > 0) throw new InvalidDocument('config.invalid', contradictions)
   return configOf(document)
 }
@@ -46,6 +49,7 @@ export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources
 export const CONFIG_MISTAKES = {
   contradiction: 'two keys that exclude or need each other',
   'duplicate-name': 'two names stand for the same account',
+  malformed: 'a text does not have the form that the key asks for, or names a day that there is not',
 } as const satisfies Record<string, string>
 
 const SCHEMA = compileSchema(CONFIG_SCHEMA)
@@ -59,12 +63,23 @@ function* fragmentsOf(
   if (flags.store !== undefined) yield plainDocument('--store', { store: flags.store })
 }
 
-function configOf({ control, accounts, groups, imageLineageTag, events, store, regions }: ConfigDocument): Config {
-  const complete = Object.entries(accounts).map(([name, { id, role, externalId }]) => {
+function configOf(document: ConfigDocument): Config {
+  const { control, groups, store, regions, freezes, runbooks, events, triggers, imageLineageTag } = document
+  const accounts = Object.entries(document.accounts).map(([name, { id, role, externalId }]) => {
     return [name, { id, role: role ?? null, externalId: externalId ?? null }] as const
   })
-  const lineage = imageLineageTag ?? null
-  return { control, accounts: Object.fromEntries(complete), groups, imageLineageTag: lineage, events: events ?? null, store, regions }
+  return {
+    control,
+    accounts: Object.fromEntries(accounts),
+    groups,
+    imageLineageTag: imageLineageTag ?? null,
+    events: events ?? null,
+    freezes,
+    triggers: triggers ? { queue: triggers.queue, refused: triggers.refused ?? null } : null,
+    runbooks,
+    store,
+    regions,
+  }
 }
 
 const mistake = (kind: keyof typeof CONFIG_MISTAKES): string => `config.${kind}`
@@ -96,4 +111,25 @@ function sameAccounts({ accounts }: ConfigDocument, document: ParsedDocument): r
     const message = `${earlier} and ${name} are both account ${id}`
     return [{ ...document.placeOf(`/accounts/${name}/id`), code: mistake('duplicate-name'), message, hint: 'keep one of the two' }]
   })
+}
+
+function freezeMistakes({ freezes }: ConfigDocument, document: ParsedDocument): readonly Diagnostic[] {
+  return freezes.flatMap((freeze, index) =>
+    periodMistakes(freeze).map(({ key, kind, message, hint }) => {
+      return { ...document.placeOf(`/freezes/${String(index)}/${key}`), code: mistake(kind), message, hint }
+    }),
+  )
+}
+
+/** Who reads a queue takes its messages away from whoever else reads it. */
+function sharedQueues({ events, triggers }: ConfigDocument, document: ParsedDocument): readonly Diagnostic[] {
+  const code = mistake('contradiction')
+  const hint = 'give each a queue of its own'
+  const at = (key: string) => document.placeOf(`/triggers/${key}`)
+  const shared: Diagnostic[] = []
+  if (triggers && triggers.queue === events?.queue)
+    shared.push({ ...at('queue'), code, message: 'triggers and status events cannot share a queue', hint })
+  if (triggers?.refused !== undefined && [triggers.queue, events?.queue].includes(triggers.refused))
+    shared.push({ ...at('refused'), code, message: 'what is refused would be read again', hint })
+  return shared
 }

@@ -1,3 +1,4 @@
+import { PERIOD_SCHEMA } from '../kit/period.ts'
 import type { JsonSchema } from '../kit/schema.ts'
 
 const name: JsonSchema = {
@@ -67,6 +68,14 @@ const group = closed({
     },
   },
   examples: [{ members: ['arn:aws:iam::999999999999:user/alice'] }],
+})
+
+const queue = (description: string, example: string): JsonSchema => ({
+  title: 'the name of a queue',
+  description,
+  type: 'string',
+  pattern: '^([A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\\.fifo)$', // SQS: at most 80 characters with the ending
+  examples: [example],
 })
 
 /** The config: its check, its types, its defaults, `schemas/config.schema.json` and its reference page all come from this value. */
@@ -139,6 +148,48 @@ export const CONFIG_SCHEMA: JsonSchema = closed({
       },
       examples: [{ queue: 'patchwave-events' }],
     }),
+    freezes: {
+      title: 'a list of freezes',
+      description:
+        'When nothing may start, whatever the runbook. Days count in the zone of the runbook’s window, both included. Files are iCalendar, relative to the working folder; Change Calendars are those of the control account.',
+      type: 'array',
+      items: PERIOD_SCHEMA,
+      maxItems: 50,
+      uniqueItems: true,
+      default: [],
+      examples: [['config/calendars/company-freeze.ics', 'ssm:ChangeFreeze', { from: '2026-12-20', to: '2027-01-03' }]],
+    },
+    triggers: closed({
+      description:
+        'Messages that start runbooks, from a queue in the control account and its home region. Left out, nobody starts one by message.',
+      required: ['queue'],
+      properties: {
+        queue: queue('SQS queue from which `serve` takes them; standard or FIFO.', 'patchwave-triggers.fifo'),
+        refused: queue(
+          'SQS queue to which those go that are refused, with the reason. Left out, they are only told in the log.',
+          'patchwave-refused',
+        ),
+      },
+      examples: [{ queue: 'patchwave-triggers.fifo', refused: 'patchwave-refused' }],
+    }),
+    runbooks: {
+      title: 'a list of folders and files',
+      description: 'Folders and files whose runbooks `serve` schedules and starts by message, relative to the working folder.',
+      type: 'array',
+      items: {
+        title: 'a folder or a file',
+        type: 'string',
+        minLength: 1,
+        maxLength: 1024,
+        pattern: '^[^\\n\\r]+$',
+        examples: ['runbooks'],
+      },
+      minItems: 1,
+      maxItems: 100,
+      uniqueItems: true,
+      default: ['runbooks'],
+      examples: [['runbooks', 'teams/database/monthly.yaml']],
+    },
     store: {
       title: 'a path or a postgres:// address',
       description: 'Where journals, claims and leases are kept. `--store` and PATCHWAVE_STORE win over it.',

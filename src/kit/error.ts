@@ -8,6 +8,11 @@ export const ERRORS = {
   'config.invalid': { exit: 2, retry: false, means: 'the config does not follow its schema or contradicts itself' },
   'fleet.invalid': { exit: 2, retry: false, means: 'the fleet or fault file does not follow its schema' },
   'schedule.invalid': { exit: 2, retry: false, means: 'the schedule expression is not one that maintenance windows know' },
+  'freeze.invalid': { exit: 2, retry: false, means: 'a freeze calendar cannot be read' },
+  'freeze.holds': { exit: 4, retry: false, means: 'a freeze holds: nothing may start' },
+  'input.invalid': { exit: 2, retry: false, means: 'an input of the runbook is missing or does not fit its rule' },
+  'trigger.invalid': { exit: 2, retry: false, means: 'a trigger message is not understood' },
+  'plan.unfit': { exit: 4, retry: false, means: 'the plan is predicted not to fit the window' },
   'plan.invalid': { exit: 2, retry: false, means: 'the plan file is damaged or was made by a newer version' },
   'plan.empty': { exit: 2, retry: false, means: 'the runbook selects no node' },
   'plan.limit': { exit: 2, retry: false, means: 'the plan touches more nodes than `limit` allows' },
@@ -29,6 +34,7 @@ export const ERRORS = {
   'aws.missing': { exit: 3, retry: false, means: 'what was asked for does not exist' },
   'aws.invalid': { exit: 3, retry: false, means: 'AWS refused the request as invalid' },
   'aws.conflict': { exit: 3, retry: true, means: 'another writer changed the same thing at the same time' },
+  'port.busy': { exit: 2, retry: false, means: 'another process listens on the port that `serve` was to use' },
   'clock.skewed': { exit: 3, retry: false, means: 'this host’s clock and AWS’s differ by more than 30 seconds' },
 } as const satisfies Record<string, { exit: number; retry: boolean; means: string }>
 

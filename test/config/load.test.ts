@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CONFIG_FILE, loadConfig } from '../../src/config/load.ts'
+import { CONFIG_SCHEMA } from '../../src/config/schema.ts'
 import { InvalidDocument } from '../../src/kit/error.ts'
+import { readPeriod } from '../../src/kit/period.ts'
 
 const SMALL = `apiVersion: patchwave/v1
 kind: Config
@@ -38,8 +40,18 @@ describe('the shipped config', () => {
   })
 
   it('names every key that the language has', () => {
-    expect(Object.keys(config).sort()).toEqual(['accounts', 'control', 'events', 'groups', 'imageLineageTag', 'regions', 'store'])
-    expect(Object.values(config).filter((value) => value === null)).toEqual([])
+    const text = readFileSync(CONFIG_FILE, 'utf8')
+    const keys = Object.keys(CONFIG_SCHEMA.properties ?? {})
+    expect(keys.filter((key) => !new RegExp(`^(# )?${key}:`, 'm').test(text))).toEqual([])
+    expect(Object.keys(config).sort()).toEqual(keys.filter((key) => !['apiVersion', 'kind'].includes(key)).sort())
+  })
+
+  it('has examples that are right once their marks are taken away', () => {
+    const text = readFileSync(CONFIG_FILE, 'utf8').replace(/^# ((?:freezes|triggers|runbooks):.*| {2}.*)$/gm, '$1')
+    const { freezes, triggers, runbooks } = load(text)
+    expect(freezes.map(readPeriod).map(({ kind }) => kind)).toEqual(['days', 'period', 'file', 'ssm'])
+    expect(triggers).toEqual({ queue: 'patchwave-triggers.fifo', refused: 'patchwave-refused' })
+    expect(runbooks).toEqual(['runbooks'])
   })
 })
 
@@ -50,8 +62,20 @@ it('has defaults for what is left out', () => {
     groups: {},
     imageLineageTag: null,
     events: null,
+    freezes: [],
+    triggers: null,
+    runbooks: ['runbooks'],
     store: '.patchwave/patchwave.db',
     regions: ['us-east-1'],
+  })
+})
+
+it('gives what is written for the calendar', () => {
+  const text = `${SMALL}freezes: [{ from: 2026-12-20, to: 2027-01-03 }, "ssm:ChangeFreeze"]\ntriggers: { queue: go }\nrunbooks: [a, b/c.yaml]\n`
+  expect(load(text)).toMatchObject({
+    freezes: [{ from: '2026-12-20', to: '2027-01-03' }, 'ssm:ChangeFreeze'],
+    triggers: { queue: 'go', refused: null },
+    runbooks: ['a', 'b/c.yaml'],
   })
 })
 
@@ -81,6 +105,17 @@ describe('a config that is wrong is refused, each mistake in its place', () => {
     ['a group of nobody',         `${SMALL}groups: { a: { members: [] } }`,            'c.yaml:6:25 config.out-of-range'],
     ['a region of no form',       SMALL.replace('[us-east-1]', '[virginia]'),          'c.yaml:5:11 config.malformed'],
     ['a FIFO event queue',        `${SMALL}events: { queue: a.fifo }`,                 'c.yaml:6:18 config.malformed'],
+    ['a freeze backwards',        `${SMALL}freezes: [{ from: 2027-01-03, to: 2026-12-20 }]`, 'c.yaml:6:35 config.contradiction'],
+    ['a freeze on no day',        `${SMALL}freezes: [a.ics, { from: 2026-02-30, to: 2026-12-20 }]`, 'c.yaml:6:26 config.malformed'],
+    ['a freeze by a word',        `${SMALL}freezes: [christmas]`,                      'c.yaml:6:11 config.malformed'],
+    ['triggers from nowhere',     `${SMALL}triggers: { refused: a }`,                  'c.yaml:6:1 config.missing-key'],
+    ['a queue by its address',    `${SMALL}triggers: { queue: "https://sqs.us-east-1.amazonaws.com/1/a" }`, 'c.yaml:6:20 config.malformed'],
+    ['a FIFO name too long',      `${SMALL}triggers: { queue: ${'a'.repeat(76)}.fifo }`, 'c.yaml:6:20 config.malformed'],
+    ['refused to where it came from', `${SMALL}triggers: { queue: a, refused: a }`,    'c.yaml:6:32 config.contradiction'],
+    ['a queue for two',           `${SMALL}events: { queue: a }\ntriggers: { queue: a }`, 'c.yaml:7:20 config.contradiction'],
+    ['refused into the events',   `${SMALL}events: { queue: a }\ntriggers: { queue: b, refused: a }`, 'c.yaml:7:32 config.contradiction'],
+    ['no runbooks',               `${SMALL}runbooks: []`,                              'c.yaml:6:11 config.out-of-range'],
+    ['a folder of two lines',     `${SMALL}runbooks: ["a\\nb"]`,                      'c.yaml:6:12 config.malformed'],
     ['broken YAML',               'a: [',                                              'c.yaml:1:5 document.syntax'],
   ])('%s', (_, text, ...expected) => {
     expect(mistakes(() => load(text))).toEqual(expected)

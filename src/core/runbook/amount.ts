@@ -14,5 +14,8 @@ export const percentOf = (share: string): number => known(parseShare(share), `th
 /** Milliseconds of `30m` as the schema has let it through. */
 export const msOf = (duration: string): Ms => known(parseDuration(duration), `the duration ${duration}`)
 
+/** Milliseconds of a value that may be anything; `undefined` when it is no duration. */
+export const durationOf = (value: unknown): Ms | undefined => (typeof value === 'string' ? parseDuration(value) : undefined)
+
 /** `5` or `10%`, as a person writes it. */
 export const amountText = (amount: Amount): string => (amount.kind === 'count' ? String(amount.count) : `${String(amount.percent)}%`)

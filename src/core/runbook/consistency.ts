@@ -2,15 +2,20 @@ import { formatDuration, parseDuration } from '../../kit/duration.ts'
 import { DAY, HOUR, MINUTE, SECOND, type Ms } from '../../kit/instant.ts'
 import { spoken } from '../../kit/schema.ts'
 import { suggestion } from '../../kit/suggest.ts'
+import { durationOf } from './amount.ts'
 import { disruptionFindings } from './disruption.ts'
 import { each, one, texts, type Finding } from './finding.ts'
 import { recordOf, type Known } from './references.ts'
+import { windowFindings } from './window.ts'
 
-/** The parts of a runbook do not contradict one another. `root` has its defaults filled in, but need not fit the schema. */
-export function consistencyFindings(root: unknown, known: Known): readonly Finding[] {
+/**
+ * The parts of a runbook do not contradict one another. `root` has its defaults filled in, `written` has not; neither need fit the schema.
+ */
+export function consistencyFindings(root: unknown, written: unknown, known: Known): readonly Finding[] {
   return [
     ...durationFindings(root),
-    ...windowFindings(root, known),
+    ...windowFindings(root, written, known),
+    ...zoneFindings(root),
     ...waveFindings(root),
     ...actFindings(root),
     ...pathFindings(root),
@@ -22,6 +27,9 @@ export function consistencyFindings(root: unknown, known: Known): readonly Findi
 /** How short and how long each duration may be, and why. */
 const RANGES: readonly Readonly<{ path: string; least: Ms; most: Ms }>[] = [
   { path: '/window/duration', least: MINUTE, most: 7 * DAY }, // longer is no window any more: leave it out
+  { path: '/window/late', least: 0, most: 7 * DAY },
+  { path: '/window/jitter', least: 0, most: DAY },
+  { path: '/window/breakFreeze/expires', least: MINUTE, most: 30 * DAY },
   { path: '/test/lead', least: 0, most: 90 * DAY },
   { path: '/test/soak', least: 0, most: 7 * DAY },
   { path: '/baseline/maxAge', least: HOUR, most: 365 * DAY }, // under an hour a baseline is stale before its approval is read
@@ -44,44 +52,6 @@ function durationFindings(root: unknown): readonly Finding[] {
       return [{ pointer, kind: 'out-of-range', message: `${spoken(pointer)} cannot be ${value}`, hint } as const]
     }),
   )
-}
-
-function windowFindings(root: unknown, known: Known): readonly Finding[] {
-  const findings: Finding[] = []
-  const { duration, cutoff, unfinished } = recordOf(one(root, '/window'))
-  const open = durationOf(duration)
-  const closing = durationOf(cutoff)
-  if (open !== undefined && closing !== undefined && closing >= open) {
-    const message = `the cutoff (${String(cutoff)}) leaves nothing of a window of ${String(duration)}`
-    findings.push({ pointer: '/window/cutoff', kind: 'window-too-short', message, hint: 'make `cutoff` shorter than `duration`' })
-  } else if (open !== undefined && closing !== undefined && unfinished === 'stop') {
-    findings.push(...bakeFindings(root, open - closing))
-  }
-  return [...findings, ...scheduleFindings(root, known), ...zoneFindings(root)]
-}
-
-/** Waves follow each other only after the bakes between them: when these alone fill the window, the last wave can never start. */
-function bakeFindings(root: unknown, startableMs: Ms): readonly Finding[] {
-  const bakes = each(root, '/waves/*/gate/bake').slice(0, -1)
-  let total = 0
-  for (const { pointer, value } of bakes) {
-    total += durationOf(value) ?? 0
-    if (total < startableMs) continue
-    const message = `the bakes up to here take ${formatDuration(total)}, but nothing starts later than ${formatDuration(startableMs)} after the opening`
-    return [{ pointer, kind: 'window-too-short', message, hint: 'bake shorter, open the window longer, or say `unfinished: next-window`' }]
-  }
-  return []
-}
-
-const SCHEDULE_FORMS = /^(cron\(\S+( +\S+){5,6}\)|rate\([1-9][0-9]{0,8} (minute|hour|day)s?\)|at\(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\))$/
-
-function scheduleFindings(root: unknown, known: Known): readonly Finding[] {
-  return texts(root, '/window/schedule').flatMap(({ pointer, value }) => {
-    const outer = SCHEDULE_FORMS.test(value) ? undefined : `"${value}" is not a schedule`
-    const mistake = known.scheduleMistake ? known.scheduleMistake(value) : outer
-    const hint = 'cron(minute hour day-of-month month day-of-week year), rate(7 days) or at(2026-12-01T03:00:00)'
-    return mistake === undefined ? [] : [{ pointer, kind: 'malformed', message: mistake, hint } as const]
-  })
 }
 
 function zoneFindings(root: unknown): readonly Finding[] {
@@ -186,5 +156,3 @@ function urlFindings(root: unknown): readonly Finding[] {
     ]
   })
 }
-
-const durationOf = (value: unknown): Ms | undefined => (typeof value === 'string' ? parseDuration(value) : undefined)

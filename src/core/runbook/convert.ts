@@ -1,3 +1,6 @@
+import { known } from '../../kit/assert.ts'
+import { parseInstant } from '../../kit/instant.ts'
+import { readPeriod } from '../../kit/period.ts'
 import { amountOf, msOf, percentOf } from './amount.ts'
 import type { Approval, Check, Disruption, Match as MatchDocument, RunbookDocument } from './generated.ts'
 import type {
@@ -15,10 +18,11 @@ import type {
   TrialRule,
   WaveRule,
   WindowRule,
+  WindowTimesRule,
 } from './runbook.ts'
 
-/** The document as the engine uses it: every key present, durations in milliseconds, shares as numbers. */
-export function runbookOf(document: RunbookDocument): Runbook {
+/** The document as the engine uses it: every key present, durations in milliseconds, shares as numbers. Its inputs stand beside it. */
+export function runbookOf(document: RunbookDocument): Omit<Runbook, 'inputs'> {
   const { metadata, scope, window, patches, test, baseline, rollback, feedback, limit, budget, approval, retry } = document
   return {
     name: metadata.name,
@@ -58,10 +62,33 @@ function matchOf({ tags, ...lists }: MatchDocument): Match {
   return { ...EVERYTHING, ...lists, tags: Object.fromEntries(values) }
 }
 
-function windowOf({ schedule, timezone, duration, cutoff, unfinished }: Part<'window'>): WindowRule {
-  // A local time that does not exist moves on, one that occurs twice counts once: nobody loses a month to a clock change.
-  const clockChanges = { onGap: 'next-valid', onOverlap: 'first' } as const
-  return { schedule, timezone, durationMs: msOf(duration), cutoffMs: msOf(cutoff), unfinished, ...clockChanges }
+function windowOf(window: Part<'window'>): WindowRule {
+  const { unfinished, onGap, onOverlap, overlap, fit, freezes, breakFreeze } = window
+  const jitterMs = msOf(window.jitter)
+  return {
+    times: window.native === undefined ? timesOf(window) : { native: window.native },
+    unfinished,
+    onGap,
+    onOverlap,
+    lateMs: Math.max(msOf(window.late), jitterMs), // One that is written and shorter than the jitter has been refused.
+    overlap,
+    jitterMs,
+    fit,
+    freezes: freezes.map(readPeriod),
+    breakFreeze: breakFreeze ? approvalOf(breakFreeze) : null,
+  }
+}
+
+function timesOf({ schedule, timezone, duration, cutoff, offset, start, end }: Part<'window'>): WindowTimesRule {
+  return {
+    schedule: known(schedule, 'the schedule of a window that is not native'),
+    timezone,
+    durationMs: msOf(known(duration, 'the duration of a window that is not native')),
+    cutoffMs: msOf(cutoff),
+    offsetDays: offset,
+    start: start === undefined ? null : known(parseInstant(start), `the instant ${start}`),
+    end: end === undefined ? null : known(parseInstant(end), `the instant ${end}`),
+  }
 }
 
 function patchesOf({ approve, reject, reboot }: Part<'patches'>): PatchRule {

@@ -2,14 +2,14 @@
 export type Finding = Readonly<{
   pointer: string
   part?: 'key' | 'value'
-  kind: keyof typeof RUNBOOK_MISTAKES
+  kind: keyof typeof RUNBOOK_MISTAKES | 'missing-key'
   message: string
   hint: string
 }>
 
 /** The second word of a cross-check's code (`runbook.unknown-name`) and what it says. */
 export const RUNBOOK_MISTAKES = {
-  'unknown-name': 'an account, region, group or check of this name does not exist',
+  'unknown-name': 'an account, region, group, check, time zone or input of this name does not exist',
   'out-of-scope': 'a match names an account or region that the runbook’s scope leaves out',
   'duplicate-name': 'two waves, or two limits of the same kind, have the same name',
   'misplaced-wave': 'no node is left for a wave, because one before it takes all',
@@ -17,6 +17,12 @@ export const RUNBOOK_MISTAKES = {
   'loosened-limit': 'a wave asks for a looser disruption limit than the runbook',
   contradiction: 'two keys that exclude or need each other',
   'unanswerable-approval': 'more people must agree than the group has',
+  'never-opens': 'the window has no opening at all between its start and its end',
+  'overlaps-itself': 'the window always opens again before it has closed',
+  'unreadable-calendar': 'a freeze’s iCalendar file is not there or cannot be read',
+  'unused-input': 'an input that nothing refers to',
+  'secret-input': 'an input whose name says that it is secret, but inputs are on record',
+  'misplaced-reference': 'a reference to an input at a place where none is read, or that is none',
   'out-of-range': 'a duration is too short or too long',
   malformed: 'a text does not have the form that the key asks for',
   'nested-base': 'a base file extends another one',

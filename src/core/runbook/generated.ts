@@ -80,6 +80,48 @@ export interface RunbookDocument {
     owner?: string
   }
   /**
+   * What is asked for when the runbook is started. `${inputs.<name>}` stands for the value in any text below; `$${` writes `${`.
+   */
+  inputs: {
+    /**
+     * A value that is asked for when the runbook is started. It is on record and part of the plan’s digest, so it is never secret.
+     */
+    [k: string]: {
+      /**
+       * What it is: one line of text, a whole number, or `true` or `false`.
+       */
+      type: 'string' | 'integer' | 'boolean'
+      /**
+       * What is asked for, for people.
+       */
+      description?: string
+      /**
+       * A text must match it as a whole. JavaScript’s grammar, without references, look-around and `\b`.
+       */
+      pattern?: string
+      /**
+       * The only values that may be given.
+       */
+      values?: (string | number)[]
+      /**
+       * The least whole number.
+       */
+      minimum?: number
+      /**
+       * The greatest whole number.
+       */
+      maximum?: number
+      /**
+       * Whether it must be given. Left out: it must, unless there is a default; with one it need not.
+       */
+      required?: boolean
+      /**
+       * The value when none is given.
+       */
+      default?: string | number | boolean
+    }
+  }
+  /**
    * The nodes that this runbook may ever touch.
    */
   scope: {
@@ -99,19 +141,70 @@ export interface RunbookDocument {
    */
   window?: {
     /**
-     * When it opens, in the grammar of AWS maintenance windows.
+     * When it opens, in the grammar of AWS maintenance windows. Must be there, unless `native` is.
      */
-    schedule: string
+    schedule?: string
     /**
      * IANA name of the zone in which the schedule is meant.
      */
     timezone: string
-    duration: Duration
+    duration?: Duration
     cutoff: Duration
+    /**
+     * Days after each hit of the cron expression, 0 to 6: the day after the second Tuesday is TUE#2 and 1.
+     */
+    offset: number
+    /**
+     * It opens at this instant at the earliest, and rate() counts from it; without it rate() counts from when it is asked.
+     */
+    start?: string
+    /**
+     * It opens only before this instant.
+     */
+    end?: string
+    /**
+     * Take schedule, zone, duration, cutoff and offset from this SSM maintenance window of the control account, as it stands when it is asked. Instead of those keys.
+     */
+    native?: string
     /**
      * What becomes of nodes that were not reached: `stop` leaves them to the next run’s plan, `next-window` goes on with this one.
      */
     unfinished: 'stop' | 'next-window'
+    /**
+     * An opening at a local time that a clock change leaves out: `next-valid` opens at the next one that there is, `skip` not.
+     */
+    onGap: 'next-valid' | 'skip'
+    /**
+     * An opening at a local time that a clock change repeats opens at the first or the second of the two, never at both.
+     */
+    onOverlap: 'first' | 'second'
+    late: Duration
+    /**
+     * What an opening does while the last run is unfinished: `queue` waits for its end, `skip` leaves the opening out, `cancel-running` aborts that run, without cutting anything off.
+     */
+    overlap: 'queue' | 'skip' | 'cancel-running'
+    jitter: Duration
+    /**
+     * What becomes of a plan that is predicted not to fit the window: `warn` tells, `refuse` does not begin it, `trim` leaves out nodes from its end.
+     */
+    fit: 'warn' | 'refuse' | 'trim'
+    /**
+     * When nothing may start, beside the freezes of the config. Days count in the window’s zone, both included. Files are iCalendar, relative to the working folder; Change Calendars are those of the control account.
+     */
+    freezes: (
+      | string
+      | {
+          /**
+           * Its first day, or the instant at which it begins.
+           */
+          from: string
+          /**
+           * Its last day, or the instant at which it is over.
+           */
+          to: string
+        }
+    )[]
+    breakFreeze?: Approval
   }
   /**
    * Which missing patches are candidates. Without it nothing is installed: the run is a scan.

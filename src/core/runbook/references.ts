@@ -1,6 +1,8 @@
+import type { Instant } from '../../kit/instant.ts'
 import { spoken } from '../../kit/schema.ts'
 import { suggestion } from '../../kit/suggest.ts'
 import { each, one, texts, type Finding } from './finding.ts'
+import type { WindowTimesRule } from './runbook.ts'
 
 /** What a runbook may name: from the config, given by the caller. */
 export type Known = Readonly<{
@@ -12,9 +14,13 @@ export type Known = Readonly<{
   groupSizes?: Readonly<Record<string, number>>
   /** What is wrong with a schedule expression, or `undefined`; left out: only its outer form is checked. */
   scheduleMistake?: (schedule: string) => string | undefined
+  /** The openings of a window after an instant, at most `count`; `undefined` when its times cannot be read. Left out: they are not looked at. */
+  openings?: (times: WindowTimesRule, after: Instant, count: number) => readonly Instant[] | undefined
+  /** What is wrong with the iCalendar file of a freeze, or `undefined`; left out: files are not looked at. */
+  calendarMistake?: (path: string) => string | undefined
 }>
 
-const APPROVALS = ['/approval', '/baseline/approval', '/waves/*/gate/approval']
+const APPROVALS = ['/approval', '/baseline/approval', '/waves/*/gate/approval', '/window/breakFreeze']
 const CHECK_LISTS = ['/test/checks/*', '/waves/*/gate/checks/*', '/before/checks/*', '/after/checks/*']
 const MATCHES = ['/scope/match', '/scope/exclude', '/test/match', '/waves/*/take/match']
 

@@ -1,4 +1,5 @@
-import { HOUR, type Ms } from '../../kit/instant.ts'
+import { HOUR, type Instant, type Ms } from '../../kit/instant.ts'
+import type { Period } from '../../kit/period.ts'
 
 /** A count, or a share of what is meant, in percent. Who uses it says which way it rounds. */
 export type Amount = Readonly<{ kind: 'count'; count: number } | { kind: 'share'; percent: number }>
@@ -10,6 +11,8 @@ export type Runbook = Readonly<{
   owner: string | null
   scope: Scope
   window: WindowRule | null
+  /** By name; `${inputs.<name>}` has been replaced everywhere when values were given. */
+  inputs: Readonly<Record<string, InputRule>>
   patches: PatchRule | null
   test: TrialRule | null
   baseline: BaselineRule | 'none'
@@ -44,14 +47,60 @@ export type Platform = 'amazon-linux-2023' | 'amazon-linux-2' | 'ubuntu' | 'debi
 /** `accounts` are names from the config. An `exclude` that matches takes a node out whatever `match` says. */
 export type Scope = Readonly<{ accounts: readonly string[]; regions: readonly string[]; match: Match; exclude: Match | null }>
 
+/** When the rollout may change nodes, and what becomes of an opening that does not find everything as it should be. */
 export type WindowRule = Readonly<{
+  /** When it opens and how long: said here, or taken from an SSM maintenance window (`native`, its id) whenever it is needed. */
+  times: WindowTimesRule | Readonly<{ native: string }>
+  unfinished: 'stop' | 'next-window'
+  onGap: 'next-valid' | 'skip'
+  onOverlap: 'first' | 'second'
+  /** An opening at which nobody was there may still be begun this much later. */
+  lateMs: Ms
+  /** What a due opening does while the runbook's last run is unfinished. */
+  overlap: 'queue' | 'skip' | 'cancel-running'
+  /** The start is put off by up to this much, the same on every machine: drawn from the runbook's name and the opening. */
+  jitterMs: Ms
+  /** What becomes of a plan that is predicted not to fit: told only (`warn`), refused, or cut from its end. */
+  fit: 'warn' | 'refuse' | 'trim'
+  /** Beside those of the config. */
+  freezes: readonly FreezeRule[]
+  /** Who must agree before a run may break a freeze; null: whoever may run it. */
+  breakFreeze: ApprovalRule | null
+}>
+
+/** When a window opens and how long it stays open, as `cron()`, `rate()` or `at()` in its zone. */
+export type WindowTimesRule = Readonly<{
   schedule: string
   timezone: string
   durationMs: Ms
   cutoffMs: Ms
-  unfinished: 'stop' | 'next-window'
-  onGap: 'next-valid' | 'skip'
-  onOverlap: 'first' | 'second'
+  /** Days after the hit of a `cron()`, 0-6. */
+  offsetDays: number
+  /** Part of the validity; `rate()` counts from it. */
+  start: Instant | null
+  /** Not part of the validity. */
+  end: Instant | null
+}>
+
+/**
+ * A period in which nothing may start. Days count in the window's zone, both included; instants: `from` included, `to` not.
+ * `file`: an iCalendar file, relative to the working folder. `ssm`: a Change Calendar of the control account, by name or document ARN.
+ */
+export type FreezeRule = Period
+
+/** What a runbook asks for at the trigger. Values are on record and never secret. */
+export type InputRule = Readonly<{
+  type: 'string' | 'integer' | 'boolean'
+  description: string | null
+  /** A regular expression that a text must match as a whole. */
+  pattern: string | null
+  /** The only values, if there are such. */
+  values: readonly string[] | null
+  /** Bounds of an integer. */
+  least: number | null
+  most: number | null
+  required: boolean
+  default: string | null
 }>
 
 export type PatchRule = Readonly<{ approve: readonly ApproveRule[]; reject: readonly string[]; reboot: 'never' | 'if-needed' | 'always' }>

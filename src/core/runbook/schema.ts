@@ -1,7 +1,9 @@
 import type { JsonSchema } from '../../kit/schema.ts'
 import { object, PARTS, RETRY_REASONS } from './schema-parts.ts'
+import { inputs } from './schema-inputs.ts'
 import { baseline, patches, test } from './schema-patches.ts'
 import { rollback, wave } from './schema-waves.ts'
+import { window } from './schema-window.ts'
 
 const scope = object({
   description: 'The nodes that this runbook may ever touch.',
@@ -29,44 +31,6 @@ const scope = object({
     exclude: { $ref: '#/$defs/match', description: 'Nodes that are left alone whatever `match` says.' },
   },
   examples: [{ accounts: ['staging'], regions: ['us-east-1'] }],
-})
-
-const window = object({
-  description: 'When the rollout may change nodes; the trial runs before it. Without it the runbook runs by hand only.',
-  required: ['schedule', 'duration'],
-  properties: {
-    schedule: {
-      title: 'a schedule: cron(), rate() or at()',
-      description: 'When it opens, in the grammar of AWS maintenance windows.',
-      type: 'string',
-      pattern: '^(cron|rate|at)\\(.+\\)$',
-      maxLength: 256,
-      examples: ['cron(0 3 ? * SUN *)', 'rate(7 days)', 'at(2026-12-01T03:00:00)'],
-    },
-    timezone: {
-      title: 'a time zone name',
-      description: 'IANA name of the zone in which the schedule is meant.',
-      type: 'string',
-      pattern: '^[A-Za-z][A-Za-z0-9_+/-]{0,63}$',
-      default: 'UTC',
-      examples: ['America/New_York'],
-    },
-    duration: { $ref: '#/$defs/duration', description: 'How long it is open. 1m to 7d.', examples: ['6h'] },
-    cutoff: {
-      $ref: '#/$defs/duration',
-      description: 'Nothing new starts this long before it closes; what runs is left to finish. Shorter than `duration`.',
-      default: '0s',
-      examples: ['1h'],
-    },
-    unfinished: {
-      description:
-        'What becomes of nodes that were not reached: `stop` leaves them to the next run’s plan, `next-window` goes on with this one.',
-      enum: ['stop', 'next-window'],
-      default: 'stop',
-      examples: ['stop'],
-    },
-  },
-  examples: [{ schedule: 'cron(0 3 ? * SUN *)', timezone: 'America/New_York', duration: '6h', cutoff: '1h' }],
 })
 
 const feedback = object({
@@ -141,6 +105,7 @@ export const RUNBOOK_SCHEMA: JsonSchema = object({
       examples: ['base/linux.yaml'],
     },
     metadata,
+    inputs,
     scope,
     window,
     patches,

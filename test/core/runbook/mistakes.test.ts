@@ -30,8 +30,6 @@ const SHAPE: readonly Row[] = [
   ['no name',                       HEAD.replace('name: a', 'title: a'),              '3:1 runbook.missing-key'],
   ['a mistyped key',                with_('wndow: {}\n'),                             '6:1 runbook.unknown-key'],
   ['a key of a later version',      with_('hooks: {}\n'),                             '6:1 runbook.unknown-key'],
-  ['inputs',                        with_('inputs: {}\n'),                            '6:1 runbook.unknown-key'],
-  ['onGap',                         with_('window: { schedule: rate(7 days), duration: 6h, onGap: skip }\n'), '6:49 runbook.unknown-key'],
   ['a key in the wrong place',      waves('{ name: all, take: rest, bake: 5m }'),     '6:30 runbook.unknown-key'],
   ['an empty part',                 with_('window:\n'),                               '6:8 runbook.wrong-type'],
   ['no schedule',                   with_('window: { duration: 6h }\n'),              '6:1 runbook.missing-key'],

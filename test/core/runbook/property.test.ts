@@ -57,6 +57,7 @@ it('any value in any place of a runbook is refused or accepted, never a crash', 
     'drift',
     'extends',
     'metadata',
+    'inputs',
   )
   fc.assert(
     fc.property(key, value, (name, json) => {

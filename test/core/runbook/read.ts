@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { parseYamlDocument } from '../../../src/kit/document.ts'
 import { InvalidDocument, type Diagnostic } from '../../../src/kit/error.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { extendsOf, parseRunbook, type Known, type ParsedRunbook } from '../../../src/core/runbook/parse.ts'
+import { extendsOf, parseRunbook, type Inputs, type Known, type ParsedRunbook } from '../../../src/core/runbook/parse.ts'
 
 const config = loadConfig({ file: { path: 'config/patchwave.yaml', bytes: readFileSync('config/patchwave.yaml') } })
 
@@ -16,16 +16,16 @@ export const KNOWN: Known = {
 }
 
 /** Parses a runbook's text; `base` is the text of the file that it extends. */
-export function read(text: string, base?: string, known: Known = KNOWN): ParsedRunbook {
-  return parseRunbook(parseYamlDocument(text, 'a.yaml'), base === undefined ? null : parseYamlDocument(base, 'base.yaml'), known)
+export function read(text: string, base?: string, known: Known = KNOWN, values?: Inputs | null): ParsedRunbook {
+  return parseRunbook(parseYamlDocument(text, 'a.yaml'), base === undefined ? null : parseYamlDocument(base, 'base.yaml'), known, values)
 }
 
-/** Parses a runbook file, with its base. */
-export function readFile(path: string): ParsedRunbook {
+/** Parses a runbook file, with its base; as a template, unless there are values for its inputs. */
+export function readFile(path: string, values: Inputs | null = null): ParsedRunbook {
   const own = parseYamlDocument(readFileSync(path), path)
   const base = extendsOf(own)
   const basePath = base && join(dirname(path), base.path)
-  return parseRunbook(own, basePath ? parseYamlDocument(readFileSync(basePath), basePath) : null, KNOWN)
+  return parseRunbook(own, basePath ? parseYamlDocument(readFileSync(basePath), basePath) : null, KNOWN, values)
 }
 
 /** What is wrong with it: nothing when it parses. Anything else that is thrown is thrown on. */

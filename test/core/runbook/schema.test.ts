@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CONFIG_SCHEMA } from '../../../src/config/schema.ts'
 import { RUNBOOK_SCHEMA } from '../../../src/core/runbook/schema.ts'
-import { compileSchema, plainDocument, validateDocument } from '../../../src/kit/document.ts'
+import { compileSchema, parseYamlDocument, plainDocument, validateDocument } from '../../../src/kit/document.ts'
 import { resolve, type JsonSchema } from '../../../src/kit/schema.ts'
 
 type Key = readonly [path: string, schema: JsonSchema]
@@ -43,6 +44,30 @@ describe('each key of the schemas', () => {
 it('closes every map: an unknown key is a mistake everywhere', () => {
   const open = keys.filter(([, schema]) => schema.properties && schema.additionalProperties !== false).map(([path]) => path)
   expect(open).toEqual([])
+})
+
+describe('the schema that editors get', () => {
+  const source: unknown = JSON.parse(readFileSync('schemas/runbook.schema.json', 'utf8'))
+  const compiled = compileSchema(source as JsonSchema)
+  const HEAD = 'apiVersion: patchwave/v1\nkind: Runbook\nmetadata: { name: a }\nscope: { accounts: [staging], regions: [us-east-1] }\n'
+  const fits = (text: string) =>
+    validateDocument(parseYamlDocument(text, 'a.yaml'), compiled, { code: 'runbook.invalid' }).diagnostics.length === 0
+
+  // prettier-ignore
+  it.each<[what: string, fits: boolean, text: string]>([
+    ['a reference for a count',    true,  'waves: [{ name: a, take: "${inputs.n}", gate: { hard: "${inputs.h}", failures: "${inputs.n}%" } }]'],
+    ['one for a word',             true,  'waves: [{ name: a, take: rest }]\nrollback: { on: "${inputs.on}" }'],
+    ['one for a number of people', true,  'waves: [{ name: a, take: rest }]\napproval: { group: a, count: "${inputs.n}" }'],
+    ['one in a check',             true,  'waves: [{ name: a, take: rest }]\nchecks: { a: { type: http, url: "https://a", status: "${inputs.s}" } }'],
+    ['another text for a number',  false, 'waves: [{ name: a, take: rest }]\napproval: { group: a, count: two }'],
+    ['another word',               false, 'waves: [{ name: a, take: rest }]\nrollback: { on: sometimes }'],
+    ['a reference to a variable',  false, 'waves: [{ name: a, take: rest }]\ndrift: "${HOME}"'],
+    ['one for the kind of check',  false, 'waves: [{ name: a, take: rest }]\nchecks: { a: { type: "${inputs.t}" } }'],
+    ['one that declares itself',   false, 'waves: [{ name: a, take: rest }]\ninputs: { a: { type: "${inputs.t}" } }'],
+    ['an unknown key',             false, 'waves: [{ name: a, take: rest, tkae: 1 }]'],
+  ])('%s: %s', (_, expected, text) => {
+    expect(fits(`${HEAD}${text}\n`)).toBe(expected)
+  })
 })
 
 it('what is made from the schemas is fresh', () => {
