@@ -1,3 +1,4 @@
+import { plainOpening } from '../../src/core/run/opening.ts'
 import { describe, expect, it } from 'vitest'
 import { sealAll } from '../../src/core/audit/seal.ts'
 import { cloudEventType } from '../../src/core/audit/record.ts'
@@ -6,7 +7,7 @@ import type { Fact, RunEvent } from '../../src/core/run/event.ts'
 import { HOUR, iso, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import type { LedgerRow } from '../../src/sandbox/ledger.ts'
 import { ACCOUNT, REGION } from '../core/run/plan.ts'
-import { CUTOFF, OPENS, report, RUN, Telling } from '../core/run/telling.ts'
+import { CUTOFF, NO_FREEZE, OPENS, report, RUN, Telling } from '../core/run/telling.ts'
 import { CHECKERS } from './all.ts'
 import type { Evidence, RunEvidence } from './evidence.ts'
 
@@ -39,7 +40,7 @@ function night(): Telling {
     { type: 'PlanPinned', plan: '0'.repeat(64), nodes: 4, waves: ['wave-1', 'wave-2'] },
     { type: 'DriverTook', driver: 'driver-1', epoch: 1 },
   )
-  told.tell({ type: 'WindowChosen', opens: OPENS, cutoff: CUTOFF, closes: plus(CUTOFF, HOUR), zoneData: '' })
+  told.tell(plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: plus(CUTOFF, HOUR) }, ''), NO_FREEZE)
   told.tell({ type: 'ApprovalGiven', subject: { kind: 'plan' }, by: 'ann', reason: 'yes' })
   told.until(OPENS)
   told.tell(
@@ -62,6 +63,8 @@ const requested = (told: Telling): RunEvent => ({
   now: false,
   trial: null,
   undoes: null,
+  opening: null,
+  breakFreeze: false,
 })
 
 /** The next command runs for ten minutes and ends so. */

@@ -3,7 +3,8 @@ import type { RunEvent } from '../../src/core/run/event.ts'
 import { PRESENCE } from '../../src/core/run/gate.ts'
 import { commandOf, STAGE, type Command } from '../../src/core/run/state.ts'
 import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
-import { measured } from '../core/run/telling.ts'
+import { plainOpening } from '../../src/core/run/opening.ts'
+import { measured, NO_FREEZE } from '../core/run/telling.ts'
 import { nodeOf } from './hands.ts'
 import { fault, free, type EffectOf, type Move } from './moves.ts'
 import { cancelAnswers, watchAnswers } from './reports.ts'
@@ -15,14 +16,10 @@ export function answers({ rules }: Setup, sim: Sim, effect: Effect): Move[] {
   switch (effect.kind) {
     case 'window':
       return [
-        fixed('window', (now) => ({
-          type: 'WindowChosen',
-          opens: plus(now, HOUR),
-          cutoff: plus(now, 6 * HOUR),
-          closes: plus(now, 7 * HOUR),
-          zoneData: '',
-        })),
+        fixed('window', (now) => plainOpening({ opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR) }, '')),
       ]
+    case 'almanac':
+      return [fixed('almanac', () => NO_FREEZE)]
     case 'survey':
       return [fixed('survey', () => ({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }))]
     case 'prepare':

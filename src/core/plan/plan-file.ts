@@ -1,5 +1,6 @@
 import { PatchwaveError } from '../../kit/error.ts'
 import { canonicalDigest } from './canonical.ts'
+import { upcastPlan } from './plan-upcast.ts'
 import type { Plan } from './plan.ts'
 
 /** A plan as its file has it: indented JSON, ended by LF. */
@@ -8,6 +9,7 @@ export const planText = (plan: Plan): string => `${JSON.stringify(plan, null, 2)
 /**
  * Reads what `planText` wrote and verifies it against its digest. The digest proves that nothing was damaged, not who made it: that is
  * what approvals are for.
+ * A plan of an earlier version is read in today's form: its content has its digest no more, and no new run can begin from it.
  * @throws `plan.invalid`
  */
 export function readPlan(text: string): Plan {
@@ -17,8 +19,9 @@ export function readPlan(text: string): Plan {
   if (content['v'] !== 1)
     throw new PatchwaveError('plan.invalid', 'the plan was made by a newer version', { hint: 'run it with the version that made it' })
   if (canonicalDigest(content) !== value['digest']) throw damaged('its content does not have its digest')
-  if (!isPlan(value)) throw damaged('something is missing in it')
-  return value
+  const today = upcastPlan(value)
+  if (!isPlan(today)) throw damaged('something is missing in it')
+  return today
 }
 
 const LISTS = ['nodes', 'groups', 'waves', 'lists', 'before', 'after']

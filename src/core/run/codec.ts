@@ -14,7 +14,22 @@ const INSTANTS: ReadonlySet<string> = new Set([
   'expiresAfter',
   'until',
   'ended',
+  'opening',
+  'startAt',
+  'openBy',
+  'lastStart',
+  'from',
+  'to',
+  'again',
 ])
+
+/** Keys that came after the first journals, and what their absence means there. */
+function completed(event: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (event['type'] === 'RunRequested' && !('opening' in event)) return { ...event, opening: null, breakFreeze: false }
+  if (event['type'] !== 'WindowChosen' || 'startAt' in event) return event
+  const { opens, cutoff } = event
+  return { ...event, startAt: opens, openBy: cutoff, lastStart: cutoff, native: '', nativeDigest: '' }
+}
 
 /** An event as the journal's `type` and `data`. */
 export function toData(event: RunEvent): { type: string; data: Record<string, unknown> } {
@@ -27,7 +42,7 @@ export function toData(event: RunEvent): { type: string; data: Record<string, un
 export function fromData(type: string, data: Readonly<Record<string, unknown>>): RunEvent {
   const event: Record<string, unknown> = { type }
   for (const [key, value] of Object.entries(data)) event[key] = INSTANTS.has(key) ? inward(value) : value
-  return event as RunEvent
+  return completed(event) as RunEvent
 }
 
 const outward = (value: unknown): unknown =>
@@ -35,6 +50,7 @@ const outward = (value: unknown): unknown =>
 
 function inward(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inward)
+  if (value === null) return null
   if (value === '') return instant(0)
   const at = typeof value === 'string' ? parseInstant(value) : undefined
   assert(at !== undefined, 'an instant in the journal is not readable')

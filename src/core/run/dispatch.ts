@@ -3,6 +3,7 @@ import { earliest, instant, plus, SECOND, MINUTE, type Instant, type Ms } from '
 import type { RunEvent, Work } from './event.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
 import { at, spent, spentInRun, STAGE, type Batch, type RunState } from './state.ts'
+import { heldByFreeze, nextFreeze } from './freezing.ts'
 import { allWaiting, busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes } from './waiting.ts'
 
 /** From the first that is free, places are gathered this long before they are filled, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
@@ -27,22 +28,39 @@ export function nextDispatch(state: RunState, index: number, now: Instant): Deci
   if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain(state, index) : wake(startLimit(state)))
   const refused = refusedCells(state, index)
   if (refused) return refused
-  const intent = nextIntent(state, state.plan.work, startLimit(state), now)
+  const frozen = frozenStart(state, now)
+  if (frozen) return idle(state) ? drain(state, index) : frozen
+  const intent = nextIntent(state, state.plan.work, intentLimit(state, now), now)
   if (intent) return intent
   const chosen = choose(state, index, now)
   if (chosen.events.length > 0) return chosen
   if (idle(state)) return drain(state, index)
-  return withCutoff(chosen, state)
+  return withCutoff(chosen, state, now)
 }
 
-const withCutoff = (decision: Decision, state: RunState): Decision => wake(soonest(decision.wakeAt, startLimit(state)))
+/** A freeze holds, or is so near that nothing could begin before it: what waits goes on waiting. */
+function frozenStart(state: RunState, now: Instant): Decision | undefined {
+  const held = heldByFreeze(state, now)
+  const near = held === undefined && now >= intentLimit(state, now)
+  if (held === undefined && !near) return undefined
+  if (held !== undefined && held.events.length > 0) return held
+  return dropBatches(state, 'frozen') ?? wake(soonest(near ? nextFreeze(state, now) : (held?.wakeAt ?? null), startLimit(state)))
+}
+
+const withCutoff = (decision: Decision, state: RunState, now: Instant): Decision => wake(soonest(decision.wakeAt, intentLimit(state, now)))
 
 export const soonest = (a: Instant | null, b: Instant | null): Instant | null => (a === null ? b : b === null ? a : earliest(a, b))
 
 const idle = (state: RunState): boolean => state.waitingCount === 0 && state.inFlight === 0
 
 /** Changes of a wave start before this instant. */
-const startLimit = (state: RunState): Instant => plus(known(state.window, 'the window').cutoff, -START_MARGIN_MS)
+const startLimit = (state: RunState): Instant => plus(known(state.window, 'the window').lastStart, -START_MARGIN_MS)
+
+/** What starts now must have begun on its nodes before the next freeze. */
+function intentLimit(state: RunState, now: Instant): Instant {
+  const freeze = nextFreeze(state, now)
+  return freeze === null ? startLimit(state) : earliest(startLimit(state), plus(freeze, -START_MARGIN_MS))
+}
 
 /** Why nothing more of this wave may start; null while it may. */
 function stopReason(state: RunState, index: number, now: Instant): string | null {

@@ -7,6 +7,7 @@ import type { Purpose, Work } from './event.ts'
  */
 export type Effect = Readonly<
   | { kind: 'window'; key: string; after: Instant }
+  | { kind: 'almanac'; key: string }
   | { kind: 'survey'; key: string }
   | { kind: 'prepare'; key: string; cell: string }
   | { kind: 'scan'; key: string; n: number }

@@ -20,7 +20,9 @@ export type Work = 'apply' | 'rollback' | 'scan'
 export type Verdict = 'pass' | 'fail' | 'inconclusive'
 
 /** What a person is asked to decide. */
-export type Subject = Readonly<{ kind: 'plan' } | { kind: 'baselines' } | { kind: 'gate'; wave: string } | { kind: 'rollback' }>
+export type Subject = Readonly<
+  { kind: 'plan' } | { kind: 'baselines' } | { kind: 'gate'; wave: string } | { kind: 'rollback' } | { kind: 'freeze' }
+>
 
 /** When the checks of a measurement are looked at. */
 export type Purpose = 'before' | 'gate' | 'after'
@@ -39,6 +41,10 @@ export type RunEvent = Readonly<
       trial: RunId | null
       /** The finished run that this one rolls back; null for any other run. */
       undoes: RunId | null
+      /** The opening for which the schedule requested it; null by hand and by message. */
+      opening: Instant | null
+      /** May begin in a freeze: asked for with a reason. */
+      breakFreeze: boolean
     }
   | { type: 'PlanPinned'; plan: Digest; nodes: number; waves: readonly string[] }
   | { type: 'ApprovalAsked'; subject: Subject; group: string; count: number; expires: Instant }
@@ -46,7 +52,34 @@ export type RunEvent = Readonly<
   | { type: 'ApprovalRefused'; subject: Subject; by: string; reason: string }
   | { type: 'ApprovalExpired'; subject: Subject }
   | { type: 'DriverTook'; driver: string; epoch: number }
-  | { type: 'WindowChosen'; opens: Instant; cutoff: Instant; closes: Instant; zoneData: string }
+  | {
+      type: 'WindowChosen'
+      opens: Instant
+      cutoff: Instant
+      closes: Instant
+      /** Version of the time-zone data that it was computed with. */
+      zoneData: string
+      /** When it begins: `opens`, and the jitter. */
+      startAt: Instant
+      /** Not begun by then: missed. At most `cutoff`. */
+      openBy: Instant
+      /** No change starts at or after it: the cutoff, or earlier where a change is predicted to outlast the window. */
+      lastStart: Instant
+      /** The SSM maintenance window that says so, and the digest of what it said; `''`: the runbook itself. */
+      native: string
+      nativeDigest: string
+    }
+  | { type: 'WindowNarrowed'; cutoff: Instant; closes: Instant; lastStart: Instant; why: string }
+  | { type: 'WindowMissed'; opens: Instant; reason: string }
+  | {
+      type: 'FreezesRead'
+      from: readonly Instant[]
+      to: readonly Instant[]
+      why: readonly string[]
+      source: readonly string[]
+      again: Instant | null
+    }
+  | { type: 'FreezeBroken'; from: Instant; to: Instant; why: string; reason: string }
   | { type: 'WindowOpened'; opens: Instant; cutoff: Instant; closes: Instant }
   | { type: 'WindowEnded'; cutoff: Instant }
   | {

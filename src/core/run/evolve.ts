@@ -2,6 +2,8 @@ import { assert, known, never } from '../../kit/assert.ts'
 import { latest } from '../../kit/instant.ts'
 import * as commands from './evolve-commands.ts'
 import * as waves from './evolve-waves.ts'
+import * as openings from './evolve-window.ts'
+import { brokenKey } from './freezing.ts'
 import type { Fact } from './event.ts'
 import { approvalOf, unwant, want, type RunState } from './state.ts'
 
@@ -29,6 +31,10 @@ function apply(state: RunState, fact: Fact): void {
       state.requestedBy = fact.actor
       state.undoes = event.undoes
       state.atOnce = event.now
+      state.opening = event.opening
+      state.requestedAt = now
+      state.reason = event.reason
+      state.breakFreeze = event.breakFreeze
       return
     case 'PlanPinned':
       state.planDigest = event.plan
@@ -60,17 +66,20 @@ function apply(state: RunState, fact: Fact): void {
     case 'DriverTook':
       return driverTook(state, event.driver, event.epoch)
     case 'WindowChosen':
-      unwant(state, 'window')
-      state.window = { opens: event.opens, cutoff: event.cutoff, closes: event.closes, opened: false }
-      state.phase = { name: 'awaiting-window' }
+      return openings.windowChosen(state, event)
+    case 'WindowNarrowed':
+      return openings.windowNarrowed(state, event)
+    case 'WindowMissed':
+      return openings.windowLeft(state, now)
+    case 'FreezesRead':
+      return openings.freezesRead(state, event)
+    case 'FreezeBroken':
+      state.broken.add(brokenKey(event))
       return
     case 'WindowOpened':
       return waves.windowOpened(state)
     case 'WindowEnded':
-      state.phase = { name: 'awaiting-window' }
-      state.window = null
-      want(state, { kind: 'window', key: 'window', after: now })
-      return
+      return openings.windowLeft(state, now)
     case 'FleetRead':
       return waves.fleetRead(state, event)
     case 'CellPrepared':

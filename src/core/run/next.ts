@@ -6,6 +6,8 @@ import type { Effect } from './effect.ts'
 import { afterBefore } from './evolve-waves.ts'
 import type { RunEvent, RunOutcome } from './event.ts'
 import { finished } from './finish.ts'
+import { heldByFreeze } from './freezing.ts'
+import type { Opening } from './opening.ts'
 import { checksVerdict, nextGate, nextMeasure } from './gate.ts'
 import { nextRollback } from './rollback.ts'
 import { approvalOf, type RunState, type WaveState } from './state.ts'
@@ -99,14 +101,36 @@ function nextOpening(state: RunState, now: Instant): Decision {
   if (asked?.state === 'expired') return finish(state, 'stopped', 'not-approved')
   const { window } = state
   if (window === null) return wake(asked?.state === 'asked' ? asked.expires : null)
-  if (now < window.opens) return wake(window.opens)
+  if (now < window.startAt) return wake(window.startAt)
   if (asked?.state === 'asked') return finish(state, 'stopped', 'not-approved')
-  if (now >= window.cutoff) return finish(state, 'stopped', 'window-missed')
+  if (now > window.openBy || now >= window.lastStart) return missed(state, window, now)
+  if (state.frost === null) return nothing
+  const stale = staleBaseline(state, now)
+  if (stale !== undefined) return finish(state, 'stopped', stale)
   return events({ type: 'WindowOpened', opens: window.opens, cutoff: window.cutoff, closes: window.closes })
 }
 
+/** Nobody was there in time. A run that goes on from window to window waits for the next one, any other one has lost its only one. */
+function missed(state: RunState, window: Opening, now: Instant): Decision {
+  const reason = now > window.openBy ? 'late' : 'over'
+  const told: RunEvent = { type: 'WindowMissed', opens: window.opens, reason }
+  const began = state.waves.some((wave) => wave.phase !== 'queued')
+  if (began && state.plan.runbook.window?.unfinished === 'next-window') return events(told)
+  return events(told, finished(state, 'stopped', 'window-missed'))
+}
+
+/** A baseline that was young enough when the plan was pinned, and is not any more. */
+function staleBaseline(state: RunState, now: Instant): string | undefined {
+  const { baseline } = state.plan.runbook
+  if (baseline === 'none' || state.plan.work !== 'apply') return undefined
+  const stale = state.plan.lists.find((list) => list.baseline !== null && now > list.baseline.storedAt + baseline.maxAgeMs)
+  return stale && `baseline-too-old: ${stale.image} in ${stale.account}`
+}
+
 function nextBefore(state: RunState, now: Instant): Decision {
-  const checks = runsChecks(state, 'before', known(state.window, 'the window').cutoff, now)
+  const frozen = frozenUntilStart(state, now)
+  if (frozen) return frozen
+  const checks = runsChecks(state, 'before', lastStart(state), now)
   if (checks.pending) return checks.pending
   if (checks.why.length > 0) return finish(state, 'stopped', `before: ${checks.why.join(', ')}`)
   return afterBefore(state).name === 'scanning' ? nextScan(state, now) : nextWave(state, 0, now)
@@ -136,8 +160,10 @@ function runsChecks(
 }
 
 function nextScan(state: RunState, now: Instant): Decision {
-  const cutoff = known(state.window, 'the window').cutoff
+  const cutoff = lastStart(state)
   if (state.scanAsked === null) {
+    const frozen = frozenUntilStart(state, now)
+    if (frozen) return frozen
     if (now >= cutoff) return finish(state, 'stopped', 'window-ended')
     return state.paused ? wake(cutoff) : events({ type: 'ScanAsked', n: state.tokenCount + 1, tokens: 1 })
   }
@@ -149,10 +175,12 @@ function nextScan(state: RunState, now: Instant): Decision {
 
 function nextWave(state: RunState, index: number, now: Instant): Decision {
   const wave = known(state.waves[index], 'the wave')
-  const cutoff = known(state.window, 'the window').cutoff
+  const cutoff = lastStart(state)
   if (wave.phase === 'queued') {
     if (now >= cutoff) return pastCutoff(state, index)
     if (state.paused) return wake(cutoff)
+    const frozen = heldByFreeze(state, now)
+    if (frozen) return frozen.events.length > 0 ? frozen : wake(soonest(frozen.wakeAt, cutoff))
     return events({ type: 'WaveStarted', wave: index, name: wave.name })
   }
   if (wave.phase === 'running') return nextDispatch(state, index, now)
@@ -254,6 +282,15 @@ function nextAfter(state: RunState, now: Instant): Decision {
   if (late) return finish(state, 'stopped', 'window-ended')
   if (state.plan.work === 'rollback') return finish(state, 'rolled-back', 'restored')
   return finish(state, 'succeeded', 'all gates passed')
+}
+
+const lastStart = (state: RunState): Instant => known(state.window, 'the window').lastStart
+
+/** Before anything has begun: waits while a freeze holds, and gives up when nothing may start after it any more. */
+function frozenUntilStart(state: RunState, now: Instant): Decision | undefined {
+  const frozen = heldByFreeze(state, now)
+  if (frozen === undefined || frozen.events.length > 0) return frozen
+  return now >= lastStart(state) ? finish(state, 'stopped', 'frozen') : wake(soonest(frozen.wakeAt, lastStart(state)))
 }
 
 const waitForClosing = (state: RunState): Decision | undefined => (state.openCommands.size > 0 ? nothing : undefined)

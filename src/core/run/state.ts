@@ -1,8 +1,10 @@
 import { assert, known } from '../../kit/assert.ts'
 import { cellKey, type CommandId, type RunId } from '../../kit/ids.ts'
-import type { Instant } from '../../kit/instant.ts'
+import { instant, type Instant } from '../../kit/instant.ts'
 import type { PlanContent } from '../plan/plan.ts'
 import type { Effect } from './effect.ts'
+import type { FreezesKnown, Opening } from './opening.ts'
+import { setsOf } from './sets.ts'
 import {
   OUTCOMES,
   type Actor,
@@ -147,7 +149,17 @@ export type RunState = {
   undoes: RunId | null
   driver: string | null
   epoch: number
-  window: { readonly opens: Instant; readonly cutoff: Instant; readonly closes: Instant; opened: boolean } | null
+  window: Opening | null
+  /** The opening for which the schedule requested it. */
+  opening: Instant | null
+  requestedAt: Instant
+  /** Why it was asked for. */
+  reason: string
+  breakFreeze: boolean
+  /** Freezes, once they were read for this opening. */
+  frost: FreezesKnown | null
+  /** Freezes that were broken on record. */
+  readonly broken: Set<string>
   paused: boolean
   aborting: { readonly rollback: boolean; readonly reason: string } | null
   rollbackAsked: string | null
@@ -263,6 +275,12 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     driver: null,
     epoch: 0,
     window: null,
+    opening: null,
+    requestedAt: instant(0),
+    reason: '',
+    breakFreeze: false,
+    frost: null,
+    broken: new Set(),
     paused: false,
     aborting: null,
     rollbackAsked: null,
@@ -316,20 +334,6 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     dirty: [],
     at: 0 as Instant,
   }
-}
-
-function setsOf(plan: PlanContent) {
-  const index = new Map<string, number>()
-  const setMembers: number[][] = []
-  const groupSet = new Int32Array(plan.groups.length).fill(-1)
-  plan.groups.forEach((group, position) => {
-    if (group.set === null) return
-    const set = index.get(group.set) ?? setMembers.push([]) - 1
-    index.set(group.set, set)
-    setMembers[set]?.push(position)
-    groupSet[position] = set
-  })
-  return { groupSet, setMembers, setActive: new Int32Array(setMembers.length) }
 }
 
 function countsOf(open: number): Int32Array {

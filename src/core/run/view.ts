@@ -1,6 +1,7 @@
 import type { Instant } from '../../kit/instant.ts'
 import { OUTCOMES, type Outcome } from './event.ts'
 import { tally } from './finish.ts'
+import { freezeNow } from './freezing.ts'
 import { at, STAGE, type RunState } from './state.ts'
 
 /** What a person is told of a run. Counts add up: outcomes + open = total. */
@@ -48,6 +49,9 @@ export function viewOf(state: RunState): RunView {
   }
 }
 
+/** Phases in which something would start. */
+const STARTING: ReadonlySet<string> = new Set(['before', 'scanning', 'waves'])
+
 function stateWord(state: RunState): string {
   const { phase } = state
   if (phase.name === 'finished') return phase.outcome
@@ -57,6 +61,7 @@ function stateWord(state: RunState): string {
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
   if (phase.name === 'rolling-back') return 'rolling-back'
   if (state.waves.some((wave) => wave.held !== null && wave.phase === 'drained')) return 'held'
+  if (STARTING.has(phase.name) && !state.breakFreeze && freezeNow(state, state.at) !== undefined) return 'frozen'
   return phase.name === 'waves' ? 'running' : phase.name
 }
 

@@ -1,7 +1,7 @@
 import type { Entry, Sealed } from '../../../src/core/audit/entry.ts'
 import { sealAll, type Unsealed } from '../../../src/core/audit/seal.ts'
 import { canonicalDigest } from '../../../src/core/plan/canonical.ts'
-import type { Plan } from '../../../src/core/plan/plan.ts'
+import type { Plan, PlanContent } from '../../../src/core/plan/plan.ts'
 import { planText } from '../../../src/core/plan/plan-file.ts'
 import { instant, plus } from '../../../src/kit/instant.ts'
 import { plan as contentOf } from '../run/plan.ts'
@@ -11,7 +11,20 @@ export const START = instant(Date.UTC(2026, 2, 8, 22))
 export const PERSON: Entry['actor'] = { kind: 'cli', id: 'arn:aws:sts::111122223333:assumed-role/Ops/ana' }
 export const ENGINE: Entry['actor'] = { kind: 'engine', id: 'driver-1' }
 
-const content = contentOf({ waves: [{ nodes: 2 }, { nodes: [{ account: '444455556666', region: 'eu-west-1' }, {}] }] })
+/** The plan in the form that the first version wrote. */
+function asFirstWritten(today: PlanContent): PlanContent {
+  const { inputs: _, window, ...runbook } = today.runbook
+  if (window === null || 'native' in window.times) throw new Error('the fixture has a schedule of its own')
+  const { schedule, timezone, durationMs, cutoffMs } = window.times
+  const { unfinished, onGap, onOverlap } = window
+  const old: unknown = {
+    ...today,
+    runbook: { ...runbook, window: { schedule, timezone, durationMs, cutoffMs, unfinished, onGap, onOverlap } },
+  }
+  return old as PlanContent // What it says was its type then.
+}
+
+const content = asFirstWritten(contentOf({ waves: [{ nodes: 2 }, { nodes: [{ account: '444455556666', region: 'eu-west-1' }, {}] }] }))
 
 /** A plan of four nodes: the third in another account and region. */
 export const PLAN: Plan = {
@@ -21,7 +34,7 @@ export const PLAN: Plan = {
   headline: { total: 4, waves: 2, planned: 4, skipped: {} },
   worstCase: [],
   windows: [],
-  forecast: { lowMs: 0, highMs: 0, basis: 'none' },
+  forecast: { lowMs: 0, highMs: 0, basis: 'none' } as Plan['forecast'], // As the first version wrote it.
   calls: {},
   irreversible: [],
   warnings: [],

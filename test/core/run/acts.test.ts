@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest'
 import type { RunEvent, Verdict } from '../../../src/core/run/event.ts'
 import { DAY, HOUR, MINUTE, plus } from '../../../src/kit/instant.ts'
 import { ACCOUNT, type PlanSpec } from './plan.ts'
-import { briefly, CLOSES, CUTOFF, measured, OPENS, pinned, REQUESTED, Telling } from './telling.ts'
+import { plainOpening } from '../../../src/core/run/opening.ts'
+import { briefly, CLOSES, CUTOFF, measured, NO_FREEZE, OPENS, pinned, REQUESTED, Telling } from './telling.ts'
 
-const CHOSEN: RunEvent = { type: 'WindowChosen', opens: OPENS, cutoff: CUTOFF, closes: CLOSES, zoneData: '2026a' }
+const CHOSEN: RunEvent = plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: CLOSES }, '2026a')
 const TOOK: RunEvent = { type: 'DriverTook', driver: 'driver-1', epoch: 1 }
 const PLAN = { kind: 'plan' } as const
 
@@ -30,14 +31,15 @@ describe('the opening', () => {
     expect([...told.state.activities.keys()]).toEqual(['window'])
     expect(briefly(told.tell(CHOSEN))).toEqual([])
     expect(told.wakeAt).toBe(OPENS)
-    expect(briefly(told.until(OPENS))).toEqual(['WindowOpened'])
+    expect(briefly(told.until(OPENS))).toEqual([])
+    expect(briefly(told.tell(NO_FREEZE))).toEqual(['WindowOpened'])
     expect([...told.state.activities.keys()]).toEqual(['survey', `prepare:${ACCOUNT}/us-east-1`])
   })
 
   it('that was missed stops the run', () => {
     const told = requested()
     told.now = CUTOFF
-    expect(briefly(told.tell(CHOSEN))).toEqual(['RunFinished stopped: window-missed'])
+    expect(briefly(told.tell(CHOSEN))).toEqual(['WindowMissed', 'RunFinished stopped: window-missed'])
   })
 
   it('in which the fleet has drifted from the plan stops the run', () => {
@@ -60,7 +62,8 @@ describe('the plan’s approval', () => {
   it('given: the window opens', () => {
     const told = asked()
     told.tell({ type: 'ApprovalGiven', subject: PLAN, by: 'ann', reason: '' })
-    expect(briefly(told.until(OPENS))).toEqual(['WindowOpened'])
+    told.until(OPENS)
+    expect(briefly(told.tell(NO_FREEZE))).toEqual(['WindowOpened'])
   })
 
   it('not given at the opening: stopped', () => {
@@ -170,7 +173,7 @@ describe('a window that ends before the work', () => {
     expect(briefly(told.ends(1, 'patched'))).toEqual(['WindowEnded'])
     expect([...told.state.activities.keys()]).toContain('window')
     told.now = plus(OPENS, 7 * DAY)
-    told.tell({ type: 'WindowChosen', opens: told.now, cutoff: plus(told.now, 5 * HOUR), closes: plus(told.now, 6 * HOUR), zoneData: '' })
+    told.tell(plainOpening({ opens: told.now, cutoff: plus(told.now, 5 * HOUR), closes: plus(told.now, 6 * HOUR) }, ''), NO_FREEZE)
     expect(briefly(told.tell({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }))).toEqual(['BatchChosen 1'])
     told.play('patched')
     expect(told.state.phase).toMatchObject({ outcome: 'succeeded' })
@@ -181,7 +184,7 @@ describe('a window that ends before the work', () => {
     told.open({}, [`${ACCOUNT}/us-east-1`])
     told.tell({ type: 'CellRefused', cell: `${ACCOUNT}/us-east-1`, code: 'aws.denied', message: '' })
     expect(told.state.prepared.size).toBe(1)
-    told.state.window = { opens: OPENS, cutoff: CUTOFF, closes: CLOSES, opened: true }
+    told.state.window = { ...plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: CLOSES }, ''), opened: true }
     told.tell({ type: 'WindowOpened', opens: OPENS, cutoff: CUTOFF, closes: CLOSES })
     expect(told.state.prepared.size).toBe(0)
     expect([...told.state.activities.keys()]).toContain(`prepare:${ACCOUNT}/us-east-1`)

@@ -1,3 +1,4 @@
+import { plainOpening } from '../../../src/core/run/opening.ts'
 import type { PlanContent } from '../../../src/core/plan/plan.ts'
 import type { Actor, Fact, Outcome, RunEvent } from '../../../src/core/run/event.ts'
 import { evolve, fold } from '../../../src/core/run/evolve.ts'
@@ -66,7 +67,8 @@ export class Telling {
   /** From the request to the open window, with nobody down and all cells prepared but the `late` ones. */
   open(more: Partial<Of<'FleetRead'>> = {}, late: readonly string[] = []): RunEvent[] {
     this.tell(REQUESTED, pinned(this.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
-    this.tell({ type: 'WindowChosen', opens: OPENS, cutoff: CUTOFF, closes: CLOSES, zoneData: '2026a' })
+    this.tell(plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: CLOSES }, '2026a'))
+    this.tell(NO_FREEZE)
     this.tell(
       ...this.state.cells.filter((cell) => !late.includes(cell)).map((cell): RunEvent => ({ type: 'CellPrepared', cell, documents: {} })),
     )
@@ -142,6 +144,9 @@ export class Telling {
 
 const OUTCOME_WORDS: readonly string[] = ['open', 'patched', 'not-needed', 'failed', 'unknown', 'skipped', 'rolled-back', 'rollback-failed']
 
+/** The calendars say nothing. */
+export const NO_FREEZE: RunEvent = { type: 'FreezesRead', from: [], to: [], why: [], source: [], again: null }
+
 export const REQUESTED: RunEvent = {
   type: 'RunRequested',
   runbook: 'night',
@@ -152,6 +157,8 @@ export const REQUESTED: RunEvent = {
   now: false,
   trial: null,
   undoes: null,
+  opening: null,
+  breakFreeze: false,
 }
 
 export const pinned = (plan: PlanContent): RunEvent => ({

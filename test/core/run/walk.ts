@@ -1,9 +1,10 @@
+import { plainOpening } from '../../../src/core/run/opening.ts'
 import type { Effect } from '../../../src/core/run/effect.ts'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { at, commandOf, isSuspect, STAGE, type RunState } from '../../../src/core/run/state.ts'
 import { instant, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import { seeded } from '../../../src/kit/random.ts'
-import { measured, pinned, report, REQUESTED, sent, Telling } from './telling.ts'
+import { measured, NO_FREEZE, pinned, report, REQUESTED, sent, Telling } from './telling.ts'
 import { plan, type NodeSpec, type PlanSpec } from './plan.ts'
 
 type Chance = (odds: number) => boolean
@@ -184,8 +185,10 @@ class World {
     switch (effect.kind) {
       case 'window': {
         const opens = plus(now, 7 * 24 * 60 * MINUTE)
-        return [{ type: 'WindowChosen', opens, cutoff: plus(opens, 300 * MINUTE), closes: plus(opens, 360 * MINUTE), zoneData: '' }]
+        return [plainOpening({ opens, cutoff: plus(opens, 300 * MINUTE), closes: plus(opens, 360 * MINUTE) }, '')]
       }
+      case 'almanac':
+        return [NO_FREEZE]
       case 'survey':
         return [{ type: 'FleetRead', down: this.some(this.#told.plan.nodes.length, 0.1), gone: [], outside: [], appeared: 0, drift: null }]
       case 'prepare':

@@ -1,0 +1,42 @@
+import type { Instant } from '../../kit/instant.ts'
+import type { Freeze } from '../plan/freeze.ts'
+import type { RunEvent } from './event.ts'
+import { known } from '../../kit/assert.ts'
+import { unwant, want, type RunState } from './state.ts'
+
+type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
+
+/** The run's opening is known; its freezes are read once it has come. */
+export function windowChosen(state: RunState, { type: _, zoneData: __, ...opening }: Of<'WindowChosen'>): void {
+  unwant(state, 'window')
+  state.window = { ...opening, opened: false }
+  state.phase = { name: 'awaiting-window' }
+  state.frost = null
+  want(state, { kind: 'almanac', key: 'almanac' })
+}
+
+/** The SSM maintenance window ends sooner than it said at first. A later end is never taken over: nobody approved it. */
+export function windowNarrowed(state: RunState, { cutoff, closes, lastStart }: Of<'WindowNarrowed'>): void {
+  state.window = { ...known(state.window, 'the window'), cutoff, closes, lastStart }
+}
+
+/** This opening is not the run's any more: it waits for another one. */
+export function windowLeft(state: RunState, now: Instant): void {
+  state.phase = { name: 'awaiting-window' }
+  state.window = null
+  state.frost = null
+  unwant(state, 'almanac')
+  want(state, { kind: 'window', key: 'window', after: now })
+}
+
+/** What the calendars say of this opening now. */
+export function freezesRead(state: RunState, { from, to, why, source, again }: Of<'FreezesRead'>): void {
+  const freezes = from.map((start, index): Freeze => ({
+    from: start,
+    to: known(to[index], 'the end'),
+    why: why[index] ?? '',
+    source: source[index] ?? '',
+  }))
+  state.frost = { freezes, again }
+  if (again === null) unwant(state, 'almanac')
+}

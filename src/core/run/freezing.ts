@@ -1,0 +1,43 @@
+import { earliest, plus, type Instant } from '../../kit/instant.ts'
+import { freezeAt, type Freeze } from '../plan/freeze.ts'
+import { events, wake, type Decision } from './decision.ts'
+import { approvalOf, type RunState } from './state.ts'
+
+/**
+ * Holds what would start while a freeze holds, and says when it ends; `undefined` when nothing stands in the way. A run that may break freezes
+ * asks for the approval that its runbook wants, puts each broken freeze on record, and goes on.
+ */
+export function heldByFreeze(state: RunState, now: Instant): Decision | undefined {
+  const freeze = freezeNow(state, now)
+  if (freeze === undefined) return undefined
+  if (!state.breakFreeze) return wake(freeze.to)
+  const rule = state.plan.runbook.window?.breakFreeze ?? null
+  const asked = approvalOf(state, { kind: 'freeze' })
+  if (rule !== null && asked === undefined)
+    return events({
+      type: 'ApprovalAsked',
+      subject: { kind: 'freeze' },
+      group: rule.group,
+      count: rule.count,
+      expires: plus(now, rule.expiresMs),
+    })
+  if (rule !== null && asked?.state !== 'given') return wake(asked?.state === 'asked' ? earliest(asked.expires, freeze.to) : freeze.to)
+  return events({ type: 'FreezeBroken', from: freeze.from, to: freeze.to, why: freeze.why, reason: state.reason })
+}
+
+/** The freeze that holds now and has not been broken on record. */
+export function freezeNow(state: RunState, now: Instant): Freeze | undefined {
+  return freezeAt(unbroken(state), now)
+}
+
+/** When the next freeze begins, which ends all starting before it; null: none in sight. */
+export function nextFreeze(state: RunState, now: Instant): Instant | null {
+  const starts = unbroken(state).flatMap((freeze) => (freeze.from > now ? [freeze.from] : []))
+  const [first, ...rest] = starts
+  return first === undefined ? null : earliest(first, ...rest)
+}
+
+const unbroken = (state: RunState): readonly Freeze[] => state.frost?.freezes.filter((freeze) => !state.broken.has(brokenKey(freeze))) ?? []
+
+/** Names a freeze that was broken. */
+export const brokenKey = ({ from, to, why }: Pick<Freeze, 'from' | 'to' | 'why'>): string => `${String(from)}-${String(to)} ${why}`
