@@ -1,28 +1,36 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createAws } from './adapters/aws/aws.ts'
 import { openSqliteStore } from './adapters/sqlite/store.ts'
 import { httpProbe, loopbackProbe } from './adapters/system/probe.ts'
+import { filesWith, systemFiles } from './adapters/system/files.ts'
 import { stderrLog } from './adapters/system/log.ts'
 import { systemRandom } from './adapters/system/random.ts'
 import { sandboxClock } from './adapters/system/sandbox-clock.ts'
 import { nap, systemClock } from './adapters/system/system-clock.ts'
-import type { App, Common, Io, LoadedRunbook, Session, StoreSession } from './cli/app.ts'
+import type { App, Common, Io, LoadedRunbook, Serving, Session, StoreSession } from './cli/app.ts'
 import { CONFIG_FILE, loadConfig } from './config/load.ts'
 import type { Config } from './config/config.ts'
+import { nextOpenings } from './core/plan/calendar.ts'
+import { calendarMistake } from './core/plan/freeze.ts'
 import { parseSchedule } from './core/plan/schedule.ts'
 import type { Actor } from './core/run/event.ts'
-import { extendsOf, parseRunbook, type Known } from './core/runbook/parse.ts'
+import { extendsOf, parseRunbook, type Inputs, type Known } from './core/runbook/parse.ts'
+import type { WindowTimesRule } from './core/runbook/runbook.ts'
 import type { ScriptDocument, World } from './engine/world.ts'
 import { sha256 } from './kit/digest.ts'
 import { parseYamlDocument } from './kit/document.ts'
 import { PatchwaveError } from './kit/error.ts'
+import { readPeriod } from './kit/period.ts'
+import type { Instant } from './kit/instant.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Probe } from './ports/world.ts'
 import { openRehearsal } from './rehearsal.ts'
+import { runbookShelf } from './served-runbooks.ts'
 import { serveSandboxFiles } from './served-sandbox.ts'
+import { servingOf } from './serving.ts'
 
 /** The folder that holds `documents/` and `config/`: the checkout, or the installed package. */
 export const HOME = resolve(import.meta.dirname, '..')
@@ -34,9 +42,10 @@ export function createApp(io: Io, environment: NodeJS.ProcessEnv): App {
     io,
     readFile: readBytes,
     writeFile: writeText,
-    loadRunbook: async (path, common) => loadRunbook(path, await configOf(common)),
+    loadRunbook: async (path, common, inputs) => loadRunbook(path, await configOf(common), inputs),
     openStore: async (common) => openStore(await configOf(common), environment),
     openSession: async (common) => openSession(await configOf(common), environment, io),
+    openServing: async (common) => openServing(await configOf(common), environment, io),
     rehearsal: async (options) => openRehearsal(await configOf({ json: false, config: options.config }), options, readBytes),
     serveSandbox: (options) => serveSandboxFiles(options, readBytes, join(HOME, 'config/fleets/demo.yaml')),
     pause: (ms) => nap(ms, io.signal),
@@ -75,13 +84,14 @@ async function readConfig(common: Pick<Common, 'config' | 'store'>, environment:
   return loadConfig({ file: { path, bytes }, environment, flags: { store: common.store } })
 }
 
-/** Reads a runbook and its base, and checks both against the config. */
-async function loadRunbook(path: string, config: Config): Promise<LoadedRunbook> {
+/** Reads a runbook and its base, and checks both against the config. `inputs`: the values that were given; null reads it as a template. */
+async function loadRunbook(path: string, config: Config, inputs: Inputs | null = {}): Promise<LoadedRunbook> {
   const own = parseYamlDocument(await readBytes(path), path)
   const base = extendsOf(own)
   const basePath = base === null ? null : join(dirname(path), base.path)
   const parsedBase = basePath === null ? null : parseYamlDocument(await readBytes(basePath), basePath)
-  return { file: path, runbook: parseRunbook(own, parsedBase, knownOf(config)).runbook }
+  const { runbook, inputs: values, unanswered } = parseRunbook(own, parsedBase, knownOf(config), inputs)
+  return { file: path, runbook, inputs: values, unanswered }
 }
 
 function knownOf(config: Config): Known {
@@ -91,6 +101,8 @@ function knownOf(config: Config): Known {
     groupSizes: Object.fromEntries(Object.entries(config.groups).map(([name, group]) => [name, group.members.length])),
     regions: config.regions,
     scheduleMistake,
+    openings,
+    calendarMistake: fileMistake,
   }
 }
 
@@ -100,6 +112,26 @@ function scheduleMistake(expression: string): string | undefined {
     return undefined
   } catch (error) {
     return error instanceof PatchwaveError ? error.message : undefined
+  }
+}
+
+function openings(times: WindowTimesRule, after: Instant, count: number): readonly Instant[] | undefined {
+  try {
+    return nextOpenings({ ...times, onGap: 'next-valid', onOverlap: 'first' }, after, count).map(({ opens }) => opens)
+  } catch (error) {
+    if (error instanceof PatchwaveError) return undefined
+    throw error
+  }
+}
+
+/** What is wrong with a calendar file: of the working folder, or else of those that are shipped. */
+function fileMistake(path: string): string | undefined {
+  const file = [resolve(path), join(HOME, path)].find((each) => existsSync(each))
+  if (file === undefined) return `there is no file ${path}`
+  try {
+    return calendarMistake(readFileSync(file, 'utf8'))
+  } catch (error) {
+    return `${path} cannot be read: ${error instanceof Error ? error.message : ''}`
   }
 }
 
@@ -144,6 +176,7 @@ async function openSession(config: Config, environment: NodeJS.ProcessEnv, io: I
   return {
     world,
     actor: async () => ({ kind: 'cli', id: (await aws.identity.caller(io.signal)).arn }) satisfies Actor,
+    userId: async () => (await aws.identity.caller(io.signal)).userId,
     close: async () => {
       aws.close()
       await store.close()
@@ -151,9 +184,22 @@ async function openSession(config: Config, environment: NodeJS.ProcessEnv, io: I
   }
 }
 
+async function openServing(config: Config, environment: NodeJS.ProcessEnv, io: Io): Promise<Serving> {
+  const load = (file: string, inputs: Inputs | null) => loadRunbook(file, config, inputs)
+  const session = await openSession(config, environment, io)
+  return servingOf(session, runbookShelf(config.runbooks, load), version())
+}
+
+const version = (): string => String((JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8')) as { version?: unknown }).version)
+
 /** What a config and this folder say of the world, whatever AWS is behind it. */
-export function surroundings(config: Config): Pick<World, 'home' | 'accounts' | 'groups' | 'imageLineageTag' | 'eventsQueue' | 'scripts'> {
+export function surroundings(
+  config: Config,
+): Pick<World, 'home' | 'accounts' | 'groups' | 'imageLineageTag' | 'eventsQueue' | 'scripts' | 'files' | 'freezes' | 'triggers'> {
   return {
+    files: filesWith(systemFiles, HOME),
+    freezes: config.freezes.map(readPeriod),
+    triggers: config.triggers,
     home: config.control,
     accounts: Object.fromEntries(Object.entries(config.accounts).map(([name, account]) => [name, account.id])),
     groups: new Map(Object.entries(config.groups).map(([name, group]) => [name, group.members])),

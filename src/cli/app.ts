@@ -1,7 +1,10 @@
 import type { Actor, Fact } from '../core/run/event.ts'
 import type { RunState } from '../core/run/state.ts'
+import type { Inputs } from '../core/runbook/parse.ts'
 import type { Runbook } from '../core/runbook/runbook.ts'
+import type { ServiceView } from '../engine/service-view.ts'
 import type { World } from '../engine/world.ts'
+import type { Runbooks } from '../ports/runbooks.ts'
 import type { Instant, Ms } from '../kit/instant.ts'
 import type { Sealed, Store } from '../ports/store.ts'
 
@@ -29,10 +32,31 @@ export type Common = Readonly<{ json: boolean; store?: string | undefined; confi
 export type StoreSession = Readonly<{ store: Store; now: () => Instant; close: () => Promise<void> }>
 
 /** AWS (or a sandbox behind its endpoints), the store and the config, as the engine wants them. */
-export type Session = Readonly<{ world: World; actor: () => Promise<Actor>; close: () => Promise<void> }>
+export type Session = Readonly<{
+  world: World
+  /** Who calls, as the record names people. */
+  actor: () => Promise<Actor>
+  /** The caller's unique id at AWS. */
+  userId?: () => Promise<string>
+  close: () => Promise<void>
+}>
 
-/** A runbook that was read, checked and merged. */
-export type LoadedRunbook = Readonly<{ runbook: Runbook; file: string }>
+/** What `serve` runs on. */
+export type Serving = Session &
+  Readonly<{
+    runbooks: Runbooks
+    /** Rings now and then, whatever sleeping is worth on this host. */
+    heartbeat: (ring: () => Promise<void>) => Readonly<{ stop: () => Promise<void> }>
+    serveWeb: (
+      parts: Readonly<{ view: () => ServiceView; port: number; host?: string }>,
+    ) => Promise<Readonly<{ url: string; close: () => Promise<void> }>>
+  }>
+
+/**
+ * A runbook that was read, checked and merged, with the values of its inputs, defaults included. `unanswered` are inputs without a value: only
+ * where it was read as a template, and then it is for looking, not for running.
+ */
+export type LoadedRunbook = Readonly<{ runbook: Runbook; file: string; inputs: Inputs; unanswered: readonly string[] }>
 
 /** A sandbox in process: a store, queues and a fleet of its own, in virtual time, with observers on the other side of the wire. */
 export type Rehearsal = Readonly<{
@@ -71,10 +95,14 @@ export type App = Readonly<{
   io: Io
   readFile: (path: string) => Promise<Uint8Array>
   writeFile: (path: string, text: string) => Promise<void>
-  /** Reads, merges and checks; throws `InvalidDocument` with every mistake. */
-  loadRunbook: (path: string, common: Common) => Promise<LoadedRunbook>
+  /**
+   * Reads, merges and checks; throws `InvalidDocument` with every mistake. `inputs` are the values that were given; null reads a template.
+   * @throws `input.invalid` when values are missing or do not fit
+   */
+  loadRunbook: (path: string, common: Common, inputs?: Inputs | null) => Promise<LoadedRunbook>
   openStore: (common: Common) => Promise<StoreSession>
   openSession: (common: Common) => Promise<Session>
+  openServing: (common: Common) => Promise<Serving>
   rehearsal: (options: RehearsalOptions) => Promise<Rehearsal>
   serveSandbox: (options: SandboxOptions) => Promise<ServedSandbox>
   /** Sleeps on the wall's clock: for commands that watch. */

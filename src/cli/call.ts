@@ -1,5 +1,6 @@
 import { DURATION_PATTERN, parseDuration } from '../kit/duration.ts'
 import { parseInstant, type Instant, type Ms } from '../kit/instant.ts'
+import type { Inputs } from '../core/runbook/parse.ts'
 import type { App, Common } from './app.ts'
 import { usage } from './exit.ts'
 
@@ -30,11 +31,31 @@ export type CommandSpec = Readonly<{
   run: (call: Call) => Promise<number>
 }>
 
-/** Flags in commander's spelling and what they mean. */
-export type OptionSpec = Readonly<{ flags: string; means: string; required?: true; choices?: readonly string[] }>
+/** Flags in commander's spelling and what they mean. One that `repeats` may be given several times; its value is a list. */
+export type OptionSpec = Readonly<{ flags: string; means: string; required?: true; choices?: readonly string[]; repeats?: true }>
 
 /** The option that asks for a reason, for acts that go on record. */
 export const REASON: OptionSpec = { flags: '--reason <text>', means: 'why, for the record', required: true }
+
+/** The option that gives a runbook's inputs their values. */
+export const INPUT: OptionSpec = {
+  flags: '--input <name=value>',
+  means: 'value of an input of the runbook; once for each of them',
+  repeats: true,
+}
+
+/** What was given with `--input`, by name: nothing when it was not. */
+export function inputsOf(call: Call): Inputs {
+  const given = call.options['input']
+  const pairs = (Array.isArray(given) ? given.map(String) : []).map((text): [string, string] => {
+    const end = text.indexOf('=')
+    if (end < 1) throw usage(`--input ${JSON.stringify(text)} is no name and value`, 'write it like --input cve=CVE-2026-1234')
+    return [text.slice(0, end), text.slice(end + 1)]
+  })
+  const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index)
+  if (twice) throw usage(`the input ${twice[0]} is given twice`, 'keep one of the two')
+  return Object.fromEntries(pairs)
+}
 
 /** An option's text; `undefined` when it was not given. */
 export function textOf(call: Call, name: string): string | undefined {

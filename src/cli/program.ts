@@ -103,9 +103,10 @@ function groupOf(program: Command, name: string): Command {
     .allowExcessArguments(false)
 }
 
-function optionOf({ flags, means, required, choices }: OptionSpec): Option {
+function optionOf({ flags, means, required, choices, repeats }: OptionSpec): Option {
   const option = new Option(flags, means)
   if (choices) option.choices(choices)
+  if (repeats) option.argParser((text, before: unknown) => [...(Array.isArray(before) ? before.map(String) : []), text])
   return required ? option.makeOptionMandatory() : option
 }
 

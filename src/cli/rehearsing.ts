@@ -1,5 +1,5 @@
 import { MINUTE, plus, type Instant } from '../kit/instant.ts'
-import { nextOpenings } from '../core/plan/calendar.ts'
+import { calendarRule, nextOpenings } from '../core/plan/calendar.ts'
 import type { Fact } from '../core/run/event.ts'
 import type { RunState } from '../core/run/state.ts'
 import type { Runbook } from '../core/runbook/runbook.ts'
@@ -9,9 +9,10 @@ import type { World } from '../engine/world.ts'
 /** When a rehearsal begins: a minute before the first thing that is due after `start`; at once for a runbook without a window. */
 export function startOf(runbook: Pick<Runbook, 'window' | 'test' | 'patches' | 'baseline'>, start: Instant): Instant {
   const { window, test, patches, baseline } = runbook
-  if (window === null) return start
+  // An SSM maintenance window is read when the run asks for it: then the rehearsal begins at once.
+  if (window === null || 'native' in window.times) return start
   const leadMs = test !== null && patches !== null && baseline !== 'none' ? test.leadMs : 0
-  const [opening] = nextOpenings(window, plus(start, leadMs), 1)
+  const [opening] = nextOpenings(calendarRule(window, window.times), plus(start, leadMs), 1)
   return opening === undefined ? start : plus(opening.opens, -leadMs - MINUTE)
 }
 

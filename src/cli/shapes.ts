@@ -1,6 +1,6 @@
-import { iso, isoSeconds, type Instant } from '../kit/instant.ts'
+import { iso, isoSeconds, plus, type Instant, type Ms } from '../kit/instant.ts'
 import { recordOf } from '../core/audit/record.ts'
-import type { Plan, PlannedNode, PlannedWave } from '../core/plan/plan.ts'
+import type { Forecast, Plan, PlannedNode, PlannedWave, WindowTimes } from '../core/plan/plan.ts'
 import { lowerBoundMs } from '../core/run/bound.ts'
 import { OUTCOMES } from '../core/run/event.ts'
 import { tally } from '../core/run/finish.ts'
@@ -87,12 +87,8 @@ export function planShape(plan: Plan): Shape {
     headline: plan.headline,
     waves: content.waves.map((wave) => waveShape(plan, wave)),
     skipped: skippedIn(plan),
-    windows: plan.windows.map((one) => ({ opens: isoSeconds(one.opens), cutoff: isoSeconds(one.cutoff), closes: isoSeconds(one.closes) })),
-    forecast: {
-      lowSeconds: Math.round(plan.forecast.lowMs / 1000),
-      highSeconds: Math.round(plan.forecast.highMs / 1000),
-      basis: plan.forecast.basis,
-    },
+    windows: plan.windows.map(windowShape),
+    forecast: forecastShape(plan),
     calls: plan.calls,
     irreversible: plan.irreversible,
     worstCase: plan.worstCase,
@@ -107,6 +103,44 @@ export function planShape(plan: Plan): Shape {
     trial: content.trial,
     warnings: plan.warnings,
     madeAt: iso(plan.madeAt),
+  }
+}
+
+const windowShape = ({ opens, cutoff, closes }: WindowTimes): Shape => ({
+  opens: isoSeconds(opens),
+  cutoff: isoSeconds(cutoff),
+  closes: isoSeconds(closes),
+})
+
+const seconds = (ms: Ms): number => Math.round(ms / 1000)
+
+const intervalShape = ({ lowMs, medianMs, highMs }: Pick<Forecast, 'lowMs' | 'medianMs' | 'highMs'>): Shape => ({
+  lowSeconds: seconds(lowMs),
+  medianSeconds: seconds(medianMs),
+  highSeconds: seconds(highMs),
+})
+
+/** Spans count from the beginning of the run; with a window, the ends of the interval are given as instants too. */
+function forecastShape({ forecast, fit, zone }: Plan): Shape {
+  const { lowMs, highMs, nodeHighMs, waves, basis } = forecast
+  return {
+    ...intervalShape(forecast),
+    nodeHighSeconds: seconds(nodeHighMs),
+    waves: waves.map(({ wave, lastStartMs, ...interval }) => ({
+      name: wave,
+      ...intervalShape(interval),
+      lastStartSeconds: seconds(lastStartMs),
+    })),
+    basis,
+    ...(fit && {
+      window: windowShape(fit),
+      startsAt: isoSeconds(fit.startAt),
+      endsFrom: isoSeconds(plus(fit.startAt, lowMs)),
+      endsBy: isoSeconds(plus(fit.startAt, highMs)),
+      fits: fit.fits,
+      ...(!fit.fits && { why: fit.why }),
+      timezone: zone ?? 'UTC',
+    }),
   }
 }
 

@@ -27,7 +27,7 @@ export async function steer(app: App, session: Session, row: RunRow, wish: Omit<
     throw new PatchwaveError('run.finished', `run ${run} has ended: ${row.outcome}`, {
       hint: 'undo what it did with `patchwave rollback`, or look with `patchwave status`',
     })
-  const steering: Steering = { ...wish, actor: await session.actor() }
+  const steering: Steering = { ...wish, actor: await session.actor(), ...(session.userId && { userId: await session.userId() }) }
   await leaveNote(world, run, steering)
   const answered = (await awaitAnswer(app, world, row, steering)) ?? (await answerHere(app, world, run, steering))
   if (answered.fact?.event.type === 'SteeringRefused') throw refusal(steering, answered.fact.event.reason)

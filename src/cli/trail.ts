@@ -4,7 +4,10 @@ import { readEntry } from '../core/audit/open.ts'
 import { Places, type Place } from '../core/audit/place.ts'
 import { ChainVerifier, type ChainVerdict } from '../core/audit/verify.ts'
 import { readPlan } from '../core/plan/make.ts'
-import type { RunRow, Store } from '../ports/store.ts'
+import type { Act, RunRow, Store } from '../ports/store.ts'
+
+/** Every kind of journal: the trail of a store is those of its runs and those of its runbooks' schedules. */
+export const JOURNALS: readonly Act[] = ['trial', 'rollout', 'schedule']
 
 /** An entry of a journal and where it happened. */
 export type Placed = Readonly<{ entry: Entry; place: Place }>
@@ -35,7 +38,9 @@ export async function verifyRun(store: Store, row: RunRow, anchors: readonly Anc
     const entry = chain.add(sealed)
     if (entry?.type === 'PlanPinned') await checkPlan(store, chain, entry)
   }
-  return chain.end()
+  const verdict = chain.end()
+  // The journal of a schedule has no end that could be missing: its row is the anchor.
+  return row.act === 'schedule' ? { ...verdict, finished: true } : verdict
 }
 
 async function checkPlan(store: Store, chain: ChainVerifier, { data, seq }: Entry): Promise<void> {

@@ -22,6 +22,8 @@ export type ActsRequest = Readonly<{
   runbook: Runbook
   inputs: Readonly<Record<string, string>>
   now: boolean
+  /** May begin in a freeze: `reason` says why. */
+  breakFreeze?: boolean
   reason: string
   actor: Actor
   /** A plan that was approved as a file, instead of one made now. */
@@ -61,8 +63,8 @@ export async function runActs(world: World, request: ActsRequest, parts: ActsPar
 }
 
 async function act(world: World, request: ActsRequest, plan: Plan, parts: ActsParts, trial: string | null = null): Promise<Ended | string> {
-  const { actor, reason, now } = request
-  const run = await requestRun(world, { plan, actor, reason, now, trial })
+  const { actor, reason, now, breakFreeze = false } = request
+  const run = await requestRun(world, { plan, actor, reason, now, trial, breakFreeze })
   parts.begins(run, plan, false)
   return (await conduct(world, run, parts)) ?? run
 }

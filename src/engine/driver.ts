@@ -3,8 +3,10 @@ import { PatchwaveError } from '../kit/error.ts'
 import { earliest, MINUTE, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
 import type { Effect } from '../core/run/effect.ts'
 import type { Actor, RunEvent, RunOutcome } from '../core/run/event.ts'
+import { soonest } from '../core/run/dispatch.ts'
 import { next } from '../core/run/next.ts'
 import type { RunState } from '../core/run/state.ts'
+import { NATIVE_MS } from './effects/window.ts'
 import { perform, type Performing } from './effects/perform.ts'
 import { provenClaims } from './claims.ts'
 import { answerNotes } from './inbox.ts'
@@ -88,6 +90,8 @@ class Driver {
   #renewAt: Instant
   #notesAt: Instant
   #bug: Error | undefined
+  /** When a driver is wanted after this one: at once, unless it left to wait. */
+  #wakeAt: Instant | null
 
   constructor(world: World, journal: Journal, parts: DriveParts) {
     this.#world = world
@@ -95,6 +99,7 @@ class Driver {
     this.#parts = parts
     this.#signal = parts.signal
     this.actor = { kind: 'engine', id: world.driver }
+    this.#wakeAt = world.clock.now()
     this.#renewAt = plus(world.clock.now(), LEASE_MS / 3)
     this.#notesAt = world.clock.now()
   }
@@ -107,12 +112,26 @@ class Driver {
       const wakeAt = await this.#decide()
       if (this.#bug !== undefined) throw this.#bug
       if (state.phase.name === 'finished') return { run: state.run, outcome: state.phase.outcome, state }
-      if (this.#running.size === 0 && this.#mail.empty && this.#parts.leaveWhen?.(state, wakeAt) === true) return undefined
+      if (this.#idle() && this.#parts.leaveWhen?.(state, wakeAt) === true) {
+        this.#wakeAt = soonest(wakeAt, state.window?.native ? plus(this.#world.clock.now(), NATIVE_MS) : null)
+        return undefined
+      }
       await this.#renew()
       const until = earliest(this.#notesAt, this.#renewAt, ...(wakeAt === null ? [] : [wakeAt]))
       await this.#mail.wait(this.#world.clock, until, this.#signal)
     }
     return undefined
+  }
+
+  /** Nothing is in flight but the waiting for a calendar, which whoever comes next takes up again. */
+  #idle(): boolean {
+    return this.#mail.empty && [...this.#running.keys()].every((key) => key === 'almanac' && this.#almanacSleeps())
+  }
+
+  /** Its opening has not come yet, or the freezes were read and will be read again. */
+  #almanacSleeps(): boolean {
+    const { window, frost } = this.#journal.state
+    return window === null || frost !== null || this.#world.clock.now() < window.startAt
   }
 
   /** Stops every effect and gives the lease back. What was in flight is looked up by whoever comes next. */
@@ -122,7 +141,7 @@ class Driver {
       for (const { done } of this.#mail.take()) done()
       await Promise.race(this.#pumps)
     }
-    await this.#world.clock.hold(() => this.#world.store.rest(this.#journal.state.run, this.#world.driver, null))
+    await this.#world.clock.hold(() => this.#world.store.rest(this.#journal.state.run, this.#world.driver, this.#wakeAt))
   }
 
   /** Decides until nothing more follows. One intent that another run's claim refuses becomes `NodesBusy`. */

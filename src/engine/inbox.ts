@@ -12,6 +12,8 @@ export type Steering = Readonly<{
   reason: string
   gate: string | null
   actor: Actor
+  /** The person's unique id at AWS, by which SQS names who sent a trigger; absent: not known. */
+  userId?: string
 }>
 
 /** Notes taken with one append. */
@@ -40,7 +42,8 @@ function readNote(note: Note): Steering | undefined {
     const value = JSON.parse(note.data) as Partial<Steering>
     const { what, reason, actor } = value
     if (what === undefined || !kinds.includes(what) || typeof reason !== 'string' || typeof actor?.id !== 'string') return undefined
-    return { what, reason, actor, gate: typeof value.gate === 'string' ? value.gate : null }
+    const gate = typeof value.gate === 'string' ? value.gate : null
+    return { what, reason, actor, gate, ...(typeof value.userId === 'string' && { userId: value.userId }) }
   } catch {
     return undefined
   }
@@ -82,7 +85,7 @@ function decide(world: World, state: RunState, steering: Steering): RunEvent[] {
     ? []
     : [{ type: 'ApprovalAsked', subject, group, count: rule?.count ?? 1, expires: plus(world.clock.now(), rule?.expiresMs ?? HOUR) }]
   if (what === 'reject') return [...asking, { type: 'ApprovalRefused', subject, by: actor.id, reason }]
-  const hindrance = mayApprove(world, state, { group, by: asked?.by ?? [] }, actor)
+  const hindrance = mayApprove(world, state, { group, by: asked?.by ?? [] }, steering)
   return hindrance === null ? [...asking, { type: 'ApprovalGiven', subject, by: actor.id, reason }] : [refused(what, hindrance)]
 }
 
@@ -96,9 +99,10 @@ const heldGate = (state: RunState, gate: string | null): string | undefined =>
   state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
 
 /** Why this person's word does not count; null when it does. A held gate without a rule of its own is anyone's to decide. */
-function mayApprove(world: World, state: RunState, asked: Pick<Approval, 'group' | 'by'>, actor: Actor): string | null {
+function mayApprove(world: World, state: RunState, asked: Pick<Approval, 'group' | 'by'>, { actor, userId }: Steering): string | null {
   if (asked.by.includes(actor.id)) return `${actor.id} has approved already`
   if (asked.group === '') return null
   if (!(world.groups.get(asked.group) ?? []).includes(actor.id)) return `${actor.id} is not in group ${asked.group}`
-  return state.requestedBy?.id === actor.id ? 'the requester’s own approval does not count' : null
+  const own = [actor.id, userId].includes(state.requestedBy?.id)
+  return own ? 'the requester’s own approval does not count' : null
 }

@@ -2,9 +2,13 @@ import { known } from '../kit/assert.ts'
 import { mapBounded } from '../kit/bounded.ts'
 import { PatchwaveError } from '../kit/error.ts'
 import type { NodeId } from '../kit/ids.ts'
+import { plus, type Instant } from '../kit/instant.ts'
 import { baselineKey, baselinePath, type StoredBaseline } from '../core/plan/baseline.ts'
 import { canonicalDigest } from '../core/plan/canonical.ts'
 import { readMissing } from '../core/plan/classify.ts'
+import { nextOpenings } from '../core/plan/calendar.ts'
+import { forecast } from '../core/plan/forecast.ts'
+import { WINDOWS_SHOWN } from '../core/plan/openings.ts'
 import { drift, driftReason } from '../core/plan/drift.ts'
 import { familyOf, type NodeSeen } from '../core/plan/fleet.ts'
 import { lineageOf, lineages, type Lineages } from '../core/plan/lineage.ts'
@@ -12,14 +16,24 @@ import { makePlan, makeTrialPlan, type PlanInput } from '../core/plan/make.ts'
 import type { Patch, Plan, PlanContent } from '../core/plan/plan.ts'
 import { rolloutNodes, testNodes, trialNodes, type Names } from '../core/plan/select.ts'
 import { needsRollback } from '../core/run/evolve-waves.ts'
-import type { Runbook } from '../core/runbook/runbook.ts'
+import { NOW_WINDOW, type Runbook } from '../core/runbook/runbook.ts'
+import { calendarOf, freezesOf, hasFreezes } from './almanac.ts'
 import { cellsOf, readFleet, type FleetNow } from './census.ts'
+import { jitterOf } from './effects/window.ts'
+import { readHistory } from './history.ts'
 import { openRun } from './open.ts'
 import { APPROVED, readBaseline } from './shelf.ts'
 import type { World } from './world.ts'
 
 /** What a plan is asked for. */
-export type PlanRequest = Readonly<{ runbook: Runbook; inputs: Readonly<Record<string, string>> }>
+export type PlanRequest = Readonly<{
+  runbook: Runbook
+  inputs: Readonly<Record<string, string>>
+  /** The run is to open a window of its own, at once. */
+  now?: boolean
+  /** The opening that it is made for; absent: the next one. */
+  opening?: Instant
+}>
 
 /** Baselines and nodes read side by side; Parameter Store gives 40 reads a second. */
 const READS_AT_ONCE = 8
@@ -31,7 +45,7 @@ export async function planDue(world: World, request: PlanRequest, signal: AbortS
   const read = await readAll(world, request.runbook, signal)
   return (await areFresh(world, request, read, signal))
     ? rolloutOf(world, request, read, signal)
-    : makeTrialPlan(inputOf(world, request, read))
+    : makeTrialPlan(await inputOf(world, request, read, signal))
 }
 
 /** Reads AWS and makes the rollout's plan. Changes nothing. @throws as `makePlan`, and `aws.*` */
@@ -45,12 +59,12 @@ async function rolloutOf(world: World, request: PlanRequest, read: Read, signal:
     request.runbook.baseline === 'none' && request.runbook.patches !== null
       ? await missingPatches(world, request.runbook, read, signal)
       : new Map<NodeId, Patch[]>()
-  return makePlan({ ...inputOf(world, request, read), baselines, missing })
+  return makePlan({ ...(await inputOf(world, request, read, signal)), baselines, missing })
 }
 
 /** Reads AWS and makes the trial's plan. Changes nothing. */
 export async function planTrial(world: World, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
-  return makeTrialPlan(inputOf(world, request, await readAll(world, request.runbook, signal)))
+  return makeTrialPlan(await inputOf(world, request, await readAll(world, request.runbook, signal), signal))
 }
 
 /** Whether every image of the rollout that could be tested has an approved baseline that is young enough. */
@@ -145,8 +159,11 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
     approval: null,
   }
   const digest = canonicalDigest(undo)
+  const history = await readHistory(world, content.runbook.name)
+  const { fit: _, ...rest } = plan
   return {
-    ...plan,
+    ...rest,
+    forecast: forecast(undo, history, digest),
     content: undo,
     digest,
     madeAt: world.clock.now(),
@@ -164,8 +181,10 @@ async function readAll(world: World, runbook: Runbook, signal: AbortSignal): Pro
   return { ...fleet, names: { accounts: world.accounts, lineages: known } }
 }
 
-function inputOf(world: World, request: PlanRequest, read: Read): PlanInput {
+async function inputOf(world: World, request: PlanRequest, read: Read, signal: AbortSignal): Promise<PlanInput> {
   return {
+    ...(await outlookOf(world, request, signal)),
+    history: await readHistory(world, request.runbook.name),
     runbook: request.runbook,
     inputs: request.inputs,
     accounts: world.accounts,
@@ -177,6 +196,26 @@ function inputOf(world: World, request: PlanRequest, read: Read): PlanInput {
     documents: Object.fromEntries([...world.scripts].map(([name, script]) => [name, script.hash])),
     now: world.clock.now(),
     lenient: world.rehearsing,
+  }
+}
+
+type Outlook = Pick<PlanInput, 'calendar' | 'opening' | 'own' | 'delayMs' | 'freezes'>
+
+/** When the run could begin: what the window's calendar and the freezes say. A plan without a window runs in one of its own. */
+async function outlookOf(world: World, { runbook, now = false, opening }: PlanRequest, signal: AbortSignal): Promise<Outlook> {
+  const { window } = runbook
+  const calendar = window === null ? null : await calendarOf(world, window, signal)
+  const times = calendar?.rule ?? calendar?.native ?? NOW_WINDOW
+  const rule = calendar?.rule ?? null
+  const at = world.clock.now()
+  const shown = rule === null ? [] : nextOpenings(rule, opening === undefined ? at : plus(opening, -1), WINDOWS_SHOWN)
+  const until = shown.at(-1)?.closes ?? plus(at, times.durationMs)
+  return {
+    calendar: rule,
+    ...(opening !== undefined && { opening }),
+    own: now ? { durationMs: times.durationMs, cutoffMs: times.cutoffMs } : null,
+    delayMs: (opens) => jitterOf(runbook.name, opens, window?.jitterMs ?? 0),
+    freezes: hasFreezes(world, window) ? await freezesOf(world, window, at, until, signal) : [],
   }
 }
 

@@ -3,7 +3,6 @@ import { plus, SECOND, type Ms } from '../kit/instant.ts'
 import { recordOf } from '../core/audit/record.ts'
 import type { FeedbackRule } from '../core/runbook/runbook.ts'
 import type { Sealed } from '../ports/store.ts'
-import { openRun } from './open.ts'
 import type { World } from './world.ts'
 
 /** After a failed publish the relay waits this long; it never stops a run. */
@@ -14,8 +13,8 @@ const BATCH = 10
 
 /** Kinds of entries that each `detail` selects, by the first part of their outside names; `node` selects all. */
 const SELECTED: Readonly<Record<FeedbackRule['detail'], RegExp | null>> = {
-  run: /^(run|plan|approval|window|rollback|paused|resumed|abort)\b/,
-  wave: /^(run|plan|approval|window|rollback|paused|resumed|abort|wave|gate|check|baseline|baselines|cell|fleet)\b/,
+  run: /^(run|plan|approval|window|freeze|freezes|rollback|paused|resumed|abort)\b/,
+  wave: /^(run|plan|approval|window|freeze|freezes|rollback|paused|resumed|abort|wave|gate|check|baseline|baselines|cell|fleet)\b/,
   node: null,
 }
 
@@ -40,21 +39,6 @@ export function cloudEvent(runbook: string, sealed: Sealed, n: number): Record<s
 
 /** Name of the cursor up to which a run's journal has been published. */
 export const feedbackCursor = (run: string): string => `feedback:${run}`
-
-/** Publishes what finished runs still owe their queues: the process that ended them may have died, or the queue was out of reach. */
-export async function relayFinished(world: World, signal: AbortSignal): Promise<void> {
-  const { store, clock } = world
-  for (const row of await clock.hold(() => store.runs())) {
-    if (signal.aborted || row.outcome === null) continue
-    if ((await clock.hold(() => store.cursor(cursorOf(row.run)))) >= row.entries) continue
-    const { plan } = await clock.hold(() => openRun(store, row.run))
-    const { feedback } = plan.content
-    if (feedback === null) await clock.hold(() => store.setCursor(cursorOf(row.run), row.entries))
-    else await new Relay(world, row.run, row.runbook, feedback).flush(signal)
-  }
-}
-
-const cursorOf = (run: string): string => `feedback:${run}`
 
 type Message = Readonly<{ seq: number; n: number; body: string }>
 

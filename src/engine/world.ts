@@ -1,6 +1,8 @@
 import type { Accounts } from '../core/plan/fleet.ts'
 import type { Digest } from '../kit/digest.ts'
 import type { Cell } from '../kit/ids.ts'
+import type { FreezeRule } from '../core/runbook/runbook.ts'
+import type { Calendars, Files } from '../ports/calendars.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Commands, Documents } from '../ports/commands.ts'
 import type { Fleet } from '../ports/fleet.ts'
@@ -20,6 +22,8 @@ export type World = Readonly<{
   documents: Documents
   parameters: Parameters
   queue: Queue
+  calendars: Calendars
+  files: Files
   identity: Identity
   counter: CallCounter
   probe: Probe
@@ -33,6 +37,10 @@ export type World = Readonly<{
   imageLineageTag: string | null
   /** Queue of EventBridge status events, in the control account, one a region; null: status is only polled. */
   eventsQueue: string | null
+  /** Freezes that hold for every runbook. */
+  freezes: readonly FreezeRule[]
+  /** Queue of trigger messages in the control account, and where those go that are refused; null: nobody triggers by message. */
+  triggers: Readonly<{ queue: string; refused: string | null }> | null
   /** AWS is a sandbox: the default `limit.share` only warns, for a rehearsal's fleet is often nothing but the runbook's own nodes. */
   rehearsing: boolean
   /** The SSM documents to send, by name. */

@@ -3,8 +3,11 @@ import type { Instant, Ms } from '../kit/instant.ts'
 
 /** Who we are. */
 export interface Identity {
-  /** The caller's ARN and account (GetCallerIdentity of the process's own credentials), and AWS's clock as its answer shows it. */
-  caller(signal: AbortSignal): Promise<Readonly<{ arn: string; account: string; awsNow: Instant | null }>>
+  /**
+   * The caller's ARN, account and unique id (GetCallerIdentity of the process's own credentials), and AWS's clock as its answer shows it. SQS names
+   * the sender of a message by the same unique id: `AIDA…`, or `AROA…:session`.
+   */
+  caller(signal: AbortSignal): Promise<Readonly<{ arn: string; account: string; userId: string; awsNow: Instant | null }>>
 }
 
 /** An HTTP GET from where the engine runs. Never throws: what went wrong is the answer. */

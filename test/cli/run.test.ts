@@ -50,6 +50,9 @@ const config: Config = {
   groups: { sre: { members: ['alice', 'bob'] } },
   imageLineageTag: null,
   events: { queue: 'patchwave-events' },
+  freezes: [],
+  triggers: null,
+  runbooks: ['runbooks'],
   store: ':memory:',
   regions: ['us-east-1'],
 }
@@ -86,7 +89,7 @@ class Desk {
   }
 
   /** The real reading of a runbook, with this config's names. */
-  readonly #load: App['loadRunbook'] = (path) => {
+  readonly #load: App['loadRunbook'] = (path, _common, given = {}) => {
     const known = {
       accounts: ['staging', 'prod-us'],
       groups: ['sre'],
@@ -94,7 +97,9 @@ class Desk {
       regions: ['us-east-1'],
       scheduleMistake: () => undefined,
     }
-    return Promise.resolve({ file: path, runbook: parseRunbook(parseYamlDocument(this.files.get(path) ?? '', path), null, known).runbook })
+    const document = parseYamlDocument(this.files.get(path) ?? '', path)
+    const { runbook, inputs, unanswered } = parseRunbook(document, null, known, given)
+    return Promise.resolve({ file: path, runbook, inputs, unanswered })
   }
 }
 

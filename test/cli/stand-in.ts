@@ -36,6 +36,7 @@ export async function cli(argv: readonly string[], parts: Partial<App> = {}): Pr
     loadRunbook: absent,
     openStore: absent,
     openSession: absent,
+    openServing: absent,
     rehearsal: absent,
     serveSandbox: absent,
     pause: () => Promise.resolve(),

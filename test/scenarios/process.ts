@@ -115,6 +115,9 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
       life.ask(() => call(...args))
   return {
     create: through((...args) => inner.create(...args)),
+    takeOpening: through((...args) => inner.takeOpening(...args)),
+    openingOf: through((...args) => inner.openingOf(...args)),
+    triggered: through((trigger) => inner.triggered(trigger)),
     append: (append) =>
       life.ask(async () => {
         watch.before?.(append)
@@ -126,6 +129,7 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
     read: (run, from) => inner.read(run, from),
     run: through((run) => inner.run(run)),
     runs: through((filter) => inner.runs(filter)),
+    wanted: through((now) => inner.wanted(now)),
     drive: through((...args) => inner.drive(...args)),
     rest: through((...args) => inner.rest(...args)),
     note: through((...args) => inner.note(...args)),

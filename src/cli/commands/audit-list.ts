@@ -4,7 +4,7 @@ import { instantOf, textOf, using, type Call, type CommandSpec } from '../call.t
 import { EXIT } from '../exit.ts'
 import { findRun } from '../find-run.ts'
 import { recordLine } from '../render/record-line.ts'
-import { trailOf } from '../trail.ts'
+import { JOURNALS, trailOf } from '../trail.ts'
 
 /** The trail: who did what, when and where. */
 export const auditList: CommandSpec = {
@@ -27,7 +27,7 @@ export const auditList: CommandSpec = {
 
 async function list(call: Call, { store }: StoreSession): Promise<number> {
   const wanted = textOf(call, 'run')
-  const rows = wanted === undefined ? await store.runs() : [await findRun(store, wanted)]
+  const rows = wanted === undefined ? await store.runs({ acts: JOURNALS }) : [await findRun(store, wanted)]
   const filter = filterOf(call)
   for (const { run } of rows) {
     for await (const { entry, place } of trailOf(store, run)) {

@@ -6,7 +6,7 @@ import { textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
 import { findRun } from '../find-run.ts'
 import { counted, plain } from '../render/text.ts'
-import { verifyStore } from '../trail.ts'
+import { JOURNALS, verifyStore } from '../trail.ts'
 
 /** Whether the trail is whole and unchanged: of the store, or of exports, without anything else. */
 export const auditVerify: CommandSpec = {
@@ -45,7 +45,7 @@ async function verdictsOf(call: Call): Promise<readonly ChainVerdict[]> {
   }
   return using(call.app.openStore(call.common), async ({ store }) => {
     const wanted = textOf(call, 'run')
-    const rows = wanted === undefined ? await store.runs() : [await findRun(store, wanted)]
+    const rows = wanted === undefined ? await store.runs({ acts: JOURNALS }) : [await findRun(store, wanted)]
     const [only] = rows
     return verifyStore(store, rows, wanted === undefined ? anchors : anchors.filter((anchor) => anchor.run === only?.run))
   })

@@ -13,10 +13,12 @@ import { rehearse } from './rehearse.ts'
 import { rollback } from './rollback.ts'
 import { run } from './run.ts'
 import { sandbox } from './sandbox.ts'
+import { serve } from './serve.ts'
 import { status } from './status.ts'
 import { abort, pause, resume } from './steering.ts'
 import { validate } from './validate.ts'
 import { windowsNext } from './windows-next.ts'
+import { windowsShow } from './windows-show.ts'
 
 /** Every command, in the order in which --help shows them. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -34,6 +36,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   claimsRelease,
   node,
   windowsNext,
+  windowsShow,
   baselineList,
   baselineShow,
   baselineDiff,
@@ -43,6 +46,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   auditShow,
   auditVerify,
   auditExport,
+  serve,
   rehearse,
   sandbox,
   completion,

@@ -1,6 +1,6 @@
 import { planText } from '../../core/plan/make.ts'
 import { planRollout } from '../../engine/planning.ts'
-import { argOf, textOf, using, type CommandSpec } from '../call.ts'
+import { argOf, INPUT, inputsOf, textOf, using, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
 import { painter } from '../render/paint.ts'
 import { planPage } from '../render/plan-page.ts'
@@ -11,14 +11,14 @@ export const plan: CommandSpec = {
   path: 'plan',
   arguments: '<runbook>',
   summary: 'show what a rollout would do: waves, nodes, patches, windows, forecast; changes nothing',
-  options: [{ flags: '--out <file>', means: 'write the plan to a file that `run` takes' }],
+  options: [INPUT, { flags: '--out <file>', means: 'write the plan to a file that `run` takes' }],
   example: 'plan runbooks/monthly-linux-security.yaml --out march.plan.json',
   output: 'document',
   async run(call) {
     const { app, common } = call
-    const { runbook } = await app.loadRunbook(argOf(call, 0, 'the runbook'), common)
+    const { runbook, inputs } = await app.loadRunbook(argOf(call, 0, 'the runbook'), common, inputsOf(call))
     return using(app.openSession(common), async ({ world }) => {
-      const made = await planRollout(world, { runbook, inputs: {} }, app.io.signal)
+      const made = await planRollout(world, { runbook, inputs }, app.io.signal)
       const file = textOf(call, 'out')
       if (file !== undefined) await app.writeFile(file, planText(made))
       if (common.json) app.io.out(JSON.stringify(planShape(made)))

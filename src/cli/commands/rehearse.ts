@@ -1,8 +1,7 @@
 import { runActs, type Acts } from '../../engine/acts.ts'
-import type { Runbook } from '../../core/runbook/runbook.ts'
 import { verifyReport } from '../../core/audit/verify.ts'
-import type { Rehearsal } from '../app.ts'
-import { argOf, countOf, instantOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
+import type { LoadedRunbook, Rehearsal } from '../app.ts'
+import { argOf, countOf, INPUT, inputsOf, instantOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
 import { followerOf } from '../follow/follower.ts'
 import { conclude } from '../outcome.ts'
@@ -20,6 +19,7 @@ export const rehearse: CommandSpec = {
   options: [
     { flags: '--fleet <file>', means: 'the nodes', required: true },
     { flags: '--seed <n>', means: 'another draw of the same fleet and faults (default: the files’ own)' },
+    INPUT,
     { flags: '--faults <file>', means: 'what goes wrong, and how often' },
     { flags: '--at <iso>', means: 'when it begins (default: a minute before the first thing is due)' },
   ],
@@ -27,7 +27,7 @@ export const rehearse: CommandSpec = {
   output: 'stream',
   async run(call) {
     const { app, common } = call
-    const { runbook } = await app.loadRunbook(argOf(call, 0, 'the runbook'), common)
+    const loaded = await app.loadRunbook(argOf(call, 0, 'the runbook'), common, inputsOf(call))
     const options = {
       fleet: textOf(call, 'fleet') ?? '',
       faults: textOf(call, 'faults') ?? null,
@@ -35,18 +35,19 @@ export const rehearse: CommandSpec = {
       at: instantOf(call, 'at') ?? null,
       config: common.config,
     }
-    return using(app.rehearsal(options), (rehearsal) => play(call, rehearsal, runbook, options.at !== null))
+    return using(app.rehearsal(options), (rehearsal) => play(call, rehearsal, loaded, options.at !== null))
   },
 }
 
-async function play(call: Call, rehearsal: Rehearsal, runbook: Runbook, timed: boolean): Promise<number> {
+async function play(call: Call, rehearsal: Rehearsal, loaded: LoadedRunbook, timed: boolean): Promise<number> {
+  const { runbook } = loaded
   const { app, common } = call
   const { world } = rehearsal
   let stored = 0
   let began = world.clock.now()
   const queue = runbook.feedback?.queue ?? null
   let messages = 0
-  const acts = await acted(call, rehearsal, runbook, {
+  const acts = await acted(call, rehearsal, loaded, {
     wait: async () => {
       if (!timed) await world.clock.sleep(startOf(runbook, rehearsal.start), app.io.signal)
       began = world.clock.now()
@@ -74,13 +75,13 @@ async function play(call: Call, rehearsal: Rehearsal, runbook: Runbook, timed: b
 
 type Hooks = Readonly<{ wait: () => Promise<void>; stored: () => void; ended: () => Promise<void> }>
 
-async function acted(call: Call, rehearsal: Rehearsal, runbook: Runbook, hooks: Hooks): Promise<Acts> {
+async function acted(call: Call, rehearsal: Rehearsal, { runbook, inputs }: LoadedRunbook, hooks: Hooks): Promise<Acts> {
   const { app, common } = call
   const { world, requester } = rehearsal
   const paint = painter(app.io.outColour ?? false)
   const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), virtual: true })
   const people = approver(world)
-  const request = { runbook, inputs: {}, now: false, reason: 'rehearsal', actor: requester, plan: null }
+  const request = { runbook, inputs, now: false, reason: 'rehearsal', actor: requester, plan: null }
   const main = async (): Promise<Acts> => {
     await hooks.wait()
     const acts = await runActs(world, request, {

@@ -1,11 +1,15 @@
 import { iso } from '../../kit/instant.ts'
 import type { Plan } from '../../core/plan/plan.ts'
+import type { Runbook } from '../../core/runbook/runbook.ts'
 import { runActs, type ActsRequest } from '../../engine/acts.ts'
-import { baselinesFresh, checkDrift, planRollout, planTrial } from '../../engine/planning.ts'
+import { wantRollout } from '../../engine/follow-ups.ts'
+import { checkDrift, planDue } from '../../engine/planning.ts'
 import { requestRun } from '../../engine/request.ts'
 import type { World } from '../../engine/world.ts'
+import type { RunRow } from '../../ports/store.ts'
 import type { Session } from '../app.ts'
-import { argOf, flagOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
+import { BREAK_FREEZE, breaksFreeze, refuseFrozen } from '../breaking.ts'
+import { argOf, flagOf, INPUT, inputsOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
 import { followerOf } from '../follow/follower.ts'
 import { mayLeave } from '../leave.ts'
@@ -20,8 +24,10 @@ export const run: CommandSpec = {
   arguments: '<runbook|plan>',
   summary: 'test and roll out, following it to the end; an unfinished run of the runbook is continued',
   options: [
+    INPUT,
     { flags: '--now', means: 'open a window of its own instead of waiting for the next one' },
     { flags: '--reason <text>', means: 'why, for the record' },
+    BREAK_FREEZE,
     { flags: '--wait', means: 'stay, also when it waits past the window’s close or for an approval' },
     { flags: '--detach', means: 'put the request on record and go; whoever drives this store takes it' },
   ],
@@ -30,11 +36,12 @@ export const run: CommandSpec = {
   async run(call) {
     const { app, common } = call
     const file = argOf(call, 0, 'the runbook or plan')
-    const target = await readTarget(app, file, common)
+    const target = await readTarget(app, file, common, inputsOf(call))
     return using(app.openSession(common), async (session) => {
       const { world } = session
       if (target.plan) await checkPlan(call, world, target.plan)
       const request = await requestOf(call, target, session)
+      if ((await unfinishedOf(world, target.runbook)).length === 0) await refuseFrozen(world, target.runbook, call)
       if (flagOf(call, 'detach')) return detach(call, world, request)
       return conclude(world, await follow(call, world, request), againOf(file, call), app.io, common.json)
     })
@@ -45,15 +52,16 @@ export const run: CommandSpec = {
 async function checkPlan({ app }: Call, world: World, plan: Plan): Promise<void> {
   const remark = ageRemark(plan, world.clock.now())
   if (remark !== undefined) app.io.err(remark)
-  const unfinished = await world.store.runs({ unfinished: true, runbook: plan.content.runbook.name })
+  const unfinished = await unfinishedOf(world, plan.content.runbook)
   if (unfinished.length === 0) await checkDrift(world, plan, app.io.signal)
 }
 
 async function requestOf(call: Call, target: Target, session: Session): Promise<ActsRequest> {
   return {
     runbook: target.runbook,
-    inputs: {},
+    inputs: target.inputs,
     now: flagOf(call, 'now'),
+    breakFreeze: breaksFreeze(call),
     reason: textOf(call, 'reason') ?? '',
     actor: await session.actor(),
     plan: target.plan,
@@ -90,7 +98,7 @@ const againOf = (file: string, call: Call): string => `patchwave run ${file}${fl
 /** Puts the act that is due on record, and nothing more. */
 async function detach(call: Call, world: World, request: ActsRequest): Promise<number> {
   const { io } = call.app
-  const [unfinished] = await world.store.runs({ unfinished: true, runbook: request.runbook.name })
+  const [unfinished] = await unfinishedOf(world, request.runbook)
   const tell = (run: string, act: string, digest: string | null, continued: boolean): number => {
     if (call.common.json)
       io.out(JSON.stringify({ type: continued ? 'run.continued' : 'run.requested', at: iso(world.clock.now()), run, act, digest }))
@@ -99,14 +107,12 @@ async function detach(call: Call, world: World, request: ActsRequest): Promise<n
     return EXIT.done
   }
   if (unfinished) return tell(unfinished.run, unfinished.act, null, true)
-  const plan = await planDue(world, request, io.signal)
-  const run = await requestRun(world, { plan, actor: request.actor, reason: request.reason, now: request.now, trial: null })
+  const { actor, reason, now, breakFreeze = false } = request
+  const plan = request.plan ?? (await planDue(world, request, io.signal))
+  const run = await requestRun(world, { plan, actor, reason, now, trial: null, breakFreeze })
+  if (plan.content.act === 'trial') await wantRollout(world, run)
   return tell(run, plan.content.act, plan.digest, false)
 }
 
-async function planDue(world: World, request: ActsRequest, signal: AbortSignal) {
-  const { test, patches, baseline } = request.runbook
-  if (request.plan) return request.plan
-  const tested = test === null || patches === null || baseline === 'none' || (await baselinesFresh(world, request, signal))
-  return tested ? planRollout(world, request, signal) : planTrial(world, request, signal)
-}
+const unfinishedOf = (world: World, runbook: Runbook): Promise<readonly RunRow[]> =>
+  world.clock.hold(() => world.store.runs({ unfinished: true, runbook: runbook.name }))

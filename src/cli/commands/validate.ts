@@ -1,5 +1,5 @@
 import { InvalidDocument, PatchwaveError, type Diagnostic } from '../../kit/error.ts'
-import type { Call, CommandSpec } from '../call.ts'
+import { INPUT, inputsOf, type Call, type CommandSpec } from '../call.ts'
 import { diagnosticText, EXIT } from '../exit.ts'
 
 /** Checks runbooks and tells every mistake, not the first. Asks nothing of AWS. */
@@ -7,6 +7,7 @@ export const validate: CommandSpec = {
   path: 'validate',
   arguments: '<file...>',
   summary: 'check runbooks: every mistake with its place and what to do about it',
+  options: [INPUT],
   example: 'validate runbooks/*.yaml',
   output: 'document',
   async run(call) {
@@ -23,9 +24,11 @@ export const validate: CommandSpec = {
   },
 }
 
-async function mistakesIn({ app, common }: Call, file: string): Promise<readonly Diagnostic[]> {
+/** Without values the runbook is checked as it stands; with some, as it would be run with them. */
+async function mistakesIn(call: Call, file: string): Promise<readonly Diagnostic[]> {
+  const given = inputsOf(call)
   try {
-    await app.loadRunbook(file, common)
+    await call.app.loadRunbook(file, call.common, Object.keys(given).length === 0 ? null : given)
     return []
   } catch (error) {
     if (error instanceof InvalidDocument) return error.diagnostics

@@ -1,6 +1,7 @@
 import { DAY, iso, type Ms } from '../../kit/instant.ts'
 import type { Patch, PinnedList, Plan, PlannedWave } from '../../core/plan/plan.ts'
 import { touchedIn } from '../shapes.ts'
+import { forecastLines } from './forecast-lines.ts'
 import type { Paint } from './paint.ts'
 import { counted, plain, span, table, tallied, when } from './text.ts'
 
@@ -29,10 +30,7 @@ export function planPage(plan: Plan, paint: Paint): string[] {
       plan.windows.map((one) => `opens ${when(one.opens)}, nothing starts after ${when(one.cutoff)}, closes ${when(one.closes)}`),
     ),
     ...section('cannot be undone', plan.irreversible.map(plain)),
-    ...section('forecast', [
-      `${span(plan.forecast.lowMs)} to ${span(plan.forecast.highMs)} (${plain(plan.forecast.basis)})`,
-      ...callLines(plan),
-    ]),
+    ...section('forecast', [...forecastLines(plan, paint), ...callLines(plan)]),
     ...section('digest', [plan.digest]),
   ]
 }
@@ -40,7 +38,7 @@ export function planPage(plan: Plan, paint: Paint): string[] {
 function headline(plan: Plan, paint: Paint): string {
   const { total, waves, planned, skipped } = plan.headline
   const out = total - planned
-  const why = tallied(skipped, ['untested'])
+  const why = tallied(skipped, ['untested', 'trimmed'])
   const text = `${counted(total, 'node')}, ${counted(waves, 'wave')}, ${String(planned)} planned`
   return out === 0 ? text : `${text}, ${paint.bad(`${String(out)} skipped: ${why}`)}`
 }

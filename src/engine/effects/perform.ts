@@ -4,6 +4,7 @@ import type { RunEvent } from '../../core/run/event.ts'
 import type { RunState } from '../../core/run/state.ts'
 import type { Hints } from '../hints.ts'
 import type { World } from '../world.ts'
+import { readAlmanac } from './almanac.ts'
 import { approveBaselines, storeBaseline } from './baselines.ts'
 import { cancelCommand } from './cancel.ts'
 import { classifyScan } from './classify.ts'
@@ -28,6 +29,8 @@ export function perform(performing: Performing, effect: Effect): Found {
   switch (effect.kind) {
     case 'window':
       return chooseWindow(performing, effect)
+    case 'almanac':
+      return readAlmanac(performing)
     case 'survey':
       return surveyFleet(performing)
     case 'prepare':

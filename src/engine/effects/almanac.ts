@@ -1,0 +1,72 @@
+import { canonicalDigest } from '../../core/plan/canonical.ts'
+import type { RunEvent } from '../../core/run/event.ts'
+import { earliest, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
+import type { NativeWindow } from '../../ports/calendars.ts'
+import { freezesOf, hasFreezes } from '../almanac.ts'
+import { NATIVE_MS, narrowed } from './window.ts'
+import type { Found, Performing } from './perform.ts'
+
+/** How often freezes are read while a window is open: within this long a freeze that was declared a minute ago holds. */
+const FREEZES_MS: Ms = 5 * MINUTE
+
+/**
+ * Reads the freezes once the run's opening has come, and again and again while it is open; each reading is on record. Watches the SSM maintenance
+ * window that the opening came from: another opening before it is begun is missed and chosen anew, an earlier end afterwards narrows it.
+ */
+export async function* readAlmanac(performing: Performing): Found {
+  const { world, state, signal } = performing
+  for (;;) {
+    const { window, frost } = state
+    if (window === null) return
+    const due = frost === null ? window.startAt : (frost.again ?? window.closes)
+    await sleepUntil(performing, window.native === '' ? due : earliest(due, plus(world.clock.now(), NATIVE_MS)))
+    if (signal.aborted || state.window === null) return
+    const changed = await changeOf(performing)
+    if (changed.length > 0) yield changed
+    if (world.clock.now() < due) continue
+    yield [await freezesNow(performing)]
+    if (state.frost?.again === null) return
+  }
+}
+
+async function sleepUntil({ world, signal }: Performing, until: Instant): Promise<void> {
+  if (until > world.clock.now()) await world.clock.sleep(until, signal)
+}
+
+async function freezesNow({ world, state, signal }: Performing): Promise<RunEvent> {
+  const rule = state.plan.runbook.window
+  const now = world.clock.now()
+  const closes = state.window?.closes ?? now
+  const freezes = closes > now ? await freezesOf(world, rule, now, closes, signal) : []
+  const watching = state.window !== null && now < closes && (hasFreezes(world, rule) || state.window.native !== '')
+  return {
+    type: 'FreezesRead',
+    from: freezes.map((one) => one.from),
+    to: freezes.map((one) => one.to),
+    why: freezes.map((one) => one.why),
+    source: freezes.map((one) => one.source),
+    again: watching ? plus(now, FREEZES_MS) : null,
+  }
+}
+
+/** What follows for this run when its SSM maintenance window is another one than when it was chosen. */
+async function changeOf({ world, state, signal }: Performing): Promise<readonly RunEvent[]> {
+  const { window } = state
+  if (window === null || window.native === '') return []
+  const native = await world.calendars.window(world.home, window.native, signal)
+  if (canonicalDigest(native) === window.nativeDigest) return []
+  if (!window.opened) return [{ type: 'WindowMissed', opens: window.opens, reason: `${window.native} was changed` }]
+  return narrowing(window, native, world.clock.now())
+}
+
+function narrowing(
+  window: Readonly<{ opens: Instant; cutoff: Instant; closes: Instant; lastStart: Instant }>,
+  native: NativeWindow,
+  now: Instant,
+): readonly RunEvent[] {
+  const { cutoff, closes } = narrowed(window.opens, native, now)
+  if (cutoff >= window.cutoff && closes >= window.closes) return []
+  const why = native.enabled ? `${native.id} was changed` : `${native.id} was disabled`
+  const narrow = { cutoff: earliest(cutoff, window.cutoff), closes: earliest(closes, window.closes) }
+  return [{ type: 'WindowNarrowed', ...narrow, lastStart: earliest(window.lastStart, narrow.cutoff), why }]
+}

@@ -1,0 +1,77 @@
+import { known } from '../kit/assert.ts'
+import { latest, iso, type Instant } from '../kit/instant.ts'
+import { openEntry } from '../core/audit/open.ts'
+import { seal } from '../core/audit/seal.ts'
+import type { Actor } from '../core/run/event.ts'
+import type { Sealed } from '../ports/store.ts'
+import type { World } from './world.ts'
+
+/**
+ * What became of a runbook's openings, files and triggers where no run came of it: what a run was requested for stands in the run's own journal.
+ * Instants are ISO 8601 UTC in the journal.
+ */
+export type ScheduleFact = Readonly<
+  | { type: 'RunbookTaken'; file: string; digest: string }
+  | { type: 'RunbookKept'; file: string; problem: string }
+  | { type: 'RunbookGone'; file: string }
+  | { type: 'OpeningLeft'; act: string; opens: Instant; why: string }
+  | { type: 'WindowMissed'; act: string; opens: Instant; until: Instant; count: number; reason: string }
+  | { type: 'TriggerRefused'; trigger: string; reason: string }
+>
+
+/** The journal of a runbook's schedule. */
+export const logbookOf = (runbook: string): string => `schedule:${runbook}`
+
+/** Another writer appended in between; the fact is sealed anew on top of it, at most so often in a row. */
+const TRIES = 20
+
+/** Puts a fact into the journal of a runbook's schedule: chained, sealed and durable like any other. Several processes may write there. */
+export async function logFact(world: Pick<World, 'store' | 'clock'>, runbook: string, fact: ScheduleFact, actor: Actor): Promise<void> {
+  await world.clock.hold(async () => {
+    for (let turn = 0; turn < TRIES; turn += 1) if (await append(world, runbook, fact, actor)) return
+    throw new Error(`the journal of ${runbook}'s schedule changes all the time`)
+  })
+}
+
+async function append(
+  { store, clock }: Pick<World, 'store' | 'clock'>,
+  runbook: string,
+  fact: ScheduleFact,
+  actor: Actor,
+): Promise<boolean> {
+  const run = logbookOf(runbook)
+  const row = await store.run(run)
+  const last = row === undefined ? null : await lastOf(store.read(run, row.entries))
+  const at = last === null ? clock.now() : latest(clock.now(), last.at)
+  const entry = seal(last, { run, at, actor, type: fact.type, data: dataOf(fact) })
+  if (row === undefined) {
+    await store.create({ run, runbook, act: 'schedule', requestedAt: at }, [entry])
+    return (await store.run(run))?.head === entry.hash
+  }
+  return (await store.append({ run, head: row.head, entries: [entry] })).ok
+}
+
+async function lastOf(entries: AsyncIterable<Sealed>): Promise<Sealed> {
+  let last: Sealed | undefined
+  for await (const entry of entries) last = entry
+  return known(last, 'the last entry')
+}
+
+function dataOf({ type: _, ...fact }: ScheduleFact): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fact).map(([key, value]) => [key, key === 'opens' || key === 'until' ? iso(value as Instant) : value]),
+  )
+}
+
+/** The facts of a schedule in order, verified. @throws `journal.broken` */
+export async function* readLogbook(
+  store: World['store'],
+  runbook: string,
+): AsyncGenerator<Readonly<{ at: Instant; type: string; data: Readonly<Record<string, unknown>> }>> {
+  let last: Sealed | null = null
+  for await (const sealed of store.read(logbookOf(runbook))) {
+    const { at, type, data } = openEntry(sealed, last)
+    last = sealed
+    yield { at, type, data }
+  }
+}

@@ -1,0 +1,55 @@
+import { PatchwaveError } from '../kit/error.ts'
+import type { Actor } from '../core/run/event.ts'
+import type { Trigger } from '../core/runbook/trigger.ts'
+import type { Runbook } from '../core/runbook/runbook.ts'
+import type { Runbooks } from '../ports/runbooks.ts'
+import type { RunRow } from '../ports/store.ts'
+import { wantRollout } from './follow-ups.ts'
+import type { Held, HeldRunbooks } from './held-runbooks.ts'
+import { leaveNote } from './inbox.ts'
+import { planDue } from './planning.ts'
+import { putOnRecord } from './request.ts'
+import type { StartTrigger } from './trigger-verdict.ts'
+import type { World } from './world.ts'
+
+/** Starts what a trigger message asks for: its runbook with its inputs, the trial first where no fresh baseline stands. */
+export function triggerStarter(world: World, held: HeldRunbooks, runbooks: Runbooks, signal: AbortSignal): StartTrigger {
+  return async (trigger, actor) => {
+    const { file, runbook } = known(held, trigger)
+    await giveWay(world, runbook, actor)
+    const loaded = await world.clock.hold(() => runbooks.load(file, trigger.inputs))
+    const plan = await planDue(world, loaded, signal)
+    const { id, reason, now } = trigger
+    const { run, ours } = await putOnRecord(world, { plan, actor, reason, now, trial: null, trigger: id })
+    if (ours && plan.content.act === 'trial') await wantRollout(world, run)
+    return { run, known: !ours }
+  }
+}
+
+function known(held: HeldRunbooks, { runbook }: Trigger): Held {
+  const found = held.get(runbook)
+  if (found !== undefined) return found
+  throw new PatchwaveError('trigger.invalid', `there is no runbook ${runbook}`, {
+    hint: `name one of ${held.all.map(({ name }) => name).join(', ') || 'the runbooks that are served'}`,
+  })
+}
+
+/** An earlier run of the runbook is unfinished: its window's `overlap` says whether this one waits, is refused, or has it end first. */
+async function giveWay(world: World, runbook: Runbook, actor: Actor): Promise<void> {
+  const [earlier] = await world.clock.hold(() => world.store.runs({ unfinished: true, runbook: runbook.name }))
+  if (earlier === undefined) return
+  const overlap = runbook.window?.overlap ?? 'queue'
+  if (overlap === 'skip') throw refused(earlier)
+  if (overlap === 'cancel-running') {
+    const asked = `cancelled:${earlier.run}`
+    if ((await world.clock.hold(() => world.store.cursor(asked))) === 0) {
+      const reason = 'a trigger asks for a new run (overlap: cancel-running)'
+      await leaveNote(world, earlier.run, { what: 'abort', reason, gate: null, actor })
+      await world.clock.hold(() => world.store.setCursor(asked, 1))
+    }
+  }
+  throw new PatchwaveError('store.busy', `run ${earlier.run} of this runbook has not ended`, { hint: 'it starts once that one has ended' })
+}
+
+const refused = ({ run }: RunRow): PatchwaveError =>
+  new PatchwaveError('trigger.invalid', `run ${run} of this runbook has not ended (overlap: skip)`, { hint: 'send it again when it has' })
