@@ -11,6 +11,7 @@ import { instant, type Ms } from './kit/instant.ts'
 import type { Log } from './ports/log.ts'
 import type { Store } from './ports/store.ts'
 import { surroundings } from './app.ts'
+import { nextExecutions } from './next-executions.ts'
 import { userArn, userKey } from './sandbox/callers.ts'
 import { parseFaults, type FaultsFile } from './sandbox/faults.ts'
 import { parseFleet, type FleetFile } from './sandbox/fleet-file.ts'
@@ -49,7 +50,7 @@ export async function rehearse(config: Config, parts: RehearsalParts): Promise<R
   const { fleet, faults } = parts
   const clock = parts.clock ?? new VirtualClock(instant(parts.start))
   const random = seededRandom(fleet.seed)
-  const sandbox = parts.sandbox ?? createSandbox({ clock, fleet, faults })
+  const sandbox = parts.sandbox ?? createSandbox({ clock, fleet, faults, nextExecutions })
   const log = parts.log ?? silentLog
   const aws = createAws({
     clock,

@@ -1,4 +1,5 @@
 import type { SandboxOptions, ServedSandbox } from './cli/app.ts'
+import { nextExecutions } from './next-executions.ts'
 import { parseFaults } from './sandbox/faults.ts'
 import { parseFleet } from './sandbox/fleet-file.ts'
 import { serveSandbox } from './sandbox/http.ts'
@@ -12,7 +13,7 @@ export async function serveSandboxFiles(
   const path = options.fleet ?? shipped
   const fleet = parseFleet(await read(path), path)
   const faults = options.faults === null ? null : parseFaults(await read(options.faults), options.faults)
-  const served = await serveSandbox({ fleet, faults, port: options.port, speed: options.speed })
+  const served = await serveSandbox({ fleet, faults, port: options.port, speed: options.speed, nextExecutions })
   const { endpoint, env, identities } = served
   return { ready: { endpoint, env, identities, fleet: served.fleet }, close: () => served.close() }
 }

@@ -52,7 +52,7 @@ async function firstSeen({ store, clock }: Pick<World, 'store' | 'clock'>, runbo
   const key = `rate:${runbook}`
   const known = await store.cursor(key)
   if (known > 0) return instant(known)
-  const now = clock.now()
+  const now = instant(Math.floor(clock.now() / SECOND) * SECOND)
   await store.setCursor(key, now)
   return now
 }

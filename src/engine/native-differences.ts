@@ -32,8 +32,8 @@ export function nativeDifferences(native: NativeWindow, window: WindowRule, now:
 function ofClocks({ schedule, timezone }: NativeWindow, { onGap, onOverlap }: WindowRule, now: Instant): string[] {
   if (schedule.startsWith('rate(') || zoneNamed(timezone).changes(now, plus(now, YEAR)).length === 0) return []
   return [
-    ...(onGap === 'next-valid' ? ['a local time that does not exist opens when clocks have gone over it; SSM leaves it out'] : []),
-    ...(onOverlap === 'second' ? ['a local time that comes twice opens the second time; SSM opens the first time'] : []),
+    ...(onGap === 'next-valid' ? ['a local time that does not exist opens when clocks have gone over it; AWS schedules leave it out'] : []),
+    ...(onOverlap === 'second' ? ['a local time that comes twice opens the second time; AWS schedules open the first time'] : []),
   ]
 }
 

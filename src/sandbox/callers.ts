@@ -1,3 +1,4 @@
+import { sha256 } from '../kit/digest.ts'
 import { type Instant, plus, SECOND } from '../kit/instant.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Ids } from './ids.ts'
@@ -27,6 +28,13 @@ export const userArn = (account: string, user: string): string => `arn:aws:iam::
 
 /** Whether this caller came through a role: its further sessions last an hour at most (role chaining). */
 export const isSession = (caller: Caller): boolean => caller.accessKey.startsWith('ASIA')
+
+/** The caller's unique id as STS and SQS show it: a user's, or a role's with the session. The same for every session of a role. */
+export function userId({ accessKey, arn }: Pick<Caller, 'accessKey' | 'arn'>): string {
+  if (!accessKey.startsWith('ASIA')) return `AIDA${accessKey.slice(4)}`
+  const slash = arn.lastIndexOf('/')
+  return `AROA${sha256(arn.slice(0, slash)).slice(0, 17).toUpperCase()}:${arn.slice(slash + 1)}`
+}
 
 /**
  * Knows callers by their access keys. Signatures are not verified: whoever names a key is believed, as fits a sandbox. Ages of signatures are

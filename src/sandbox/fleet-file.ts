@@ -5,6 +5,7 @@ import { DURATION_PATTERN, parseDuration } from '../kit/duration.ts'
 import { type Diagnostic, InvalidDocument } from '../kit/error.ts'
 import { instant, type Instant, type Ms, parseInstant } from '../kit/instant.ts'
 import { fillDefaults, type JsonSchema } from '../kit/schema.ts'
+import { CALENDAR_SCHEMAS, calendarMistakes, type FleetWindow, type RawCalendars, windowsOf } from './fleet-calendars.ts'
 import type { SimNode } from './model.ts'
 
 /** Nodes that are alike. */
@@ -32,6 +33,10 @@ export type FleetFile = Readonly<{
   groups: readonly FleetGroup[]
   commandTime: Readonly<{ medianMs: Ms; p95Ms: Ms }>
   urls: Readonly<Record<string, Readonly<{ status: number; withinMs: Ms }>>>
+  /** Maintenance windows of the control account's home Region; none when absent. */
+  windows?: readonly FleetWindow[]
+  /** Change Calendars there: iCalendar texts by name. */
+  calendars?: Readonly<Record<string, string>>
 }>
 
 const duration = (description: string, example: string): JsonSchema => ({
@@ -161,6 +166,7 @@ export const FLEET_SCHEMA: JsonSchema = {
         },
       },
     },
+    ...CALENDAR_SCHEMAS,
   },
 }
 
@@ -185,7 +191,8 @@ type RawFleet = Readonly<{
   groups: RawGroup[]
   commandTime: { median: string; p95: string }
   urls: Record<string, { status: number; within: string }>
-}>
+}> &
+  RawCalendars
 
 /**
  * Reads a fleet file.
@@ -206,6 +213,8 @@ export function parseFleet(bytes: Uint8Array | string, file: string): FleetFile 
     groups: raw.groups.map((group) => ({ ...group, clusterSize: group.clusterSize ?? null, lineage: group.lineage ?? group.platform })),
     commandTime: { medianMs: msOf(raw.commandTime.median), p95Ms: msOf(raw.commandTime.p95) },
     urls: Object.fromEntries(Object.entries(raw.urls).map(([url, { status, within }]) => [url, { status, withinMs: msOf(within) }])),
+    ...(raw.windows && { windows: windowsOf(raw) }),
+    ...(raw.calendars && { calendars: raw.calendars }),
   }
 }
 
@@ -217,6 +226,8 @@ function contradictions(raw: RawFleet, document: ParsedDocument): Diagnostic[] {
   if (parseInstant(raw.start) === undefined) wrong('/start', `there is no such instant: ${raw.start}`, 'write it like 2026-01-01T00:00:00Z')
   if (msOf(raw.commandTime.p95) < msOf(raw.commandTime.median))
     wrong('/commandTime', 'p95 is shorter than the median', 'make p95 the longer one')
+  for (const { pointer, message } of calendarMistakes(raw, parseInstant(raw.start) ?? instant(0)))
+    wrong(pointer, message, 'write it as SSM would take it')
   const owners = new Map<string, string>()
   for (const name of new Set(raw.groups.map((group) => group.account))) {
     const id = accountId(name, raw.accounts)

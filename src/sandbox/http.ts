@@ -3,7 +3,7 @@ import { instant } from '../kit/instant.ts'
 import type { FaultsFile } from './faults.ts'
 import { accountId, type FleetFile } from './fleet-file.ts'
 import { observe, OBSERVER_PATH } from './observer.ts'
-import { createSandbox, type Sandbox, type SandboxIdentity } from './sandbox.ts'
+import { createSandbox, type Sandbox, type SandboxIdentity, type SandboxOptions } from './sandbox.ts'
 import { speedClock } from './speed-clock.ts'
 import { BODY_BYTES_MAX, ConnectionReset, type WireResponse } from './wire/message.ts'
 
@@ -14,6 +14,7 @@ export type ServeOptions = Readonly<{
   port?: number
   /** How many times faster than the wall its time runs; 1 by default. */
   speed?: number
+  nextExecutions?: SandboxOptions['nextExecutions']
 }>
 
 /** A sandbox that listens. `env` makes any AWS client its operator. */
@@ -34,9 +35,9 @@ export type ServedSandbox = Readonly<{
  *
  * @throws the server's own error when the port is taken
  */
-export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1 }: ServeOptions): Promise<ServedSandbox> {
+export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1, nextExecutions }: ServeOptions): Promise<ServedSandbox> {
   const start = speed === 1 ? instant(Date.now()) : fleet.start
-  const sandbox = createSandbox({ clock: speedClock(start, speed), fleet, faults })
+  const sandbox = createSandbox({ clock: speedClock(start, speed), fleet, faults, ...(nextExecutions && { nextExecutions }) })
   const server = createServer((request, response) => {
     response.sendDate = speed === 1
     void serve(sandbox, speed, request, response)

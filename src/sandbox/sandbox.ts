@@ -6,10 +6,14 @@ import { type Dispatch, dispatcher } from './dispatch.ts'
 import type { FaultsFile } from './faults.ts'
 import type { FleetFile } from './fleet-file.ts'
 import { idsFrom } from './ids.ts'
+import type { Caller } from './model.ts'
 import { buildWorld, type LedgerRow, type NodeView, type World } from './nodes/world.ts'
 import { Quotas } from './quotas.ts'
-import { documents } from './services/documents.ts'
+import { changeCalendar } from './services/change-calendar.ts'
+import { type Documents, documents } from './services/documents.ts'
 import { ec2 } from './services/ec2.ts'
+import { maintenanceWindows } from './services/maintenance-windows.ts'
+import type { NextExecutions } from './services/maintenance-windows-schedule.ts'
 import { parameters } from './services/parameters.ts'
 import { type Sqs, sqs } from './services/sqs.ts'
 import { sts } from './services/sts.ts'
@@ -33,6 +37,8 @@ export type SandboxOptions = Readonly<{
   record?: (exchange: Exchange) => void
   /** External ids that AssumeRole wants, by account id. */
   externalIds?: ReadonlyMap<string, string>
+  /** When maintenance windows open; without it their next executions are left out. */
+  nextExecutions?: NextExecutions
 }>
 
 /** A person or process that may call, and the environment that makes an AWS client be it. */
@@ -141,8 +147,9 @@ class EmbeddedAws implements Sandbox {
 type Part = Readonly<{ dispatch: Dispatch; world: World; calls: Calls }>
 type BuildOptions = SandboxOptions & Readonly<{ endpoint: () => string | undefined }>
 
-function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOptions): Part {
+function build({ clock, fleet, faults, record, externalIds, endpoint, nextExecutions }: BuildOptions): Part {
   const library = documents(clock)
+  storeCalendars(library, fleet)
   const queues = sqs({
     clock,
     ids: idsFrom(fleet.seed, 'sqs'),
@@ -163,7 +170,18 @@ function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOpt
   const dispatch = dispatcher({
     clock,
     services: {
-      ssm: { ...parameters(clock), ...library.service, ...world.services.ssm },
+      ssm: {
+        ...parameters(clock),
+        ...library.service,
+        ...maintenanceWindows({
+          clock,
+          ids: idsFrom(fleet.seed, 'windows'),
+          nextExecutions,
+          given: { cell: HOME, windows: fleet.windows ?? [] },
+        }),
+        ...changeCalendar(clock, library.calendar),
+        ...world.services.ssm,
+      },
       sqs: queues.service,
       ec2: ec2(world.fleet),
       sts: sts({ callers, ids: idsFrom(fleet.seed, 'sts'), ...(externalIds && { externalIds }) }),
@@ -176,6 +194,20 @@ function build({ clock, fleet, faults, record, externalIds, endpoint }: BuildOpt
     ...(record && { record }),
   })
   return { dispatch, world, calls }
+}
+
+/** The control account's operator, at home. */
+const OPERATOR: Caller = {
+  account: CONTROL_ACCOUNT,
+  region: HOME_REGION,
+  arn: userArn(CONTROL_ACCOUNT, 'operator'),
+  accessKey: userKey(CONTROL_ACCOUNT, 'operator'),
+}
+const HOME: Cell = { account: CONTROL_ACCOUNT, region: HOME_REGION }
+
+function storeCalendars({ service }: Documents, { calendars = {} }: FleetFile): void {
+  for (const [Name, Content] of Object.entries(calendars))
+    void service['CreateDocument']?.({ Name, Content, DocumentType: 'ChangeCalendar', DocumentFormat: 'TEXT' }, OPERATOR)
 }
 
 /** The rule's event pattern: an invocation that has ended. What only begins wakes nobody, and would double the queue's traffic. */
@@ -198,7 +230,7 @@ function createQueues({ queues }: Sqs, fleet: FleetFile, clock: Clock): void {
     const redrive = JSON.stringify({ deadLetterTargetArn: arn, maxReceiveCount: EVENT_RECEIVES_MAX })
     queues.create(cell, EVENTS_QUEUE, { RedrivePolicy: redrive }, { at })
   }
-  queues.create({ account: CONTROL_ACCOUNT, region: HOME_REGION }, FEEDBACK_QUEUE, { FifoQueue: 'true' }, { at })
+  queues.create(HOME, FEEDBACK_QUEUE, { FifoQueue: 'true' }, { at })
 }
 
 const regionsOf = (fleet: FleetFile): readonly string[] => [...new Set([HOME_REGION, ...fleet.groups.map(({ region }) => region)])].sort()

@@ -1,6 +1,7 @@
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellKey, type Cell } from '../../kit/ids.ts'
 import { instant, plus, SECOND } from '../../kit/instant.ts'
+import type { Calendars } from '../../ports/calendars.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Commands, Documents } from '../../ports/commands.ts'
 import type { Fleet } from '../../ports/fleet.ts'
@@ -9,6 +10,7 @@ import type { Parameters } from '../../ports/parameters.ts'
 import type { Queue } from '../../ports/queue.ts'
 import type { CallCounter, Identity, Random } from '../../ports/world.ts'
 import { baseKeys } from './base-keys.ts'
+import { calendarsOver } from './calendars.ts'
 import { Calls } from './calls.ts'
 import { commandsOver } from './commands.ts'
 import { documentsOver } from './documents.ts'
@@ -27,6 +29,7 @@ export type Aws = Readonly<{
   documents: Documents
   parameters: Parameters
   queue: Queue
+  calendars: Calendars
   identity: Identity
   counter: CallCounter
   /** Closes the sockets. */
@@ -85,6 +88,7 @@ export function createAws(options: AwsOptions): Aws {
     documents: documentsOver(calls, clock),
     parameters: parametersOver(calls),
     queue: queueOver(calls),
+    calendars: calendarsOver(calls),
     identity,
     counter: quota,
     close() {

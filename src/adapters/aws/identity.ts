@@ -15,8 +15,8 @@ export function identityOver(calls: Calls, home: Cell): Identity {
       }
       const call = { cell: home, operation: 'GetCallerIdentity', kind: 'read', signal, date } as const
       const answer = await calls.sts(call, ({ sdk, client, options }) => client.send(new sdk.GetCallerIdentityCommand({}), options))
-      const { Arn: arn, Account: account } = answer
-      if (arn !== undefined && account !== undefined) return { arn, account, awsNow: seen.awsNow }
+      const { Arn: arn, Account: account, UserId: userId } = answer
+      if (arn !== undefined && account !== undefined && userId !== undefined) return { arn, account, userId, awsNow: seen.awsNow }
       throw new PatchwaveError('aws.denied', `sts.GetCallerIdentity in ${cellKey(home)} does not say who we are`, {
         hint: 'check the credentials: `aws sts get-caller-identity`',
         detail: { cell: cellKey(home), call: 'sts.GetCallerIdentity' },

@@ -3,7 +3,7 @@ import { assert } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellKey, type Cell } from '../../kit/ids.ts'
 import { clean } from './text.ts'
-import type { Queue, QueueMessage, Received } from '../../ports/queue.ts'
+import type { AttributedMessage, Queue, QueueMessage, Received, ReceiveWish } from '../../ports/queue.ts'
 import type { Calls } from './calls.ts'
 import { failedAs } from './errors.ts'
 import { chunks } from './pages.ts'
@@ -13,6 +13,8 @@ const BATCH_MAX = 10
 const BATCH_BYTES_MAX = 262_144
 /** The largest message that SQS knows, in bytes; no body has more characters. */
 const BODY_MAX = 1_048_576
+/** A role's id, a colon and a session name of 64 characters are far below it. */
+const SENDER_CHARACTERS_MAX = 256
 
 type Place = Readonly<{ cell: Cell; queue: string; signal: AbortSignal }>
 
@@ -37,7 +39,11 @@ export function queueOver(calls: Calls): Queue {
   return {
     publish: (cell, queue, messages, signal) =>
       at({ cell, queue, signal }, (url) => publish(calls, { cell, queue, signal }, url, messages)),
-    receive: (cell, queue, wait, signal) => at({ cell, queue, signal }, (url) => receive(calls, { cell, queue, signal }, url, wait)),
+    send: (cell, queue, message, signal) => at({ cell, queue, signal }, (url) => send(calls, { cell, queue, signal }, url, message)),
+    receive: (cell, queue, wait, signal, wish = {}) =>
+      at({ cell, queue, signal }, (url) => receive(calls, { cell, queue, signal }, url, { ...wish, wait })),
+    extend: (cell, queue, receipt, seconds, signal) =>
+      at({ cell, queue, signal }, (url) => extend(calls, { cell, queue, signal }, url, { receipt, seconds })),
     remove: (cell, queue, receipts, signal) => at({ cell, queue, signal }, (url) => remove(calls, { cell, queue, signal }, url, receipts)),
   }
 }
@@ -92,14 +98,33 @@ const refusedEntry = ({ cell, queue }: Place, failed: BatchResultErrorEntry): Pa
     },
   )
 
-async function receive(calls: Calls, { cell, signal }: Place, url: string, waitSeconds: number): Promise<readonly Received[]> {
+async function send(calls: Calls, place: Place, url: string, message: AttributedMessage): Promise<void> {
+  const { cell, queue, signal } = place
+  const { body, attributes, group, deduplication } = message
+  const values = Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }] as const)
+  const order = queue.endsWith('.fifo') && { MessageGroupId: group, MessageDeduplicationId: deduplication }
+  await calls.sqs({ cell, operation: 'SendMessage', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
+    client.send(
+      new sdk.SendMessageCommand({ QueueUrl: url, MessageBody: body, MessageAttributes: Object.fromEntries(values), ...order }),
+      options,
+    ),
+  )
+}
+
+async function receive(
+  calls: Calls,
+  { cell, signal }: Place,
+  url: string,
+  { wait, atMost = BATCH_MAX, hideSeconds }: ReceiveWish & Readonly<{ wait: number }>,
+): Promise<readonly Received[]> {
   const answer = await calls.sqs({ cell, operation: 'ReceiveMessage', kind: 'read', signal }, ({ sdk, client, options }) =>
     client.send(
       new sdk.ReceiveMessageCommand({
         QueueUrl: url,
-        MaxNumberOfMessages: BATCH_MAX,
-        WaitTimeSeconds: waitSeconds,
-        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+        MaxNumberOfMessages: atMost,
+        WaitTimeSeconds: wait,
+        ...(hideSeconds !== undefined && { VisibilityTimeout: hideSeconds }),
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SenderId'],
       }),
       options,
     ),
@@ -109,7 +134,20 @@ async function receive(calls: Calls, { cell, signal }: Place, url: string, waitS
     body: clean(one.Body ?? '', BODY_MAX),
     receipt: one.ReceiptHandle ?? '',
     receives: Number(one.Attributes?.ApproximateReceiveCount ?? 1),
+    sender: one.Attributes?.SenderId === undefined ? null : clean(one.Attributes.SenderId, SENDER_CHARACTERS_MAX),
   }))
+}
+
+async function extend(
+  calls: Calls,
+  { cell, signal }: Place,
+  url: string,
+  { receipt, seconds }: Readonly<{ receipt: string; seconds: number }>,
+): Promise<void> {
+  const input = { QueueUrl: url, ReceiptHandle: receipt, VisibilityTimeout: seconds }
+  await calls.sqs({ cell, operation: 'ChangeMessageVisibility', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
+    client.send(new sdk.ChangeMessageVisibilityCommand(input), options),
+  )
 }
 
 async function remove(calls: Calls, place: Place, url: string, receipts: readonly string[]): Promise<void> {

@@ -9,7 +9,7 @@ import { countOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
 
 /** Facts that a log of a whole year still wants to hold: what a run, a wave, a gate or a person did. */
-const TOLD = /^(Run|Plan|Approval|Window|Freeze|Wave|Gate|Rollback|Baseline|Paused|Resumed|Abort)/
+const TOLD = /^(Run|Plan|Approval|Window|FreezeBroken|Wave|Gate|Rollback|Baseline|Paused|Resumed|Abort)/
 
 /**
  * The scheduler, the drivers of every run of this store, and triggers by message, until it is stopped. Ctrl-C and SIGTERM leave every run as

@@ -1,5 +1,5 @@
 import { isoSeconds } from '../../kit/instant.ts'
-import { nextOpenings, type CalendarRule } from '../../core/plan/calendar.ts'
+import { neverFires, nextOpenings, type CalendarRule } from '../../core/plan/calendar.ts'
 import type { WindowTimes } from '../../core/plan/plan.ts'
 import { countOf, durationOf, instantOf, textOf, type Call, type CommandSpec } from '../call.ts'
 import { EXIT, usage } from '../exit.ts'
@@ -32,7 +32,8 @@ export const windowsNext: CommandSpec = {
     const from = instantOf(call, 'from')
     if (from === undefined) throw usage('--from is missing', 'write it like --from 2026-03-01T00:00:00Z')
     const durationMs = durationOf(call, 'duration')
-    const found = nextOpenings(ruleOf(call, durationMs), from, countOf(call, 'count', 0, COUNT_MAX) ?? COUNT)
+    const rule = ruleOf(call, durationMs)
+    const found = nextOpenings(rule, from, countOf(call, 'count', 0, COUNT_MAX) ?? COUNT)
     const rows = found.map((times) => shapeOf(times, durationMs !== undefined))
     const { io } = call.app
     if (call.common.json) io.out(JSON.stringify(rows))
@@ -43,7 +44,7 @@ export const windowsNext: CommandSpec = {
             .map(([key, at]) => (key === 'opens' ? at : `${key} ${at}`))
             .join('  '),
         )
-    if (!call.common.json && rows.length === 0) io.err('no more openings')
+    if (!call.common.json && rows.length === 0) io.err(neverFires(rule, from) ?? 'no more openings')
     return Promise.resolve(EXIT.done)
   },
 }

@@ -1,4 +1,4 @@
-import { DAY, isoSeconds, plus, type Instant, type Ms } from '../../kit/instant.ts'
+import { DAY, isoSeconds, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Fit, Forecast, Plan } from '../../core/plan/plan.ts'
 import { zoneNamed } from '../../core/plan/zone.ts'
 import type { Paint } from './paint.ts'
@@ -7,17 +7,20 @@ import { plain, span, table } from './text.ts'
 /** When the run ends and its waves pass, on the clock of the window's zone and in UTC; as spans where no window is known. */
 export function forecastLines({ forecast, fit, zone = 'UTC' }: Plan, paint: Paint): string[] {
   const lines = fit === undefined ? spanLines(forecast) : clockLines(forecast, fit, zone, paint)
-  return [...lines, `95 of 100 nodes are changed within ${span(forecast.nodeHighMs)}`, `(${plain(forecast.basis)})`]
+  return [...lines, `95 of 100 nodes are changed within ${about(forecast.nodeHighMs)}`, `(${plain(forecast.basis)})`]
 }
 
 type Interval = Pick<Forecast, 'lowMs' | 'medianMs' | 'highMs'>
 
 function spanLines(forecast: Forecast): string[] {
-  const rows = forecast.waves.map((wave) => [`  ${wave.wave}`, `passes after ${spans(wave)}`, `half within ${span(wave.medianMs)}`])
-  return [`takes ${spans(forecast)} (90 %), half within ${span(forecast.medianMs)}`, ...(rows.length > 1 ? table(rows) : [])]
+  const rows = forecast.waves.map((wave) => [`  ${wave.wave}`, `passes after ${spans(wave)}`, `half within ${about(wave.medianMs)}`])
+  return [`takes ${spans(forecast)} (90 %), half within ${about(forecast.medianMs)}`, ...(rows.length > 1 ? table(rows) : [])]
 }
 
-const spans = ({ lowMs, highMs }: Interval): string => `${span(lowMs)} to ${span(highMs)}`
+const spans = ({ lowMs, highMs }: Interval): string => `${about(lowMs)} to ${about(highMs)}`
+
+/** To the minute: no forecast knows seconds. */
+const about = (ms: Ms): string => (ms < MINUTE ? span(ms) : span(Math.round(ms / MINUTE) * MINUTE))
 
 function clockLines(forecast: Forecast, fit: Fit, zone: string, paint: Paint): string[] {
   const local = new Face(zone, fit.startAt)

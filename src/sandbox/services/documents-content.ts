@@ -1,10 +1,14 @@
 import { parseDocument } from 'yaml'
 import { ServiceError } from '../model.ts'
 import { isRecord } from '../wire/message.ts'
+import { checkCalendar } from './change-calendar-events.ts'
 
 /** SSM's limit for a document's text, in bytes. */
 const CONTENT_BYTES_MAX = 64 * 1024
 const SCHEMAS: Readonly<Record<string, readonly string[]>> = { Command: ['1.2', '2.0', '2.2'], Automation: ['0.3'], Session: ['1.0'] }
+
+/** The type of document whose text is an iCalendar. */
+export const CHANGE_CALENDAR = 'ChangeCalendar'
 
 /** What a document's text says of itself. */
 export type DocumentContent = Readonly<{
@@ -21,6 +25,7 @@ export function readContent(content: string, format: string, type: string): Docu
   if (Buffer.byteLength(content) > CONTENT_BYTES_MAX) {
     throw new ServiceError('MaxDocumentSizeExceeded', `The size limit of a document is ${String(CONTENT_BYTES_MAX / 1024)} KB.`)
   }
+  if (type === CHANGE_CALENDAR) return calendarContent(content, format)
   const value = parsed(content, format)
   if (!isRecord(value)) throw invalid(`${format} not well-formed.`)
   const { schemaVersion, description, parameters } = value
@@ -39,6 +44,12 @@ export function readContent(content: string, format: string, type: string): Docu
     description: typeof description === 'string' ? description : undefined,
     parameters: isRecord(parameters) ? Object.entries(parameters).map(([name, each]) => parameterOf(name, each)) : [],
   }
+}
+
+function calendarContent(content: string, format: string): DocumentContent {
+  if (format !== 'TEXT') throw invalid('A Change Calendar is written in the format TEXT.')
+  checkCalendar(content)
+  return { value: {}, schemaVersion: '1.0', description: undefined, parameters: [] }
 }
 
 /** The same document in the other notation, for GetDocument. */

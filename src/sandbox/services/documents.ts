@@ -5,7 +5,7 @@ import type { Instant } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { type Caller, type Service, ServiceError } from '../model.ts'
 import { flag, inputOf, list, optional, type Read, structure, text, whole } from '../wire/input.ts'
-import { asJson, type DocumentContent, readContent } from './documents-content.ts'
+import { asJson, CHANGE_CALENDAR, type DocumentContent, readContent } from './documents-content.ts'
 import { placeIn, tokenFor } from './pages.ts'
 
 /** Quotas of an account and Region (endpoints and quotas page). */
@@ -26,7 +26,7 @@ const TYPES = [
   'Package',
   'ApplicationConfiguration',
   'ApplicationConfigurationSchema',
-  'ChangeCalendar',
+  CHANGE_CALENDAR,
 ]
 
 const CREATE = {
@@ -83,6 +83,8 @@ export type Documents = Readonly<{
   service: Service
   /** What a cell has under this name (or own ARN) and version (`$DEFAULT`, `$LATEST`, a number); `undefined`: nothing. */
   resolve: (cell: Cell, name: string, version: string | undefined) => ResolvedDocument | undefined
+  /** The default version's text of a Change Calendar of that name or own ARN; `other`: a document of another type. */
+  calendar: (cell: Cell, name: string) => Readonly<{ content: string }> | 'other' | undefined
 }>
 
 /** SSM documents of each account and Region. */
@@ -109,10 +111,15 @@ export function documents(clock: Clock): Documents {
   }
   const resolve: Documents['resolve'] = (cell, name, version) => {
     const document = shelf(cell).get(ownName(name, cell))
+    if (document?.type === CHANGE_CALENDAR) return undefined // Nothing that a command could execute.
     const chosen = document && pick(document, version ?? '$DEFAULT')
     return chosen && { name: document.name, version: String(chosen.number), hash: chosen.hash, content: chosen.content }
   }
-  return { service, resolve }
+  const calendar: Documents['calendar'] = (cell, name) => {
+    const document = shelf(cell).get(ownName(name, cell))
+    return document?.type === CHANGE_CALENDAR ? pick(document, '$DEFAULT') : document && 'other'
+  }
+  return { service, resolve, calendar }
 }
 
 function create(shelf: Map<string, Document>, input: Read<typeof CREATE>, caller: Caller, at: Instant): Record<string, unknown> {
@@ -123,7 +130,7 @@ function create(shelf: Map<string, Document>, input: Read<typeof CREATE>, caller
   if (shelf.has(input.Name)) throw new ServiceError('DocumentAlreadyExists', `Document with same name ${input.Name} already exists`)
   if (shelf.size >= DOCUMENTS_MAX)
     throw new ServiceError('DocumentLimitExceeded', `You can have at most ${String(DOCUMENTS_MAX)} documents.`)
-  const version = newVersion(input, { number: 1, type, at, format: 'JSON' })
+  const version = newVersion(input, { number: 1, type, at, format: type === CHANGE_CALENDAR ? 'TEXT' : 'JSON' })
   const document: Document = {
     name: input.Name,
     owner: caller.account,
@@ -193,7 +200,7 @@ function setDefault(shelf: ReadonlyMap<string, Document>, input: ReturnType<type
 
 function get(shelf: ReadonlyMap<string, Document>, caller: Caller, input: ReturnType<typeof readGet>): Record<string, unknown> {
   const { document, version } = found(shelf, caller, input)
-  const format = input.DocumentFormat ?? version.format
+  const format = version.format === 'TEXT' ? 'TEXT' : (input.DocumentFormat ?? version.format)
   return {
     Name: document.name,
     CreatedDate: version.at / 1_000,

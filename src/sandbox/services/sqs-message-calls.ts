@@ -1,4 +1,5 @@
 import { type Instant, SECOND } from '../../kit/instant.ts'
+import { userId } from '../callers.ts'
 import { type Caller, type Service, ServiceError } from '../model.ts'
 import { inputOf, list, optional, structure, text, whole } from '../wire/input.ts'
 import { inBatch } from './sqs-batch.ts'
@@ -28,10 +29,7 @@ export function messageCalls(door: Door): Service {
 }
 
 function sendCalls(door: Door): Service {
-  const contextOf = ({ accessKey }: Caller): Readonly<{ sender: string; now: Instant }> => ({
-    sender: `AIDA${accessKey.slice(4)}`,
-    now: door.clock.now(),
-  })
+  const contextOf = (caller: Caller): Readonly<{ sender: string; now: Instant }> => ({ sender: userId(caller), now: door.clock.now() })
   return {
     SendMessage: (input, caller) => {
       const message = readSend(input)

@@ -1,5 +1,5 @@
 import { iso } from '../../kit/instant.ts'
-import { type Callers, isSession } from '../callers.ts'
+import { type Callers, isSession, userId } from '../callers.ts'
 import type { Ids } from '../ids.ts'
 import { type Caller, type Service, ServiceError } from '../model.ts'
 
@@ -80,5 +80,3 @@ function secondsOf(value: unknown, caller: Caller): number {
 
 const invalid = (message: string): ServiceError => new ServiceError('ValidationError', `1 validation error detected: ${message}`)
 const camel = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1)
-const userId = ({ accessKey, arn }: Caller): string =>
-  accessKey.startsWith('ASIA') ? `AROA${accessKey.slice(4)}:${arn.slice(arn.lastIndexOf('/') + 1)}` : `AIDA${accessKey.slice(4)}`

@@ -54,7 +54,7 @@ describe('over the network', () => {
       response.setHeader('content-type', sts ? 'text/xml' : 'application/x-amz-json-1.1')
       response.end(
         sts
-          ? '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:x</Arn><Account>111111111111</Account></GetCallerIdentityResult></GetCallerIdentityResponse>'
+          ? '<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:x</Arn><Account>111111111111</Account><UserId>AIDA</UserId></GetCallerIdentityResult></GetCallerIdentityResponse>'
           : '{"Command":{"CommandId":"c","RequestedDateTime":1,"ExpiresAfter":2}}',
       )
     })

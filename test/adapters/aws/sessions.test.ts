@@ -139,6 +139,6 @@ describe('who we are', () => {
   ])('is told by STS, %s', async (_, headers, awsNow) => {
     const { clock, aws } = wire(() => ({ xml: callerXml(control.account), headers }))
     const caller = await clock.run(() => aws.identity.caller(signal))
-    expect(caller).toEqual({ arn: 'arn:aws:iam::111111111111:user/ann', account: control.account, awsNow })
+    expect(caller).toEqual({ arn: 'arn:aws:iam::111111111111:user/ann', account: control.account, userId: 'U', awsNow })
   })
 })
