@@ -21,7 +21,12 @@ export class HeldRunbooks {
   readonly #runbooks: Runbooks
   readonly #bulletin: Pick<Bulletin, 'write'>
   readonly #held = new Map<string, Held>()
+  readonly #nameOf = new Map<string, string>()
+  #read: readonly RunbookFile[] = []
   #files: readonly RunbookFile[] = []
+
+  /** Counts what changed: nothing of it needs to be looked at again while this stays the same. */
+  version = 0
 
   constructor(world: Pick<World, 'clock' | 'log' | 'store'>, runbooks: Runbooks, bulletin: Pick<Bulletin, 'write'>) {
     this.#world = world
@@ -40,41 +45,34 @@ export class HeldRunbooks {
 
   /** What the files look like to people. */
   view(): HeldRunbook[] {
-    const held = new Map(this.all.map((one) => [one.file, one]))
-    return this.#files.map(({ file, name, problem }) => ({
-      file,
-      name,
-      digest: held.get(file)?.digest ?? null,
-      problem: held.get(file)?.problem ?? problem,
-    }))
+    return this.#files.map(({ file, name, problem }) => {
+      const held = this.#of(file)
+      return { file, name, digest: held?.digest ?? null, problem: held?.problem ?? problem }
+    })
   }
 
   /** Reads what changed. Valid versions are taken, what is invalid or gone is put on record; nothing here stops the others. */
   async reload(): Promise<void> {
     const files = await this.#world.clock.hold(() => this.#runbooks.list())
-    this.#files = files
-    const seen = new Map<string, string>()
-    for (const one of files) {
-      const { name, file } = one
-      const twin = name === null ? undefined : seen.get(name)
-      if (name !== null && twin === undefined) seen.set(name, file)
-      await this.#take(twin === undefined ? one : { ...one, runbook: null, problem: `${twin} has the name ${String(name)} already` })
-    }
+    if (files.length === this.#read.length && files.every((file, index) => file === this.#read[index])) return
+    this.#files = twinsRefused(files)
+    this.version += 1
     const present = new Set(files.map(({ file }) => file))
     for (const { name, file } of this.all) {
       if (present.has(file)) continue
-      this.#held.delete(name)
+      this.#drop(file)
       await this.#bulletin.write(name, { type: 'RunbookGone', file })
     }
+    for (const one of this.#files) await this.#take(one)
+    this.#read = files // Only now: what could not be put on record is read again.
   }
 
   async #take({ file, digest, name, runbook, problem, asks }: RunbookFile): Promise<void> {
-    const before = this.all.find((one) => one.file === file)
+    const before = this.#of(file)
     if (runbook !== null && name !== null) {
       if (before?.digest === digest && before.problem === null) return
-      const owner = this.#held.get(name)
-      if (owner !== undefined && owner.file !== file) return
-      if (before !== undefined && before.name !== name) this.#held.delete(before.name)
+      if (before !== undefined && before.name !== name) this.#drop(file)
+      this.#nameOf.set(file, name)
       this.#held.set(name, { name, file, digest, runbook, asks, problem: null })
       if ((before?.digest ?? (await this.#lastTaken(name))) !== digest)
         await this.#bulletin.write(name, { type: 'RunbookTaken', file, digest })
@@ -84,6 +82,17 @@ export class HeldRunbooks {
     this.#held.set(before.name, { ...before, problem })
     this.#world.log.warn(`${file}: the version of before still counts: ${problem ?? ''}`)
     await this.#bulletin.write(before.name, { type: 'RunbookKept', file, problem: (problem ?? '').slice(0, 1000) })
+  }
+
+  #of(file: string): Held | undefined {
+    const held = this.#held.get(this.#nameOf.get(file) ?? '')
+    return held?.file === file ? held : undefined
+  }
+
+  #drop(file: string): void {
+    const held = this.#of(file)
+    if (held !== undefined) this.#held.delete(held.name)
+    this.#nameOf.delete(file)
   }
 
   /** The version that an earlier process took last. */
@@ -96,4 +105,15 @@ export class HeldRunbooks {
       return digest
     })
   }
+}
+
+/** Of several files with one name the first counts; the others are told. */
+function twinsRefused(files: readonly RunbookFile[]): RunbookFile[] {
+  const owners = new Map<string, string>()
+  return files.map((one) => {
+    if (one.name === null) return one
+    const owner = owners.get(one.name) ?? one.file
+    owners.set(one.name, owner)
+    return owner === one.file ? one : { ...one, runbook: null, problem: `${owner} has the name ${one.name} already` }
+  })
 }

@@ -63,6 +63,7 @@ export class Scheduler {
   readonly #signal: AbortSignal
   readonly #desks = new Map<string, Desk>()
   #beatAt = instant(0)
+  #version = 0
 
   constructor(world: World, bulletin: Pick<Bulletin, 'write'>, signal: AbortSignal, start: Starter = starterOf(world, signal)) {
     this.#world = world
@@ -74,6 +75,8 @@ export class Scheduler {
 
   /** Takes the runbooks that count now. One whose file changed keeps its cursors: what was dealt with stays so. */
   hold(runbooks: HeldRunbooks): void {
+    if (runbooks.version === this.#version) return
+    this.#version = runbooks.version
     const wanted = new Map(runbooks.all.filter(isScheduled).map((held) => [held.name, held]))
     for (const name of this.#desks.keys()) if (!wanted.has(name)) this.#desks.delete(name)
     for (const [name, held] of wanted) {

@@ -8,12 +8,12 @@ import { lineOf, nodesOf, parsed, type Breach, type File } from './tree.ts'
  */
 type Rule = Readonly<{ from: readonly string[]; types?: readonly string[]; packages?: readonly string[]; instead: string }>
 
-const ROOT_FILES = ['main.ts', 'app.ts', 'rehearsal.ts', 'served-sandbox.ts']
-const CORE_PACKAGES = ['temporal-polyfill', 'canonicalize']
+const ROOT_FILES = ['main.ts', 'app.ts', 'rehearsal.ts', 'served-sandbox.ts', 'served-runbooks.ts', 'serving.ts', 'next-executions.ts']
+const CORE_PACKAGES = ['temporal-polyfill', 'canonicalize', 'ical.js']
 const CORE_INSTEAD = 'let the value come in as an argument or an event; a later stage is never seen by an earlier one'
-/** The composition root, in four files: it alone sees every zone, and nothing imports it. */
+/** The composition root, in a few files: it alone sees every zone, and nothing imports it. */
 const ROOT = {
-  from: ['kit', 'core', 'config', 'ports', 'engine', 'adapters', 'cli', 'sandbox', ...ROOT_FILES],
+  from: ['kit', 'core', 'config', 'ports', 'engine', 'adapters', 'cli', 'web', 'sandbox', ...ROOT_FILES],
   packages: ['node:*', 'picocolors'],
   instead: 'leave the SDK to its adapter, and the deciding to the core',
 }
@@ -45,10 +45,16 @@ export const LAW: Readonly<Record<string, Rule>> = {
     packages: ['commander', 'picocolors'],
     instead: 'take it from the App that main.ts builds and hands in',
   },
+  web: {
+    from: ['kit', 'core', 'engine'],
+    types: ['ports'],
+    packages: ['fastify', 'node:http', 'node:net'],
+    instead: 'let the composition root hand it in',
+  },
   sandbox: {
     from: ['kit'],
     types: ['ports'],
-    packages: ['yaml', 'ajv', 'ajv/*', 'node:http', 'node:crypto', 'node:zlib'],
+    packages: ['yaml', 'ajv', 'ajv/*', 'ical.js', 'node:http', 'node:crypto', 'node:zlib'],
     instead: 'the sandbox stands on the other side of the wire: it knows the engine by its requests alone',
   },
   ...Object.fromEntries(ROOT_FILES.map((file) => [file, ROOT])),

@@ -44,6 +44,7 @@ class Players {
   readonly #stage: Stage
   readonly #script: Script
   readonly #over = new AbortController()
+  readonly #told: string[] = []
   #calm = false
 
   constructor(stage: Stage, script: Script) {
@@ -56,6 +57,7 @@ class Players {
     const { runbooks, fleet } = this.#script
     void this.#weather()
     void this.#operator()
+    void this.#consumer()
     const engines = Promise.all(runbooks.map((runbook, index) => this.#engine(runbook, index))).then(() => 'ended')
     const ended = await Promise.race([engines, clock.sleep(plus(fleet.start, LONGEST_MS), this.#over.signal).then(() => 'late')])
     this.#over.abort()
@@ -65,12 +67,22 @@ class Players {
     // Somebody drives this store once more: what dead engines had not told is told now.
     this.#stage.sandbox.setFaults(null)
     await tellLeftovers((await this.#stage.start()).world, new AbortController().signal)
-    const told = await this.#stage.feedback()
+    this.#told.push(...(await this.#stage.feedback()))
     return [
       ...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []),
       ...open,
-      ...(await faultsFound(this.#stage, { calm: open.length === 0, powerLosses: losesPower(this.#script.faults), bodies: told })),
+      ...(await faultsFound(this.#stage, { calm: open.length === 0, powerLosses: losesPower(this.#script.faults), bodies: this.#told })),
     ]
+  }
+
+  /** Somebody reads the feedback queue, long before SQS forgets what lies there: four days, unless it is told otherwise. */
+  async #consumer(): Promise<void> {
+    const { clock } = this.#stage
+    for (;;) {
+      await clock.sleep(plus(clock.now(), 2 * DAY), this.#over.signal)
+      if (this.#over.signal.aborted) return
+      if (this.#calm) this.#told.push(...(await this.#stage.feedback()))
+    }
   }
 
   async #weather(): Promise<void> {

@@ -34,5 +34,5 @@ export const plainOpening = (times: WindowTimes, zoneData: string): Extract<RunE
   nativeDigest: '',
 })
 
-/** What the run knows of freezes. `again`: when the calendars are read next; null: there is none to read. */
+/** What the run knows of freezes. `again`: when a reading goes on record next at the latest; null: there is nothing to read. */
 export type FreezesKnown = Readonly<{ freezes: readonly Freeze[]; again: Instant | null }>

@@ -1,6 +1,7 @@
 import { canonicalDigest } from '../../core/plan/canonical.ts'
 import type { RunEvent } from '../../core/run/event.ts'
-import { earliest, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
+import type { RunState } from '../../core/run/state.ts'
+import { earliest, HOUR, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { NativeWindow } from '../../ports/calendars.ts'
 import { freezesOf, hasFreezes } from '../almanac.ts'
 import { NATIVE_MS, narrowed } from './window.ts'
@@ -9,23 +10,35 @@ import type { Found, Performing } from './perform.ts'
 /** How often freezes are read while a window is open: within this long a freeze that was declared a minute ago holds. */
 const FREEZES_MS: Ms = 5 * MINUTE
 
+/** A reading that says nothing new goes on record only so often: evidence, and no noise. */
+const EVIDENCE_MS: Ms = HOUR
+
 /**
- * Reads the freezes once the run's opening has come, and again and again while it is open; each reading is on record. Watches the SSM maintenance
- * window that the opening came from: another opening before it is begun is missed and chosen anew, an earlier end afterwards narrows it.
+ * Reads the freezes once the run's opening has come, and again and again while it is open; what is new is on record at once, what is not once an
+ * hour. Watches the SSM maintenance window that the opening came from: another opening before it is begun is missed and chosen anew, an earlier
+ * end afterwards narrows it.
  */
 export async function* readAlmanac(performing: Performing): Found {
   const { world, state, signal } = performing
+  let freezesAt: Instant | null = null
+  let recordedAt: Instant | null = null
   for (;;) {
-    const { window, frost } = state
+    const { window } = state
     if (window === null) return
-    const due = frost === null ? window.startAt : (frost.again ?? window.closes)
+    const due = freezesAt === null ? window.startAt : plus(freezesAt, FREEZES_MS)
     await sleepUntil(performing, window.native === '' ? due : earliest(due, plus(world.clock.now(), NATIVE_MS)))
     if (signal.aborted || state.window === null) return
+    if (world.clock.now() >= due) {
+      freezesAt = world.clock.now()
+      const read = await freezesNow(performing)
+      if (isNews(state, read) || recordedAt === null || freezesAt >= plus(recordedAt, EVIDENCE_MS)) {
+        recordedAt = freezesAt
+        yield [read]
+      }
+      if (read.again === null) return
+    }
     const changed = await changeOf(performing)
     if (changed.length > 0) yield changed
-    if (world.clock.now() < due) continue
-    yield [await freezesNow(performing)]
-    if (state.frost?.again === null) return
   }
 }
 
@@ -33,21 +46,30 @@ async function sleepUntil({ world, signal }: Performing, until: Instant): Promis
   if (until > world.clock.now()) await world.clock.sleep(until, signal)
 }
 
-async function freezesNow({ world, state, signal }: Performing): Promise<RunEvent> {
+type Read = Extract<RunEvent, { type: 'FreezesRead' }>
+
+async function freezesNow({ world, state, signal }: Performing): Promise<Read> {
   const rule = state.plan.runbook.window
   const now = world.clock.now()
-  const closes = state.window?.closes ?? now
-  const freezes = closes > now ? await freezesOf(world, rule, now, closes, signal) : []
-  const watching = state.window !== null && now < closes && (hasFreezes(world, rule) || state.window.native !== '')
+  const { opens, closes } = state.window ?? { opens: now, closes: now }
+  const open = closes > now
+  const freezes = open ? await freezesOf(world, rule, opens, closes, signal) : []
+  const watching = open && (hasFreezes(world, rule) || (state.window?.native ?? '') !== '')
   return {
     type: 'FreezesRead',
     from: freezes.map((one) => one.from),
     to: freezes.map((one) => one.to),
     why: freezes.map((one) => one.why),
     source: freezes.map((one) => one.source),
-    again: watching ? plus(now, FREEZES_MS) : null,
+    again: watching ? plus(now, EVIDENCE_MS) : null,
   }
 }
+
+/** Whether the calendars say something else than what the run goes by. */
+const isNews = ({ frost }: RunState, { from, to, why }: Read): boolean =>
+  frost === null ||
+  JSON.stringify(frost.freezes.map((one) => [one.from, one.to, one.why])) !==
+    JSON.stringify(from.map((at, index) => [at, to[index], why[index]]))
 
 /** What follows for this run when its SSM maintenance window is another one than when it was chosen. */
 async function changeOf({ world, state, signal }: Performing): Promise<readonly RunEvent[]> {
