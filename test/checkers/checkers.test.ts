@@ -207,6 +207,11 @@ const PLANTED: Readonly<Record<string, readonly (readonly [it: string, change: C
     ['the nodes saw two at once',                  rows((all) => [...all, ...all.slice(0, 1).map((row) => ({ ...row, node: 'i-other' }))])],
   ],
   'I3 window': [
+    ['a change in a freeze',                        events('FreezesRead', (event) => ({ ...event, from: [OPENS], to: [CUTOFF], why: ['x'], source: ['x'] }))],
+    ['a change that may begin in a freeze',         events('FreezesRead', (event) => ({ ...event, from: [plus(OPENS, MINUTE)], to: [CUTOFF], why: ['x'], source: ['x'] }))],
+    ['a change that is predicted to last too long', events('WindowChosen', (event) => ({ ...event, lastStart: event.opens }))],
+    ['an opening that was begun too late',          events('WindowChosen', (event) => ({ ...event, openBy: plus(event.opens, -1) }))],
+    ['an opening that was begun before its jitter', events('WindowChosen', (event) => ({ ...event, startAt: plus(event.opens, MINUTE) }))],
     ['a change without a window',                  without('WindowOpened')],
     ['a change after the cutoff',                  events('WindowOpened', (event) => ({ ...event, cutoff: event.opens }))],
     ['a change that may begin after the cutoff',   events('CommandIntended', (event) => ({ ...event, startBefore: plus(CUTOFF, 1) }))],

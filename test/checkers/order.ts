@@ -2,10 +2,10 @@ import type { Fact, RunEvent } from '../../src/core/run/event.ts'
 import { iso, type Instant } from '../../src/kit/instant.ts'
 import { each, nodeAt, wavesOf, type Checker, type RunEvidence } from './evidence.ts'
 
-type Window = Readonly<{ opens: Instant; cutoff: Instant; closes: Instant }>
+type Window = Readonly<{ opens: Instant; cutoff: Instant; closes: Instant; lastStart: Instant }>
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
-/** I3: changes begin inside an open window and before its cutoff; rollbacks are on record; no node begins after `startBefore`. */
+/** I3: changes begin inside an open window, before its cutoff and in no freeze that was not broken on record; rollbacks are on record; no node begins after `startBefore`. */
 export const window: Checker = function* ({ runs, ledger = [] }) {
   const starts = new Map<string, Instant>()
   for (const run of runs) {
@@ -22,16 +22,20 @@ export const window: Checker = function* ({ runs, ledger = [] }) {
 
 function* inWindow(run: RunEvidence): Generator<string> {
   let opened: Window | null = null
+  let chosen: Of<'WindowChosen'> | null = null
   let chosenSince = false
+  const frost = new Frost()
   let allowed = false
   let rollingBack = run.plan.work === 'rollback'
   for (const { at, event } of run.facts) {
-    if (event.type === 'WindowChosen') chosenSince = true
+    frost.hear(event)
+    if (event.type === 'WindowChosen') [chosen, chosenSince] = [event, true]
     if (event.type === 'WindowOpened') {
-      opened = event
+      opened = { ...event, lastStart: chosen?.lastStart ?? event.cutoff }
       chosenSince = false
-      if (at < event.opens) yield `${run.run}: the window opened at ${iso(at)}, before ${iso(event.opens)}`
+      yield* openedInTime(run, event, chosen, at)
     }
+    if (event.type === 'WindowNarrowed' && opened !== null) opened = { ...opened, ...event }
     if (event.type === 'WindowEnded') opened = null
     if (event.type === 'ApprovalGiven' && event.subject.kind === 'rollback') allowed = true
     if (event.type === 'RollbackStarted') {
@@ -41,7 +45,37 @@ function* inWindow(run: RunEvidence): Generator<string> {
       if (event.outside && run.plan.rollback.outside === 'ask' && !allowed)
         yield `${run.run}: the rollback outside the window was not allowed by anyone`
     }
-    if (event.type === 'CommandIntended') yield* intentInWindow(run, event, at, opened, rollingBack)
+    if (event.type !== 'CommandIntended') continue
+    yield* intentInWindow(run, event, at, opened, rollingBack)
+    if (event.work === 'apply') yield* frost.against(`${run.run}.${String(event.n)}`, event, at)
+  }
+}
+
+function* openedInTime(run: RunEvidence, event: Of<'WindowOpened'>, chosen: Of<'WindowChosen'> | null, at: Instant): Generator<string> {
+  if (at < event.opens) yield `${run.run}: the window opened at ${iso(at)}, before ${iso(event.opens)}`
+  if (chosen === null) return
+  if (at < chosen.startAt) yield `${run.run}: begun at ${iso(at)}, before its jitter ended at ${iso(chosen.startAt)}`
+  if (at > chosen.openBy) yield `${run.run}: begun at ${iso(at)}, later than ${iso(chosen.openBy)}`
+}
+
+/** The freezes as the run read them last, without those that it broke on record. */
+class Frost {
+  #freezes: Readonly<{ from: Instant; to: Instant; why: string }>[] = []
+  readonly #broken = new Set<string>()
+
+  hear(event: RunEvent): void {
+    if (event.type === 'FreezesRead')
+      this.#freezes = event.from.map((from, index) => ({ from, to: event.to[index] ?? from, why: event.why[index] ?? '' }))
+    if (event.type === 'FreezeBroken') this.#broken.add(`${String(event.from)} ${String(event.to)} ${event.why}`)
+    if (event.type === 'WindowChosen') this.#freezes = []
+  }
+
+  *against(name: string, { startBefore }: Of<'CommandIntended'>, at: Instant): Generator<string> {
+    for (const { from, to, why } of this.#freezes) {
+      if (this.#broken.has(`${String(from)} ${String(to)} ${why}`)) continue
+      if (from <= at && at < to) yield `${name}: intended at ${iso(at)}, in the freeze until ${iso(to)}`
+      if (at < from && startBefore > from) yield `${name}: may start until ${iso(startBefore)}, in the freeze from ${iso(from)}`
+    }
   }
 }
 
@@ -56,10 +90,10 @@ function* intentInWindow(
   if (event.work === 'rollback' && !rollingBack) yield `${name}: a rollback that is not on record as one`
   if (event.work !== 'apply') return
   if (opened === null) yield `${name}: intended at ${iso(at)} while no window was open`
-  else if (at < opened.opens || at >= opened.cutoff)
-    yield `${name}: intended at ${iso(at)}, outside ${iso(opened.opens)} to ${iso(opened.cutoff)}`
-  else if (event.startBefore > opened.cutoff)
-    yield `${name}: may start until ${iso(event.startBefore)}, past the cutoff ${iso(opened.cutoff)}`
+  else if (at < opened.opens || at >= opened.cutoff || at >= opened.lastStart)
+    yield `${name}: intended at ${iso(at)}, outside ${iso(opened.opens)} to ${iso(opened.lastStart)}`
+  else if (event.startBefore > opened.cutoff || event.startBefore > opened.lastStart)
+    yield `${name}: may start until ${iso(event.startBefore)}, past ${iso(opened.lastStart)}`
 }
 
 /** I4: waves in order and behind their gates, nothing before its approval, no rollout on baselines that were not approved. */
