@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { caseOf, isInside, KINDS, play, type Kind } from '../test/scenarios/calibration.ts'
 
-// `node scripts/calibrate.ts --count=200 --from=1` plays rehearsals, each after some nights of history from which it
+// `node scripts/calibrate.ts --count=200 --from=1` (`--kind=polled` for one kind) plays rehearsals, each after some nights of history from which it
 // was foretold, and says how many ended inside the interval that 90 of 100 should end in, one process a core.
 
 /** One rehearsal as a child process tells it. `place` is where it ended: 0 at the low end of the interval, 1 at the high one. */
@@ -18,10 +18,16 @@ type Told = Readonly<{
   waves: readonly boolean[]
 }>
 
-const { values } = parseArgs({ options: { count: { type: 'string' }, from: { type: 'string' }, step: { type: 'string' } } })
-const wrong = Object.entries(values).filter(([, value]) => !/^[0-9]{1,10}$/.test(value))
+const { values } = parseArgs({
+  options: { count: { type: 'string' }, from: { type: 'string' }, step: { type: 'string' }, kind: { type: 'string' } },
+})
+const { kind: wanted, ...numbers } = values
+const wrong = Object.entries(numbers).filter(([, value]) => !/^[0-9]{1,10}$/.test(value))
 if (wrong.length > 0) {
   console.error(wrong.map(([key, value]) => `--${key} is a number, not "${value}"`).join('\n'))
+  process.exitCode = 2
+} else if (wanted !== undefined && !KINDS.some((kind) => kind === wanted)) {
+  console.error(`--kind is one of ${KINDS.join(', ')}`)
   process.exitCode = 2
 } else if (values.step !== undefined) await some(Number(values.from), Number(values.count), Number(values.step))
 else await many(Number(values.from ?? 1), Number(values.count ?? 100))
@@ -29,7 +35,18 @@ else await many(Number(values.from ?? 1), Number(values.count ?? 100))
 /** Every `step`-th case from `from`, below `from + count`, one line each. */
 async function some(from: number, count: number, step: number): Promise<void> {
   for (let seed = from; seed < from + count; seed += step) {
-    const { case: one, forecast, tookMs, waves, outcome } = await play(caseOf(seed))
+    const {
+      case: one,
+      forecast,
+      tookMs,
+      waves,
+      outcome,
+    } = await play(
+      caseOf(
+        seed,
+        KINDS.find((kind) => kind === wanted),
+      ),
+    )
     const told: Told = {
       seed,
       kind: one.kind,
@@ -98,6 +115,7 @@ function child(from: number, count: number, step: number): Promise<Told[]> {
     `--from=${String(from)}`,
     `--count=${String(Math.max(0, count))}`,
     `--step=${String(step)}`,
+    ...(wanted === undefined ? [] : [`--kind=${wanted}`]),
   ]
   const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const chunks: Buffer[] = []

@@ -201,7 +201,7 @@ async function inputOf(world: World, request: PlanRequest, read: Read, signal: A
 
 type Outlook = Pick<PlanInput, 'calendar' | 'opening' | 'own' | 'delayMs' | 'freezes'>
 
-/** When the run could begin: what the window's calendar and the freezes say. A plan without a window runs in one of its own. */
+/** When the run could begin: what the window's calendar and the freezes say. Without a window it opens one of its own, as soon as it is asked for. */
 async function outlookOf(world: World, { runbook, now = false, opening }: PlanRequest, signal: AbortSignal): Promise<Outlook> {
   const { window } = runbook
   const calendar = window === null ? null : await calendarOf(world, window, signal)
@@ -213,7 +213,7 @@ async function outlookOf(world: World, { runbook, now = false, opening }: PlanRe
   return {
     calendar: rule,
     ...(opening !== undefined && { opening }),
-    own: now ? { durationMs: times.durationMs, cutoffMs: times.cutoffMs } : null,
+    own: now || window === null ? { durationMs: times.durationMs, cutoffMs: times.cutoffMs } : null,
     delayMs: (opens) => jitterOf(runbook.name, opens, window?.jitterMs ?? 0),
     freezes: hasFreezes(world, window) ? await freezesOf(world, window, at, until, signal) : [],
   }

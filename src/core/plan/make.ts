@@ -2,22 +2,27 @@ import { known } from '../../kit/assert.ts'
 import type { Digest } from '../../kit/digest.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import type { NodeId } from '../../kit/ids.ts'
-import type { Instant } from '../../kit/instant.ts'
+import type { Instant, Ms } from '../../kit/instant.ts'
 import type { Runbook, WaveRule } from '../runbook/runbook.ts'
 import { roundedDown, roundedUp } from './amount.ts'
 import type { StoredBaseline } from './baseline.ts'
-import { nextOpenings } from './calendar.ts'
+import type { CalendarRule } from './calendar.ts'
 import { canonicalDigest } from './canonical.ts'
 import { callsOf, worstCases } from './estimate.ts'
 import { isGone, type Accounts, type ImageSeen, type NodeSeen } from './fleet.ts'
-import { forecast, type CommandTime } from './forecast.ts'
+import type { RunDurations } from './durations.ts'
+import { fitOf, unfit } from './fit.ts'
+import { forecast } from './forecast.ts'
+import type { Freeze } from './freeze.ts'
 import { grouping, tighterIn, type Grouping } from './groups.ts'
 import { lineageOf, lineages, type Lineages } from './lineage.ts'
 import { bytewise } from './list.ts'
 import { pin, type Pinning } from './pin.ts'
+import { roomOf } from './openings.ts'
 import type { Patch, Plan, PlanContent, PlannedNode, PlannedWave, TrialPlan } from './plan.ts'
 import { headlineOf, irreversibleOf, plural, untaggedRemarks } from './remarks.ts'
 import { byPlace, hindrance, rolloutNodes, testNodes, trialNodes, type Names } from './select.ts'
+import { fewest, touchedIn, trimmed, TRIMMED } from './trim.ts'
 import { partition, type Candidate, type Parted } from './waves.ts'
 
 export { planText, readPlan } from './plan-file.ts'
@@ -38,8 +43,18 @@ export type PlanInput = Readonly<{
   missing: ReadonlyMap<NodeId, readonly Patch[]>
   documents: Readonly<Record<string, Digest>>
   now: Instant
-  /** From earlier runs; absent: a stated default. */
-  commandTime?: CommandTime
+  /** The window's calendar; null or absent: there is none, or it is an SSM maintenance window that is disabled. */
+  calendar?: CalendarRule | null
+  /** The opening that it is made for; absent: the next one. */
+  opening?: Instant
+  /** The window that the run opens itself, at once, instead of waiting for the calendar's. */
+  own?: Readonly<{ durationMs: Ms; cutoffMs: Ms }> | null
+  /** How long after an opening the run begins. */
+  delayMs?: (opens: Instant) => Ms
+  /** Periods in which nothing may start, as far as the openings that are shown. They warn, and are no part of the digest. */
+  freezes?: readonly Freeze[]
+  /** What earlier runs took; none: a stated default. */
+  history?: readonly RunDurations[]
   /** A rehearsal: more than the default `limit.share` is a warning instead of a refusal. A limit that the runbook itself says always holds. */
   lenient?: boolean
 }>
@@ -47,12 +62,10 @@ export type PlanInput = Readonly<{
 /** The default of `limit.share`. */
 const SHARE_PERCENT = 60
 
-/** The openings that a plan shows. */
-const WINDOWS_SHOWN = 3
-
 /**
- * The rollout's plan: waves over the runbook's nodes with their pinned lists; a scan when the runbook has no `patches`.
- * @throws `plan.empty`, `plan.limit`, `config.invalid` (an account without an id), `schedule.invalid`
+ * The rollout's plan: waves over the runbook's nodes with their pinned lists; a scan when the runbook has no `patches`. What is predicted not to
+ * fit the window is warned of, refused or trimmed, as `window.fit` says.
+ * @throws `plan.empty`, `plan.limit`, `plan.unfit`, `config.invalid` (an account without an id), `schedule.invalid`
  */
 export function makePlan(input: PlanInput): Plan {
   const { runbook, fleet } = input
@@ -62,8 +75,30 @@ export function makePlan(input: PlanInput): Plan {
   const made = assemble(input, names, nodes, pinning, runbook.waves)
   const content: PlanContent = { ...common(input, made), act: 'rollout', work: runbook.patches === null ? 'scan' : 'apply', trial: null }
   const blast = refuse(input, content)
-  return finish(input, content, [...baselineRemarks(content, pinning), ...blast, ...made.remarks])
+  const remarks = [...baselineRemarks(content, pinning), ...blast, ...made.remarks]
+  return fitted(input, content, remarks)
 }
+
+/** The plan as the window's `fit` wants it. */
+function fitted(input: PlanInput, content: PlanContent, remarks: readonly string[]): Plan {
+  const plan = finish(input, content, remarks)
+  const rule = input.runbook.window?.fit ?? 'warn'
+  if (plan.fit === undefined || plan.fit.fits) return plan
+  const notFitting = `the forecast does not fit the window: ${plan.fit.why}`
+  if (rule === 'warn') return { ...plan, warnings: [...plan.warnings, notFitting] }
+  if (rule === 'refuse') throw unfit(plan.fit)
+  const { fit } = plan
+  const quick = (some: number): boolean =>
+    fitOf(forecast(trimmed(content, some), input.history ?? [], plan.digest, PROBE_RUNS), fit, fit.startAt).fits
+  const surely = (some: number): boolean => finish(input, trimmed(content, some), []).fit?.fits === true
+  const count = fewest(touchedIn(content) - 1, quick, surely)
+  if (count === null) throw unfit(plan.fit)
+  const remark = `${plural(count, 'node')} left out (${TRIMMED}): ${notFitting}`
+  return finish(input, trimmed(content, count), [remark, ...remarks])
+}
+
+/** While it is only being looked how many nodes to leave out, few runs are simulated. */
+const PROBE_RUNS = 24
 
 /**
  * The trial's plan: one wave with the nodes to test, side by side as far as the disruption limits allow. Its lists are made during the run.
@@ -248,22 +283,23 @@ function baselineRemarks(content: PlanContent, { stale }: Pinning): string[] {
 }
 
 /** Puts beside the content what a person wants to see of it. */
-function finish({ runbook, now, commandTime }: PlanInput, content: PlanContent, remarks: readonly string[]): Plan {
-  const windows = runbook.window === null ? [] : nextOpenings(runbook.window, now, WINDOWS_SHOWN)
-  const foreseen = forecast(content, commandTime)
-  const [first] = windows
-  const bound = content.act === 'rollout' && first !== undefined
-  const fits = !bound || foreseen.highMs <= first.cutoff - first.opens
+function finish(input: PlanInput, content: PlanContent, remarks: readonly string[]): Plan {
+  const digest = canonicalDigest(content)
+  const foreseen = forecast(content, input.history ?? [], digest)
+  const room = roomOf(input)
+  const fit = content.act === 'rollout' && room.first ? fitOf(foreseen, room.first, room.first.startAt) : null
   return {
-    digest: canonicalDigest(content),
+    digest,
     content,
-    madeAt: now,
+    madeAt: input.now,
     headline: headlineOf(content),
     worstCase: worstCases(content),
-    windows,
+    windows: room.windows,
     forecast: foreseen,
+    ...(fit && { fit }),
+    ...(room.zone !== null && { zone: room.zone }),
     calls: callsOf(content),
     irreversible: irreversibleOf(content),
-    warnings: [...remarks, ...(fits ? [] : ['the slow forecast does not fit the window before its cutoff'])],
+    warnings: [...remarks, ...(content.act === 'rollout' ? room.remarks : [])],
   }
 }

@@ -123,11 +123,33 @@ export type Plan = Readonly<{
   headline: Readonly<{ total: number; waves: number; planned: number; skipped: Readonly<Record<string, number>> }>
   worstCase: readonly Readonly<{ wave: string; failuresMax: number; worstFailures: number; worstOutOfService: number }>[]
   windows: readonly WindowTimes[]
-  forecast: Readonly<{ lowMs: Ms; highMs: Ms; basis: string }>
+  forecast: Forecast
+  /** Whether a rollout is predicted to fit the window that it would run in; absent where it runs in none. */
+  fit?: Fit
+  /** The zone in which people read the openings; absent: UTC. */
+  zone?: string
   calls: Readonly<Record<string, number>>
   irreversible: readonly string[]
   warnings: readonly string[]
 }>
+
+/**
+ * How long the run takes, from its opening to the last gate: half of all simulated runs end within `medianMs`, 90 of 100 between
+ * `lowMs` and `highMs`. Failures, approvals and waiting for other runs are not in it; `basis` says what it rests on.
+ */
+export type Forecast = Readonly<{
+  lowMs: Ms
+  medianMs: Ms
+  highMs: Ms
+  /** 95 of 100 nodes are changed within this. */
+  nodeHighMs: Ms
+  /** When each wave's gate passes, after the opening; in 95 of 100 runs its last node has begun by `lastStartMs`. */
+  waves: readonly Readonly<{ wave: string; lowMs: Ms; medianMs: Ms; highMs: Ms; lastStartMs: Ms }>[]
+  basis: string
+}>
+
+/** A window, when the run begins in it, and whether 95 of 100 runs end in it; `why` not, with the figures. */
+export type Fit = WindowTimes & Readonly<{ startAt: Instant; fits: boolean; why: string }>
 
 /** One occurrence of a maintenance schedule. Nothing new starts at or after `cutoff`. */
 export type WindowTimes = Readonly<{ opens: Instant; cutoff: Instant; closes: Instant }>

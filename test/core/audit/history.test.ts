@@ -165,7 +165,7 @@ describe('the lag of a report', () => {
       .at(130_000, reported(1, { 0: 100_000 }))
       .at(135_000, intended(2, [2]))
       .at(300_000, reported(1, { 1: 140_000 }), reported(2, { 2: 200_000 })).measured
-    near([30], reports)
+    near([30], reports.slow)
   })
 
   it('counts where another node of its group waited, and nowhere else', () => {
@@ -173,7 +173,16 @@ describe('the lag of a report', () => {
       .at(0, began(), intended(1, [0, 2]))
       .at(110_000, reported(1, { 2: 10_000 }))
       .at(140_000, reported(1, { 0: 100_000 })).measured
-    near([40], reports)
+    near([40], reports.slow)
+  })
+
+  it('is that of a quick node, or of a slow one', () => {
+    const { reports } = told({ waves: [{ nodes: 4, concurrency: 3 }] })
+      .at(0, began(), intended(1, [0, 1, 2]))
+      .at(400_000, reported(1, { 0: 100_000, 1: 200_000, 2: 380_000 }))
+      .at(405_000, intended(2, [3])).measured
+    near([300], reports.quick)
+    near([20, 200], reports.slow)
   })
 
   it('not while somebody had paused it', () => {
@@ -181,7 +190,7 @@ describe('the lag of a report', () => {
       .at(0, began(), intended(1, [0, 1]), { type: 'Paused', reason: '' })
       .at(130_000, reported(1, { 0: 100_000, 1: 100_000 }))
       .at(140_000, { type: 'NodesSkipped', nodes: [2], reason: 'aborted' }, drained()).measured
-    expect([reports, drains]).toEqual([[], []])
+    expect([reports, drains]).toEqual([{ quick: [], slow: [] }, []])
   })
 })
 

@@ -98,14 +98,18 @@ export function runbook(more: Partial<Runbook> = {}): Runbook {
       exclude: tagged({ 'patchwave:hold': 'true' }),
     },
     window: {
-      schedule: 'cron(0 3 ? * SUN *)',
-      timezone: 'UTC',
-      durationMs: 6 * HOUR,
-      cutoffMs: HOUR,
+      times: { schedule: 'cron(0 3 ? * SUN *)', timezone: 'UTC', durationMs: 6 * HOUR, cutoffMs: HOUR, offsetDays: 0, start: null, end: null },
       unfinished: 'stop',
       onGap: 'next-valid',
       onOverlap: 'first',
+      lateMs: 30 * MINUTE,
+      overlap: 'queue',
+      jitterMs: 0,
+      fit: 'warn',
+      freezes: [],
+      breakFreeze: null,
     },
+    inputs: {},
     patches: {
       approve: [
         {

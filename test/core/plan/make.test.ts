@@ -6,6 +6,7 @@ import { seeded, shuffled } from '../../../src/kit/random.ts'
 import { canonicalDigest } from '../../../src/core/plan/canonical.ts'
 import { makePlan, makeTrialPlan, planText, readPlan, type PlanInput } from '../../../src/core/plan/make.ts'
 import type { Plan } from '../../../src/core/plan/plan.ts'
+import { CALENDAR, durations, SUNDAY } from './history.ts'
 import {
   amount,
   count,
@@ -36,10 +37,15 @@ const refusal = (make: () => unknown): unknown => {
   }
   return 'made'
 }
+const pickInterval = (row: Plan['forecast']['waves'][number] | undefined) => ({
+  lowMs: row?.lowMs,
+  medianMs: row?.medianMs,
+  highMs: row?.highMs,
+})
 const code = (expected: string) => expect.objectContaining({ code: expected })
 
 describe('a rollout', () => {
-  const plan = makePlan(input())
+  const plan = makePlan(input({ calendar: CALENDAR }))
 
   it('takes the production nodes, wave by wave, each once', () => {
     expect(sizes(plan)).toEqual({ canary: 1, broad: 89 })
@@ -214,20 +220,14 @@ describe('the worst case', () => {
 })
 
 describe('what stands beside the content', () => {
-  it('forecasts by rounds under the limits', () => {
-    const rules = [wave('all', rest, { concurrency: count(30), gate: { bakeMs: 10 * MINUTE } })]
-    const free = makePlan(input({ runbook: runbook({ waves: rules }) }))
-    expect(free.forecast).toMatchObject({ lowMs: 3 * 8 * MINUTE + 10 * MINUTE, highMs: 3 * 15 * MINUTE + 10 * MINUTE })
-    expect(free.forecast.basis).toContain('no history')
-    const clusters = makePlan(input({ runbook: runbook({ waves: rules, disruption: [{ per: 'tag:Cluster', atMost: count(1) }] }) }))
-    expect(clusters.forecast.lowMs).toBe(5 * 8 * MINUTE + 10 * MINUTE)
-    const known = makePlan(input({ runbook: runbook({ waves: rules }), commandTime: { medianMs: MINUTE, p95Ms: 2 * MINUTE } }))
-    expect(known.forecast.lowMs).toBe(13 * MINUTE)
-  })
-
-  it('warns when the window is too short', () => {
-    const made = makePlan(input({ runbook: runbook({ waves: [wave('all', rest, { concurrency: count(1) })] }) }))
-    expect(made.warnings).toContain('the slow forecast does not fit the window before its cutoff')
+  it('foretells a rollout in its window, and a trial without one', () => {
+    const rollout = makePlan(input({ calendar: CALENDAR }))
+    expect(rollout.forecast.waves.map(({ wave: name }) => name)).toEqual(['canary', 'broad'])
+    expect(rollout.forecast).toMatchObject(pickInterval(rollout.forecast.waves.at(-1)))
+    expect(rollout).toMatchObject({ zone: 'Europe/Berlin', fit: { opens: SUNDAY, closes: SUNDAY + 6 * HOUR, startAt: SUNDAY } })
+    const trial = makeTrialPlan(input({ calendar: CALENDAR }))
+    expect(trial.forecast.basis).toContain('no history')
+    expect(trial.fit).toBeUndefined()
   })
 
   it('counts calls: one command for 50 nodes of a cell and a list', () => {
@@ -290,9 +290,13 @@ describe('the digest', () => {
   })
 
   it('covers neither time, windows nor the forecast', () => {
-    const later = makePlan({ ...made, now: days(1), commandTime: { medianMs: HOUR, p95Ms: HOUR } })
-    expect(later.digest).toBe(makePlan(made).digest)
-    expect(later.windows).not.toEqual(makePlan(made).windows)
+    const first = makePlan({ ...made, calendar: CALENDAR })
+    const freezes = [{ from: SUNDAY, to: days(9), why: 'peak', source: 'dates' }]
+    const later = makePlan({ ...made, calendar: CALENDAR, now: days(1), freezes, history: [durations([2 * HOUR])] })
+    expect(later.digest).toBe(first.digest)
+    expect(later.windows).not.toEqual(first.windows)
+    expect(later.forecast).not.toEqual(first.forecast)
+    expect(later.warnings).not.toEqual(first.warnings)
   })
 
   // prettier-ignore
