@@ -1,9 +1,6 @@
-import { freezeAt } from '../core/plan/freeze.ts'
 import type { Runbook } from '../core/runbook/runbook.ts'
-import { freezesOf } from '../engine/almanac.ts'
+import { refuseFrozen } from '../engine/frozen.ts'
 import type { World } from '../engine/world.ts'
-import { PatchwaveError } from '../kit/error.ts'
-import { isoSeconds, plus } from '../kit/instant.ts'
 import { flagOf, textOf, type Call, type OptionSpec } from './call.ts'
 import { usage } from './exit.ts'
 
@@ -19,12 +16,7 @@ export function breaksFreeze(call: Call): boolean {
 }
 
 /** Refuses a run that would begin now, in a freeze. One that waits for its window waits for the end of a freeze too. @throws `freeze.holds` */
-export async function refuseFrozen(world: World, { window }: Runbook, call: Call): Promise<void> {
+export async function refuseUnlessBroken(world: World, { window }: Runbook, call: Call): Promise<void> {
   if (breaksFreeze(call) || (window !== null && !flagOf(call, 'now'))) return
-  const now = world.clock.now()
-  const freeze = freezeAt(await freezesOf(world, window, now, plus(now, 1), call.app.io.signal), now)
-  if (freeze === undefined) return
-  throw new PatchwaveError('freeze.holds', `a freeze holds until ${isoSeconds(freeze.to)}: ${freeze.why} (${freeze.source})`, {
-    hint: 'wait for its end, or say --break-freeze --reason "…"',
-  })
+  await refuseFrozen(world, window, call.app.io.signal)
 }

@@ -29,7 +29,7 @@ export async function steer(app: App, session: Session, row: RunRow, wish: Omit<
     })
   const steering: Steering = { ...wish, actor: await session.actor(), ...(session.userId && { userId: await session.userId() }) }
   await leaveNote(world, run, steering)
-  const answered = (await awaitAnswer(app, world, row, steering)) ?? (await answerHere(app, world, run, steering))
+  const answered = (await awaitAnswer(app, world, row, steering)) ?? (await answerOrAwait(app, world, row, steering))
   if (answered.fact?.event.type === 'SteeringRefused') throw refusal(steering, answered.fact.event.reason)
   return answered
 }
@@ -50,6 +50,18 @@ const ANSWERS: Readonly<Record<Steering['what'], RunEvent['type']>> = {
   rollback: 'RollbackAsked',
   approve: 'ApprovalGiven',
   reject: 'ApprovalRefused',
+}
+
+/** Somebody else, a served store above all, may take the run at the same moment: then the answer is theirs. */
+async function answerOrAwait(app: App, world: World, row: RunRow, steering: Steering): Promise<Answered> {
+  try {
+    return await answerHere(app, world, row.run, steering)
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || error.code !== 'store.busy') throw error
+    const answered = await awaitAnswer(app, world, row, steering)
+    if (answered === undefined) throw error
+    return answered
+  }
 }
 
 /**
@@ -113,6 +125,6 @@ export function tell(app: App, json: boolean, done: readonly Answered[], what: s
   for (const { run, fact, finished, driven } of done) {
     if (fact === null) app.io.out(`${run}: ${what} lies in its inbox; its driver takes it within seconds`)
     else app.io.out(`${run}: ${what} recorded${finished === null ? '' : `; the run has ended: ${finished}`}`)
-    if (fact !== null && finished === null && !driven) app.io.err('nobody drives it now: go on with `patchwave run` of its runbook')
+    if (fact !== null && finished === null && !driven) app.io.err('nobody drives it now: `patchwave serve` of this store goes on with it, or `patchwave run` of its runbook')
   }
 }

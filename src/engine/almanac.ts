@@ -48,8 +48,16 @@ export async function scheduleOf(
   return { ...calendar, rule: { ...rule, start } }
 }
 
+/** As `scheduleOf`, for who only looks: a runbook that was not seen before stays so, and its `rate()` counts from now. */
+export async function shownSchedule(world: Almanac & Pick<World, 'store'>, runbook: string, window: WindowRule, signal: AbortSignal): Promise<Calendar> {
+  const seen = await world.clock.hold(() => world.store.cursor(seenKey(runbook)))
+  return seen > 0 ? scheduleOf(world, runbook, window, signal) : calendarOf(world, window, signal)
+}
+
+const seenKey = (runbook: string): string => `rate:${runbook}`
+
 async function firstSeen({ store, clock }: Pick<World, 'store' | 'clock'>, runbook: string): Promise<Instant> {
-  const key = `rate:${runbook}`
+  const key = seenKey(runbook)
   const known = await store.cursor(key)
   if (known > 0) return instant(known)
   const now = instant(Math.floor(clock.now() / SECOND) * SECOND)

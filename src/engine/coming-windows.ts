@@ -7,8 +7,9 @@ import { zoneNamed, type Zone } from '../core/plan/zone.ts'
 import type { WindowRule } from '../core/runbook/runbook.ts'
 import { DAY, instant, plus, type Instant, type Ms } from '../kit/instant.ts'
 import type { Files, NativeWindow } from '../ports/calendars.ts'
-import { advisoriesOf, calendarOf, freezesOf, type Almanac } from './almanac.ts'
+import { advisoriesOf, shownSchedule, freezesOf, type Almanac } from './almanac.ts'
 import { nativeDifferences } from './native-differences.ts'
+import type { World } from './world.ts'
 
 /** Odd days are told two years ahead: every kind of clock change and a leap day or none lie in it twice. */
 const ODD_MS: Ms = 2 * 366 * DAY
@@ -46,12 +47,13 @@ export type Coming = Readonly<{
  * @throws `schedule.invalid`, and `aws.*` when a native window cannot be read
  */
 export async function comingWindows(
-  world: Almanac,
+  world: Almanac & Pick<World, 'store'>,
+  runbook: string,
   window: WindowRule,
   { from, count }: Readonly<{ from: Instant; count: number }>,
   signal: AbortSignal,
 ): Promise<Coming> {
-  const { rule, native } = await calendarOf(world, window, signal)
+  const { rule, native } = await shownSchedule(world, runbook, window, signal)
   const differences = native ? nativeDifferences(native, window, from) : []
   const zoneData = zoneDataOf(process.versions['tz'])
   if (rule === null) return { rule, native, differences, zoneData, windows: [], odd: [], never: 'the SSM maintenance window is disabled' }

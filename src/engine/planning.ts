@@ -17,7 +17,7 @@ import type { Patch, Plan, PlanContent } from '../core/plan/plan.ts'
 import { rolloutNodes, testNodes, trialNodes, type Names } from '../core/plan/select.ts'
 import { needsRollback } from '../core/run/evolve-waves.ts'
 import { NOW_WINDOW, type Runbook } from '../core/runbook/runbook.ts'
-import { calendarOf, freezesOf, hasFreezes } from './almanac.ts'
+import { shownSchedule, freezesOf, hasFreezes } from './almanac.ts'
 import { cellsOf, readFleet, type FleetNow } from './census.ts'
 import { jitterOf } from './effects/window.ts'
 import { readHistory } from './history.ts'
@@ -204,7 +204,7 @@ type Outlook = Pick<PlanInput, 'calendar' | 'opening' | 'own' | 'delayMs' | 'fre
 /** When the run could begin: what the window's calendar and the freezes say. Without a window it opens one of its own, as soon as it is asked for. */
 async function outlookOf(world: World, { runbook, now = false, opening }: PlanRequest, signal: AbortSignal): Promise<Outlook> {
   const { window } = runbook
-  const calendar = window === null ? null : await calendarOf(world, window, signal)
+  const calendar = window === null ? null : await shownSchedule(world, runbook.name, window, signal)
   const times = calendar?.rule ?? calendar?.native ?? NOW_WINDOW
   const rule = calendar?.rule ?? null
   const at = world.clock.now()

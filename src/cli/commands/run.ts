@@ -8,7 +8,7 @@ import { requestRun } from '../../engine/request.ts'
 import type { World } from '../../engine/world.ts'
 import type { RunRow } from '../../ports/store.ts'
 import type { Session } from '../app.ts'
-import { BREAK_FREEZE, breaksFreeze, refuseFrozen } from '../breaking.ts'
+import { BREAK_FREEZE, breaksFreeze, refuseUnlessBroken } from '../breaking.ts'
 import { argOf, flagOf, INPUT, inputsOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
 import { followerOf } from '../follow/follower.ts'
@@ -41,7 +41,7 @@ export const run: CommandSpec = {
       const { world } = session
       if (target.plan) await checkPlan(call, world, target.plan)
       const request = await requestOf(call, target, session)
-      if ((await unfinishedOf(world, target.runbook)).length === 0) await refuseFrozen(world, target.runbook, call)
+      if ((await unfinishedOf(world, target.runbook)).length === 0) await refuseUnlessBroken(world, target.runbook, call)
       if (flagOf(call, 'detach')) return detach(call, world, request)
       return conclude(world, await follow(call, world, request), againOf(file, call), app.io, common.json)
     })

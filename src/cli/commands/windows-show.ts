@@ -43,7 +43,7 @@ export const windowsShow: CommandSpec = {
     }
     return using(app.openSession(common), async ({ world }) => {
       const from = given ?? world.clock.now()
-      const coming = await comingWindows(world, window, { from, count }, app.io.signal)
+      const coming = await comingWindows(world, runbook.name, window, { from, count }, app.io.signal)
       if (common.json) app.io.out(JSON.stringify(shapeOf(runbook, coming)))
       else for (const line of windowsPage(runbook, coming, painter(app.io.outColour ?? false))) app.io.out(line)
       return EXIT.done

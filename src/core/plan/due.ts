@@ -32,7 +32,7 @@ export type Surroundings = Readonly<{
   /** The run that has this opening already: its act was requested, or a run of an earlier window goes on in it. */
   taken: string | null
   /** The trial of this opening; `none` where there is none, or it was spared. */
-  trial: 'none' | 'unfinished' | 'succeeded' | 'failed'
+  trial: 'none' | 'unfinished' | 'succeeded' | 'failed' | 'not-approved'
   /** An unfinished run of the runbook and this act. */
   unfinished: string | null
   /** Seen waiting for that run since before the opening grew late. */
@@ -65,6 +65,7 @@ function rolloutFate(due: Due, window: NonNullable<Runbook['window']>, around: S
   const overdue = now > plus(due.opens, window.lateMs)
   if (now >= due.cutoff) return { do: 'miss', why: missedWhy(around) }
   if (around.trial === 'failed') return { do: 'miss', why: 'trial-failed' }
+  if (around.trial === 'not-approved') return { do: 'miss', why: 'not-approved' }
   if (around.unfinished !== null) return beside(due, window, around.unfinished, now)
   if (overdue && !around.queued) return { do: 'miss', why: missedWhy(around) }
   if (around.trial === 'unfinished') return { do: 'wait', for: 'trial' }
@@ -77,8 +78,8 @@ function beside(due: Due, { overlap }: NonNullable<Runbook['window']>, run: stri
   return overlap === 'skip' ? { do: 'miss', why: 'overlap' } : { do: 'cancel', run }
 }
 
-function missedWhy({ trial, unfinished, frozen }: Surroundings): string {
-  if (unfinished !== null) return 'overlap'
+function missedWhy({ trial, unfinished, queued, frozen }: Surroundings): string {
+  if (unfinished !== null || queued) return 'overlap'
   if (trial === 'unfinished') return 'not-approved'
   return frozen === null ? 'late' : `frozen: ${frozen}`
 }

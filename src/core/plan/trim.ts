@@ -1,6 +1,6 @@
 import { known } from '../../kit/assert.ts'
 import type { WaveRule } from '../runbook/runbook.ts'
-import { roundedDown, roundedUp } from './amount.ts'
+import { roundedDown } from './amount.ts'
 import type { PlanContent, PlannedNode, PlannedWave } from './plan.ts'
 
 /** Why a node is left out that would not fit the window. */
@@ -10,8 +10,8 @@ export const TRIMMED = 'trimmed'
 export const touchedIn = (content: PlanContent): number => content.nodes.filter(({ skip }) => skip === null).length
 
 /**
- * The plan without its last `count` nodes: those that would start last, from the last wave backwards. Shares count anew over what is left; a wave
- * that has lost all its nodes is left out, and the last one that is left lists them as skipped.
+ * The plan without its last `count` nodes: those that would start last, from the last wave backwards. A wave keeps as many places
+ * as it was planned with, its budget counts anew over what is left; a wave that has lost all its nodes is left out, and the last one that is left lists them as skipped.
  */
 export function trimmed(content: PlanContent, count: number): PlanContent {
   const out = lastNodes(content, count)
@@ -65,7 +65,7 @@ function smaller(wave: PlannedWave, touched: readonly number[], nodes: readonly 
   return {
     ...wave,
     nodes: [...touched, ...skipped],
-    concurrency: Math.min(touched.length, roundedUp(rule.concurrency, touched.length)),
+    concurrency: Math.min(touched.length, wave.concurrency),
     gate: { ...wave.gate, failuresMax: roundedDown(rule.gate.failures, touched.length) },
   }
 }

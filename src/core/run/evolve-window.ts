@@ -37,6 +37,6 @@ export function freezesRead(state: RunState, { from, to, why, source, again }: O
     why: why[index] ?? '',
     source: source[index] ?? '',
   }))
-  state.frost = { freezes, again }
+  state.frost = { freezes, again, epoch: state.epoch }
   if (again === null) unwant(state, 'almanac')
 }

@@ -1,6 +1,6 @@
 import { earliest, plus, type Instant } from '../../kit/instant.ts'
 import { freezeAt, type Freeze } from '../plan/freeze.ts'
-import { events, wake, type Decision } from './decision.ts'
+import { events, nothing, wake, type Decision } from './decision.ts'
 import { approvalOf, type RunState } from './state.ts'
 
 /**
@@ -8,6 +8,7 @@ import { approvalOf, type RunState } from './state.ts'
  * asks for the approval that its runbook wants, puts each broken freeze on record, and goes on.
  */
 export function heldByFreeze(state: RunState, now: Instant): Decision | undefined {
+  if (awaitsFreezes(state)) return nothing
   const freeze = freezeNow(state, now)
   if (freeze === undefined) return undefined
   if (!state.breakFreeze) return wake(freeze.to)
@@ -24,6 +25,9 @@ export function heldByFreeze(state: RunState, now: Instant): Decision | undefine
   if (rule !== null && asked?.state !== 'given') return wake(asked?.state === 'asked' ? earliest(asked.expires, freeze.to) : freeze.to)
   return events({ type: 'FreezeBroken', from: freeze.from, to: freeze.to, why: freeze.why, reason: state.reason })
 }
+
+/** What is known was read by an earlier driver, before a pause of whatever length: this one reads first. Doubt means no. */
+export const awaitsFreezes = ({ frost, epoch }: RunState): boolean => frost !== null && frost.again !== null && frost.epoch !== epoch
 
 /** The freeze that holds now and has not been broken on record. */
 export function freezeNow(state: RunState, now: Instant): Freeze | undefined {

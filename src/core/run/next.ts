@@ -1,12 +1,12 @@
 import { known } from '../../kit/assert.ts'
-import type { Instant } from '../../kit/instant.ts'
+import { instant, type Instant } from '../../kit/instant.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
 import { nextDispatch, placesDue, soonest } from './dispatch.ts'
 import type { Effect } from './effect.ts'
 import { afterBefore } from './evolve-waves.ts'
 import type { RunEvent, RunOutcome } from './event.ts'
 import { finished } from './finish.ts'
-import { heldByFreeze } from './freezing.ts'
+import { freezeNow, heldByFreeze } from './freezing.ts'
 import type { Opening } from './opening.ts'
 import { checksVerdict, nextGate, nextMeasure } from './gate.ts'
 import { nextRollback } from './rollback.ts'
@@ -195,7 +195,8 @@ function pastCutoff(state: RunState, index: number): Decision {
   const later = state.waves[index]
   if (state.plan.runbook.window?.unfinished === 'next-window' && later !== undefined && state.plan.act === 'rollout')
     return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
-  return finish(state, 'stopped', 'window-ended')
+  const frozen = index === 0 && freezeNow(state, instant(lastStart(state) - 1)) !== undefined
+  return finish(state, 'stopped', frozen ? 'frozen' : 'window-ended')
 }
 
 /** A gate failed: roll back, or end, as the runbook says. */

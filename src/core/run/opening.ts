@@ -34,5 +34,8 @@ export const plainOpening = (times: WindowTimes, zoneData: string): Extract<RunE
   nativeDigest: '',
 })
 
-/** What the run knows of freezes. `again`: when a reading goes on record next at the latest; null: there is nothing to read. */
-export type FreezesKnown = Readonly<{ freezes: readonly Freeze[]; again: Instant | null }>
+/**
+ * What the run knows of freezes. `again`: when a reading goes on record next at the latest; null: there is nothing to read. `epoch`: the driver that
+ * read them; another one knows nothing until it has read them itself.
+ */
+export type FreezesKnown = Readonly<{ freezes: readonly Freeze[]; again: Instant | null; epoch: number }>

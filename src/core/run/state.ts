@@ -8,7 +8,6 @@ import { setsOf } from './sets.ts'
 import {
   OUTCOMES,
   type Actor,
-  type Fact,
   type Outcome,
   type Purpose,
   type RunOutcome,
@@ -274,13 +273,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     undoes: null,
     driver: null,
     epoch: 0,
-    window: null,
-    opening: null,
-    requestedAt: instant(0),
-    reason: '',
-    breakFreeze: false,
-    frost: null,
-    broken: new Set(),
+    ...unasked(),
     paused: false,
     aborting: null,
     rollbackAsked: null,
@@ -336,14 +329,22 @@ export function initial(run: RunId, plan: PlanContent): RunState {
   }
 }
 
+/** What a run knows of its request and its opening before anything is told. */
+const unasked = () => ({
+  window: null,
+  opening: null,
+  requestedAt: instant(0),
+  reason: '',
+  breakFreeze: false,
+  frost: null,
+  broken: new Set<string>(),
+})
+
 function countsOf(open: number): Int32Array {
   const counts = new Int32Array(OUTCOMES.length)
   counts[0] = open
   return counts
 }
-
-/** Facts folded so far make the state; the first one must be `RunRequested`. */
-export type Evolve = (state: RunState, fact: Fact) => RunState
 
 /** The plan's entry at a position. */
 export const planned = (state: RunState, position: number) => known(state.plan.nodes[position], `node ${String(position)}`)

@@ -61,7 +61,7 @@ function stateWord(state: RunState): string {
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
   if (phase.name === 'rolling-back') return 'rolling-back'
   if (state.waves.some((wave) => wave.held !== null && wave.phase === 'drained')) return 'held'
-  if (STARTING.has(phase.name) && !state.breakFreeze && freezeNow(state, state.at) !== undefined) return 'frozen'
+  if (STARTING.has(phase.name) && freezeNow(state, state.at) !== undefined) return 'frozen'
   return phase.name === 'waves' ? 'running' : phase.name
 }
 

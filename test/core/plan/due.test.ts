@@ -90,6 +90,8 @@ describe('what becomes of something due', () => {
     ['still unfinished at the cutoff', 'rollout', 300, { unfinished: 'r', queued: true }, {}, { do: 'miss', why: 'overlap' }],
     ['while its trial runs', 'rollout', 0, { trial: 'unfinished' }, {}, { do: 'wait', for: 'trial' }],
     ['its trial still waits for people when it is late', 'rollout', 31, { trial: 'unfinished' }, {}, { do: 'miss', why: 'not-approved' }],
+    ['its trial ended, and nobody approved its baselines', 'rollout', -15, { trial: 'not-approved' }, {}, { do: 'miss', why: 'not-approved' }],
+    ['after waiting for an earlier run past the cutoff', 'rollout', 300, { queued: true }, {}, { do: 'miss', why: 'overlap' }],
     ['its trial failed', 'rollout', -15, { trial: 'failed' }, {}, { do: 'miss', why: 'trial-failed' }],
     ['its trial succeeded', 'rollout', -15, { trial: 'succeeded' }, {}, { do: 'start' }],
     ['frozen to its cutoff', 'rollout', 0, { frozen: 'year end' }, {}, { do: 'wait', for: 'freeze' }],

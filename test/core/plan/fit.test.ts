@@ -156,7 +156,7 @@ describe('a plan that is trimmed', () => {
     expect(readPlan(planText(plan))).toEqual(plan)
   })
 
-  it('every node stands in a wave, and shares count what is left', () => {
+  it('every node stands in a wave, which keeps its places; budgets count what is left', () => {
     const some = trimmed(
       makePlan(
         long('warn', {
@@ -166,7 +166,7 @@ describe('a plan that is trimmed', () => {
       ).content,
       40,
     )
-    expect(some.waves.map(({ nodes, concurrency, gate }) => [nodes.length, concurrency, gate.failuresMax])).toEqual([[90, 5, 5]])
+    expect(some.waves.map(({ nodes, concurrency, gate }) => [nodes.length, concurrency, gate.failuresMax])).toEqual([[90, 9, 5]])
     expect(some.budgetMax).toBe(5)
   })
 

@@ -98,7 +98,15 @@ export function runbook(more: Partial<Runbook> = {}): Runbook {
       exclude: tagged({ 'patchwave:hold': 'true' }),
     },
     window: {
-      times: { schedule: 'cron(0 3 ? * SUN *)', timezone: 'UTC', durationMs: 6 * HOUR, cutoffMs: HOUR, offsetDays: 0, start: null, end: null },
+      times: {
+        schedule: 'cron(0 3 ? * SUN *)',
+        timezone: 'UTC',
+        durationMs: 6 * HOUR,
+        cutoffMs: HOUR,
+        offsetDays: 0,
+        start: null,
+        end: null,
+      },
       unfinished: 'stop',
       onGap: 'next-valid',
       onOverlap: 'first',

@@ -93,7 +93,7 @@ describe('a freeze', () => {
   it('beyond the cutoff ends the run with nothing touched', () => {
     const told = opened(freezes([OPENS, plus(CLOSES, DAY)]))
     told.until(CUTOFF)
-    expect(told.state.phase).toMatchObject({ outcome: 'stopped', reason: 'window-ended' })
+    expect(told.state.phase).toMatchObject({ outcome: 'stopped', reason: 'frozen' })
     expect(intents(told)).toEqual([])
   })
 
