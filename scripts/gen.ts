@@ -9,6 +9,7 @@ const GENERATORS = [
   'gen-sandbox-schemas.ts',
   'gen-cli-reference.ts',
   'gen-diagram.ts',
+  'gen-documents.ts',
 ] as const
 
 for (const script of GENERATORS) {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -209,15 +209,13 @@ export function surroundings(
   }
 }
 
+/** The documents that a run sends: these are registered in each cell, and their hashes are part of a plan. */
+const DOCUMENTS = ['Patchwave-Apply', 'Patchwave-Check', 'Patchwave-Fetch', 'Patchwave-Rollback', 'Patchwave-Scan']
+
 function scripts(): ReadonlyMap<string, ScriptDocument> {
-  const folder = join(HOME, 'documents')
-  const names = readdirSync(folder)
-    .filter((file) => file.endsWith('.yaml'))
-    .sort()
   return new Map(
-    names.map((file) => {
-      const content = readFileSync(join(folder, file), 'utf8')
-      const name = file.slice(0, -'.yaml'.length)
+    DOCUMENTS.map((name) => {
+      const content = readFileSync(join(HOME, 'documents', `${name}.yaml`), 'utf8')
       return [name, { name, content, hash: sha256(content) }]
     }),
   )

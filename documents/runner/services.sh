@@ -1,0 +1,65 @@
+#!/bin/sh
+# What still runs old code: processes that map files which are no longer there, their services, and the kernel's live patches.
+# shellcheck disable=SC2034,SC2154  # The files of this folder are one script; each is read by itself too.
+
+# Services that are not restarted from here: the node would lose its manager, its users or the agent that brought us.
+KEPT='^(dbus|dbus-broker|systemd-.*|getty@.*|serial-getty@.*|user@.*|amazon-ssm-agent|snap\.amazon-ssm-agent\..*|auditd|qemu-guest-agent)\.service$'
+
+# Ids of processes that map a program or library which was replaced.
+stale_processes() {
+  for maps in /proc/[0-9]*/maps; do
+    if grep -Eqs '^[^ ]+ [r-][w-]x[ps] .* /(usr|lib|lib64|bin|sbin|opt)(/| ).*\(deleted\)$' "$maps"; then
+      id=${maps#/proc/}
+      printf '%s\n' "${id%/maps}"
+    fi
+  done
+}
+
+# The service of each of those processes, once.
+stale_services() {
+  stale_processes | while read -r id; do
+    sed -n 's|^.*/\([A-Za-z0-9@:._\\-]*\.service\)$|\1|p' "/proc/$id/cgroup" 2>/dev/null | head -n 1
+  done | sort -u
+}
+
+restart_work() {
+  stale_services >"$WORK/stale"
+  grep -Ev "$KEPT" "$WORK/stale" >"$WORK/restart"
+  grep -E "$KEPT" "$WORK/stale" | sed 's/^/patchwave: is left alone: /'
+  [ -s "$WORK/restart" ] || finish restarted nothing-stale
+  while read -r unit; do
+    printf 'patchwave: restarts %s\n' "$unit"
+    outside systemctl try-restart -- "$unit" </dev/null || printf '%s\n' "$unit" >>"$WORK/unwell"
+    CHANGED=$((CHANGED + 1))
+  done <"$WORK/restart"
+  while read -r unit; do
+    outside systemctl is-active --quiet -- "$unit" </dev/null || printf '%s\n' "$unit" >>"$WORK/unwell"
+  done <"$WORK/restart"
+  stale_services | grep -Ev "$KEPT" >"$WORK/still"
+  MISSING=$(wc -l <"$WORK/still")
+  if [ -s "$WORK/unwell" ]; then
+    sort -u "$WORK/unwell" | sed 's/^/patchwave: does not run: /'
+    finish failed service-failed
+  fi
+  finish restarted restarted
+}
+
+# Names of the live patches that the kernel itself holds for enabled: `uname -r` never shows them.
+live_patches() {
+  for patch in /sys/kernel/livepatch/*/enabled; do
+    [ "$(cat "$patch" 2>/dev/null)" != 1 ] || basename "${patch%/enabled}"
+  done | tr -cd 'A-Za-z0-9_.\n-'
+}
+
+live_patch_work() {
+  wait_for_manager || finish failed lock-held
+  : >"$WORK/none"
+  record "$WORK/none" || finish failed disk-full
+  snapshot "$WORK/installed"
+  family live_enable >"$WORK/said" 2>&1 || give_up failed
+  cat "$WORK/said"
+  snapshot "$WORK/after"
+  CHANGED=$(changed_keys "$WORK/installed" "$WORK/after")
+  if [ "$CHANGED" -gt 0 ]; then finish patched installed; fi
+  finish not-needed nothing-missing
+}

@@ -1,0 +1,155 @@
+#!/bin/sh
+# Who works when: the marker of each token under the node's one lock, and the worker in a session of its own.
+# shellcheck disable=SC2034,SC2153,SC2154  # The files of this folder are one script; each is read by itself too.
+
+# change: the marker table of documents/PROTOCOL.md. Each turn looks at the lock and the marker anew: either may have changed meanwhile.
+change() {
+  waited=0 repairs=0
+  while :; do
+    case $(marker) in done*) repeat ;; esac
+    exec 9>>"$STATE/lock"
+    if flock -w "$LOCK_STEP" 9; then
+      turn
+      exec 9>&-
+    else
+      exec 9>&-
+      [ "$(cat "$STATE/lock")" = "$TOKEN" ] || waited=$((waited + LOCK_STEP))
+      [ "$waited" -lt "$LOCK_WAIT" ] || answer failed lock-held
+    fi
+  done
+}
+
+# One turn with the lock in hand.
+turn() {
+  state=$(marker)
+  case $state in
+    done*) return ;;
+    '')
+      [ "$(now)" -lt "$START_BEFORE" ] || answer skipped too-late
+      if ! { own && mark started </dev/null; }; then answer failed disk-full; fi
+      launch work
+      ;;
+    rebooting*)
+      left=${state#rebooting }
+      [ "${left%% *}" != "$(boot_id)" ] || exit 194
+      own
+      launch readback
+      ;;
+    *)
+      repairs=$((repairs + 1))
+      [ "$repairs" -le "$REPAIRS_MAX" ] || answer failed interrupted
+      own
+      launch repair
+      ;;
+  esac
+}
+
+own() { printf '%s\n' "$TOKEN" >"$STATE/lock"; }
+
+# mark STATE: the marker with what stands on stdin below it.
+mark() { { printf '%s\n' "$1" && cat; } | put "$STATE/markers/$TOKEN"; }
+
+# launch STAGE: the worker, out of reach of whoever ends this script. The lock goes with it, as descriptor 9, and is free when it ends.
+launch() {
+  set -- sh "$SELF" worker "$VERB" "$1"
+  if scopes; then set -- systemd-run --scope --quiet --description="Patchwave $VERB $TOKEN" "$@"; fi
+  setsid "$@" </dev/null >>"$STATE/log/$TOKEN" 2>&1 &
+}
+
+# Where systemd runs, a scope keeps the worker when the agent's unit is stopped.
+scopes() {
+  [ -d /run/systemd/system ] && command -v systemd-run >/dev/null && systemd-run --scope --quiet true >/dev/null 2>&1 9>&-
+}
+
+# worker VERB STAGE: works under the lock and leaves the marker `done` or `rebooting`. Dies it, the marker stays and the next one repairs.
+worker() {
+  trap '' HUP
+  # What is written at the end must find room, also on a disk that the transaction filled.
+  head -c 131072 /dev/zero >"$STATE/reserve" || [ "$2" != work ] || finish failed disk-full
+  case $1-$2 in
+    *-repair) repair_work ;;
+    apply-work) apply_work ;;
+    apply-readback) apply_readback ;;
+    rollback-work) rollback_work ;;
+    rollback-readback) rollback_readback ;;
+    restart-work) restart_work ;;
+    live-patch-work) live_patch_work ;;
+  esac
+}
+
+# finish VERDICT REASON: the result goes into the marker, and the worker ends.
+finish() {
+  rm -f "$STATE/reserve"
+  LOG=$(keep "$STATE/log/$TOKEN")
+  LIVE=$(live_patches | wc -l | tr -d ' ')
+  STALE=$(stale_processes | wc -l | tr -d ' ')
+  result "$1" "$2" >"$WORK/result"
+  mark "done $(exit_of "$1" "$2")" <"$WORK/result" || exit 1
+  prune
+  exit 0
+}
+
+# leave_for_boot CHANGED: the script exits 194, SSM boots the node and runs it again.
+leave_for_boot() {
+  rm -f "$STATE/reserve"
+  mark "rebooting $(boot_id) $1" </dev/null || exit 1
+  exit 0
+}
+
+# wants_boot: whether the parameter allows what the node wants.
+wants_boot() {
+  case $REBOOT in
+    always) return 0 ;;
+    if-needed) family reboot_wanted ;;
+    *) return 1 ;;
+  esac
+}
+
+# outside COMMAND …: runs without the lock, so that a service which the package manager starts cannot hold it.
+outside() { "$@" 9>&-; }
+
+# wait_for_manager: until no other hand is on the package database. Fails when patience ends.
+wait_for_manager() {
+  until=$(($(now) + LOCK_WAIT)) held_up=no
+  while family busy; do
+    held_up=yes
+    [ "$(now)" -lt "$until" ] || return 1
+    sleep 1
+  done
+  # What waited may have missed its time.
+  [ "$held_up" = no ] || [ "$(now)" -lt "$START_BEFORE" ] || finish skipped too-late
+}
+
+# locked FILE: whether a process has a record lock on it.
+locked() {
+  [ -e "$1" ] && grep -q "POSIX.*:$(stat -c %i "$1") " /proc/locks
+}
+
+# reading: a verb that changes nothing takes no lock; the first answer of a token is its answer.
+reading() {
+  case $(marker) in done*) repeat ;; esac
+  [ "$(now)" -lt "$START_BEFORE" ] || answer skipped too-late
+  "${1}_read" >"$WORK/out"
+  code=$(cat "$WORK/exit")
+  { printf 'done %s\n' "$code" && cat "$WORK/out"; } >"$WORK/marker"
+  if put "$STATE/markers/$TOKEN.read.$$" <"$WORK/marker"; then
+    ln "$STATE/markers/$TOKEN.read.$$" "$STATE/markers/$TOKEN" 2>/dev/null
+    rm -f "$STATE/markers/$TOKEN.read.$$"
+    repeat
+  fi
+  cat "$WORK/out"
+  exit "$code"
+}
+
+# found VERDICT REASON: the result line of a reading verb.
+found() {
+  exit_of "$1" "$2" >"$WORK/exit"
+  result "$1" "$2"
+}
+
+# What is too old to be asked for goes. Runners of other versions go when nobody can still be using them.
+prune() {
+  find "$STATE/markers" "$STATE/lists" "$STATE/before" "$STATE/touched" "$STATE/log" "$STATE/undo" -type f -mtime +"$KEEP_DAYS" -exec rm -f {} +
+  find "$STATE/runner" -type f ! -path "$SELF" -mtime +3 -exec rm -f {} +
+  find /run -maxdepth 1 -name 'patchwave.*' -mtime +3 -exec rm -rf {} +
+}

@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { debCompare, rpmCompare } from '../../src/kit/version-order.ts'
+
+const names = readdirSync('documents').filter((name) => name.endsWith('.yaml'))
+const parts = ['core', 'session', 'change', 'read', 'services', 'apt', 'rpm', 'main'].map((part) => `documents/runner/${part}.sh`)
+const text = (name: string): string => readFileSync(`documents/${name}`, 'utf8')
+const scriptIn = (name: string): string =>
+  (parse(text(name)) as { mainSteps: { inputs: { runCommand: string[] } }[] }).mainSteps[0]?.inputs.runCommand[0] ?? ''
+const patternsIn = (name: string): [string, string][] =>
+  Object.entries((parse(text(name)) as { parameters: Record<string, { allowedPattern: string }> }).parameters).map(([key, rule]) => [
+    key,
+    rule.allowedPattern,
+  ])
+
+const has = (tool: string): boolean => {
+  try {
+    execFileSync('sh', ['-c', 'command -v "$1"', 'sh', tool], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+describe('the documents', () => {
+  it('are what their sources make, and each carries every part of the runner', () => {
+    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/gen-documents.ts', '--check'], { stdio: 'pipe' })
+    expect(
+      readdirSync('documents/runner')
+        .map((name) => `documents/runner/${name}`)
+        .sort(),
+    ).toEqual([...parts].sort())
+    expect(names).toHaveLength(8)
+  })
+
+  it.each(names)('%s fits into what SSM takes, and holds no parameter but in the lines that hand them over', (name) => {
+    expect(Buffer.byteLength(text(name))).toBeLessThanOrEqual(65_536)
+    const [handed = '', runner = ''] = scriptIn(name).split(/^digest=/m)
+    expect(runner).not.toContain('{{')
+    const lines = handed.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(lines.length).toBeGreaterThan(1)
+    for (const line of lines) expect(line).toMatch(/^export PATCHWAVE_[A-Z]+='\{\{ [A-Za-z]+ \}\}'$/)
+  })
+
+  it.each(names)('no pattern of %s lets through what could end a quoted word, and each can be read by any engine', (name) => {
+    for (const [key, pattern] of patternsIn(name)) {
+      expect(pattern, key).toMatch(/^\^.*\$$/)
+      for (const hostile of ["'", "1'", '1 2', '1\n2', '$(x)', '`x`', '1;x', '{{ Token }}', '"'])
+        expect(new RegExp(pattern).test(hostile), `${key} ${hostile}`).toBe(false)
+      for (const [, count] of pattern.matchAll(/\{[0-9]*,?([0-9]+)\}/g)) expect(Number(count), key).toBeLessThanOrEqual(1_000)
+    }
+  })
+
+  it('the runner never evaluates text', () => {
+    for (const part of parts) expect(readFileSync(part, 'utf8')).not.toMatch(/(^|[^-])\beval\b|(^|[^-])\bsource\b|^\s*\. /m)
+  })
+})
+
+describe.skipIf(!has('shellcheck'))('ShellCheck', () => {
+  const check = (script: string, shell: string): string => {
+    try {
+      return execFileSync('shellcheck', ['-s', shell, '-'], { input: script, encoding: 'utf8' })
+    } catch (error) {
+      return String((error as { stdout?: unknown }).stdout)
+    }
+  }
+
+  it.each(['sh', 'dash', 'bash'])('finds nothing in the whole runner, read as %s', (shell) => {
+    expect(check(parts.map((part) => readFileSync(part, 'utf8')).join('\n'), shell)).toBe('')
+  })
+
+  it.each(parts)('finds nothing in %s', (part) => {
+    expect(check(readFileSync(part, 'utf8'), 'sh')).toBe('')
+  })
+
+  it('would find something', () => {
+    expect(check('#!/bin/sh\nrm -rf $1\n', 'sh')).toContain('SC2086')
+  })
+})
+if (!has('shellcheck')) console.warn('SKIPPED: ShellCheck of the runner: needs shellcheck')
+
+describe('version order', () => {
+  /** Runs a function of the runner over lines of stdin. */
+  const asked = (call: string, lines: readonly string[], shell = 'sh'): string[] =>
+    execFileSync(shell, ['-c', `. documents/runner/core.sh; . documents/runner/apt.sh; . documents/runner/rpm.sh; ${call}`], {
+      input: lines.map((line) => `${line}\n`).join(''),
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter(Boolean)
+  const bits = ['0', '1', '9', '10', '010', 'a', 'b', 'rc1', '~', '^', '.', '_', '+', 'amzn2023', '1.2', '1~rc', '1^git']
+  const versions = bits.flatMap((a) => bits.map((b) => `1${a}${b}-${a.replaceAll(/[^a-z0-9]/g, '') || '1'}`))
+  const epochs = ['0:', '1:', '10:']
+  const all = versions.map((version, i) => `${epochs[i % 7 === 0 ? 1 : i % 11 === 0 ? 2 : 0]}${version}`)
+  const pairs = all.flatMap((a, i) => [1, 5, 17, 40, 101].map((step) => [a, all[(i + step) % all.length] ?? a] as const))
+
+  it.each(['sh', 'bash'])('of rpm is the one that the engine knows, in %s', (shell) => {
+    const said = asked(
+      'rpm_order',
+      pairs.map(([a, b]) => `${a} ${b} rest of it`),
+      shell,
+    )
+    expect(said).toEqual(pairs.map(([a, b]) => `${String(rpmCompare(a, b))} ${a} ${b} rest of it`))
+    expect(new Set(said.map((line) => line.split(' ')[0]))).toEqual(new Set(['-1', '0', '1']))
+  })
+
+  it.skipIf(!has('dpkg'))('of deb is dpkg’s', () => {
+    const some = pairs.filter(([a, b], i) => i % 9 === 0 && !/[_^]/.test(a + b))
+    expect(some.length).toBeGreaterThan(50)
+    expect(
+      asked(
+        'apt_order',
+        some.map(([a, b]) => `${a} ${b} x`),
+      ),
+    ).toEqual(some.map(([a, b]) => `${String(debCompare(a, b))} ${a} ${b} x`))
+  })
+
+  it('a list’s lines are pending when every installed version is older', () => {
+    const said = execFileSync(
+      'sh',
+      ['-c', '. documents/runner/core.sh; . documents/runner/rpm.sh; FAMILY=rpm; printf "%s" "$1" >"$3/l"; printf "%s" "$2" >"$3/i"; pending "$3/l" "$3/i"', 'sh',
+        'foo x86_64 0:2-1\nkernel x86_64 0:6-2\nnone x86_64 0:1-1\nnew x86_64 0:1-1\nzoo i686 0:2-1\n',
+        'foo x86_64 0:1-1\nkernel x86_64 0:6-1\nkernel x86_64 0:6-3\nnew x86_64 1:0-1\nzoo i686 0:1-9\nzoo x86_64 0:2-1\n',
+        execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()],
+      { encoding: 'utf8' },
+    ) // prettier-ignore
+    expect(said).toBe('foo x86_64 0:2-1\nzoo i686 0:2-1\n')
+  })
+})
