@@ -57,6 +57,21 @@ export const LAW: Readonly<Record<string, Rule>> = {
     packages: ['yaml', 'ajv', 'ajv/*', 'ical.js', 'node:http', 'node:crypto', 'node:zlib'],
     instead: 'the sandbox stands on the other side of the wire: it knows the engine by its requests alone',
   },
+  'sandbox/real': {
+    from: ['kit', 'sandbox'],
+    types: ['ports'],
+    packages: [
+      'yaml',
+      'node:child_process',
+      'node:crypto',
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:path',
+      'node:zlib',
+    ],
+    instead: 'real nodes know the machine and the sandbox, never the engine',
+  },
   ...Object.fromEntries(ROOT_FILES.map((file) => [file, ROOT])),
 }
 
