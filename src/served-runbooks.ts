@@ -24,18 +24,31 @@ export function runbookShelf(places: readonly string[], load: Load): Runbooks {
   }
 }
 
-/** A folder's own YAML files (bases stand in folders below), or the file itself. */
+/**
+ * A folder's own YAML files (bases stand in folders below), or the file itself; what is not there stands for itself, so that it is told.
+ * @throws `file.unreadable` for a folder that is there and cannot be read: its files have not gone
+ */
 async function filesIn(place: string): Promise<string[]> {
-  const names = await readdir(place).catch((error: unknown) => (codeOf(error) === 'ENOTDIR' ? null : []))
-  return names === null ? [place] : names.filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.')).map((name) => join(place, name))
+  try {
+    const names = await readdir(place)
+    return names.filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.')).map((name) => join(place, name))
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'ENOTDIR' || code === 'ENOENT') return [place]
+    const hint = 'check the folder and its permissions'
+    throw new PatchwaveError('file.unreadable', `${place} cannot be read (${code ?? 'unknown reason'})`, { hint, cause: error })
+  }
 }
 
 async function readOne(known: Map<string, Readonly<{ stamp: string; file: RunbookFile }>>, path: string, load: Load): Promise<RunbookFile> {
   const before = known.get(path)
   const stamp = await stampOf(path, before?.file.base ?? null)
   if (before !== undefined && before.stamp === stamp && before.file.problem === null) return before.file
-  const file = await fresh(path, load)
-  known.set(path, { stamp: await stampOf(path, file.base), file })
+  const read = await fresh(path, load)
+  const same = before !== undefined && before.file.digest === read.digest && before.file.problem === read.problem
+  const file = same ? before.file : read
+  // The stamp of before the reading: what is written meanwhile is read again. It knows nothing of a base that was only found now.
+  known.set(path, { stamp: read.base === (before?.file.base ?? null) ? stamp : '', file })
   return file
 }
 

@@ -5,6 +5,7 @@ import type { Runbook } from '../core/runbook/runbook.ts'
 import type { Instant } from '../kit/instant.ts'
 import { conduct } from './conduct.ts'
 import type { Ended } from './driver.ts'
+import { afterTrial } from './follow-ups.ts'
 import type { Listener } from './journal.ts'
 import { planDue, planRollout } from './planning.ts'
 import { requestRun } from './request.ts'
@@ -64,7 +65,9 @@ export async function runActs(world: World, request: ActsRequest, parts: ActsPar
 
 async function act(world: World, request: ActsRequest, plan: Plan, parts: ActsParts, trial: string | null = null): Promise<Ended | string> {
   const { actor, reason, now, breakFreeze = false } = request
-  const run = await requestRun(world, { plan, actor, reason, now, trial, breakFreeze })
+  // The same request as that of a service which sees the trial end: one of both makes it.
+  const once = trial === null ? {} : { trigger: afterTrial(trial) }
+  const run = await requestRun(world, { plan, actor, reason, now, trial, breakFreeze, ...once })
   parts.begins(run, plan, false)
   return (await conduct(world, run, parts)) ?? run
 }

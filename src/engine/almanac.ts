@@ -49,7 +49,12 @@ export async function scheduleOf(
 }
 
 /** As `scheduleOf`, for who only looks: a runbook that was not seen before stays so, and its `rate()` counts from now. */
-export async function shownSchedule(world: Almanac & Pick<World, 'store'>, runbook: string, window: WindowRule, signal: AbortSignal): Promise<Calendar> {
+export async function shownSchedule(
+  world: Almanac & Pick<World, 'store'>,
+  runbook: string,
+  window: WindowRule,
+  signal: AbortSignal,
+): Promise<Calendar> {
   const seen = await world.clock.hold(() => world.store.cursor(seenKey(runbook)))
   return seen > 0 ? scheduleOf(world, runbook, window, signal) : calendarOf(world, window, signal)
 }

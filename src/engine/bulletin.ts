@@ -2,7 +2,7 @@ import type { Actor } from '../core/run/event.ts'
 import type { FeedbackRule } from '../core/runbook/runbook.ts'
 import { logbookOf, logFact, type ScheduleFact } from './logbook.ts'
 import { Relay } from './relay.ts'
-import { troubleOf } from './trouble.ts'
+import { traceOf } from './trouble.ts'
 import type { World } from './world.ts'
 
 /** One runbook's way to its queue, as long as its file names that queue. */
@@ -62,7 +62,7 @@ export class Bulletin {
       wire.relay ??= new Relay(this.#world, row.run, runbook, wire.rule)
       await wire.relay.flush(signal)
     } catch (error) {
-      this.#world.log.warn(`feedback of ${runbook}'s schedule: ${troubleOf(error)}`)
+      this.#world.log.warn(`feedback of ${runbook}'s schedule: ${traceOf(error)}`)
     }
   }
 }

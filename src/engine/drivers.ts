@@ -1,11 +1,13 @@
 import { PatchwaveError } from '../kit/error.ts'
 import { earliest, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
+import { awaitsFreezes, freezeNow } from '../core/run/freezing.ts'
 import type { RunState } from '../core/run/state.ts'
 import type { RunRow } from '../ports/store.ts'
 import { conduct, eventFeeds } from './conduct.ts'
 import type { Ended } from './driver.ts'
 import { Hints } from './hints.ts'
 import type { Listener } from './journal.ts'
+import { traceOf, troubleOf } from './trouble.ts'
 import type { World } from './world.ts'
 
 /** A run that waits longer than this is given back: a waiting run has no driver. */
@@ -13,6 +15,9 @@ const REST_MS: Ms = 2 * MINUTE
 
 /** A run whose driving failed is tried again after this. */
 const AGAIN_MS: Ms = MINUTE
+
+/** The same after a bug: it will most likely be met again, and reading a long journal for it each minute helps nobody. */
+const BUG_AGAIN_MS: Ms = 10 * MINUTE
 
 /** Who is told what the driven runs do. */
 export type DriversParts = Readonly<{
@@ -51,6 +56,7 @@ export class Drivers {
     const { clock, store } = this.#world
     const now = clock.now()
     const rows = await clock.hold(() => store.runs({ unfinished: true }))
+    this.#forget(rows)
     const later: Instant[] = []
     for (const row of rows) {
       if (this.#driving.has(row.run)) continue
@@ -70,9 +76,10 @@ export class Drivers {
   #take(run: string): void {
     const work = this.#drive(run)
       .catch((error: unknown) => {
-        if (!(error instanceof PatchwaveError)) throw error
-        this.#troubles.set(run, { why: `${error.code}: ${error.message}`, again: plus(this.#world.clock.now(), AGAIN_MS) })
-        this.#world.log.warn(`run ${run}: ${error.code}: ${error.message}`)
+        const why = troubleOf(error)
+        const pauseMs = error instanceof PatchwaveError ? AGAIN_MS : BUG_AGAIN_MS
+        this.#troubles.set(run, { why, again: plus(this.#world.clock.now(), pauseMs) })
+        this.#world.log.warn(`run ${run}: ${traceOf(error)}`)
       })
       .finally(() => this.#driving.delete(run))
     this.#driving.set(run, work)
@@ -90,16 +97,50 @@ export class Drivers {
     if (end !== undefined) await ended(end)
   }
 
+  /** What bothered a run is over when it has ended, or another process drives it. */
+  #forget(rows: readonly RunRow[]): void {
+    const { clock, driver } = this.#world
+    const open = new Map(rows.map((row) => [row.run, row]))
+    for (const run of this.#troubles.keys()) {
+      const row = open.get(run)
+      const elsewhere = row !== undefined && row.driver !== null && row.driver !== driver && (row.leaseUntil ?? 0) > clock.now()
+      if (row === undefined || elsewhere) this.#troubles.delete(run)
+    }
+  }
+
   #listenIn(regions: Iterable<string>): void {
     const fresh = [...regions].filter((region) => !this.#regions.has(region))
-    for (const region of fresh) this.#regions.add(region)
-    this.#feeds.push(...eventFeeds(this.#world, fresh, this.#hints, this.#parts.signal))
+    for (const region of fresh) {
+      this.#regions.add(region)
+      this.#feeds.push(this.#feed(region))
+    }
+  }
+
+  /** Status events of a region; after a bug of ours from the beginning. Without them the runs are slower, but just as right. */
+  async #feed(region: string): Promise<void> {
+    const { signal } = this.#parts
+    const { clock, log } = this.#world
+    while (!signal.aborted) {
+      try {
+        await Promise.all(eventFeeds(this.#world, [region], this.#hints, signal))
+        return
+      } catch (error) {
+        log.warn(`events of ${region}: ${traceOf(error)}`)
+        await clock.sleep(plus(clock.now(), AGAIN_MS), signal)
+      }
+    }
   }
 }
 
-/** Nothing of it runs, and nothing will for a while: whoever comes then takes it up again. */
+/**
+ * Nothing of it runs, and nothing will for a while: whoever comes then takes it up again. A freeze that holds up an open window may be lifted:
+ * it is watched; so is one that is still to be read.
+ */
 const mayRest = (state: RunState, wakeAt: Instant | null, now: Instant): boolean =>
-  state.openCommands.size === 0 && (wakeAt === null || wakeAt > plus(now, REST_MS))
+  state.openCommands.size === 0 && (wakeAt === null || wakeAt > plus(now, REST_MS)) && !isHeldInWindow(state, now)
+
+const isHeldInWindow = (state: RunState, now: Instant): boolean =>
+  state.window?.opened === true && now < state.window.closes && (awaitsFreezes(state) || freezeNow(state, now) !== undefined)
 
 /** When a run wants a driver, of which this process knows nothing yet: null while it rests until somebody writes to it. */
 function wantedAt(row: RunRow, notBefore: Instant | null, mayLive: (driver: string) => boolean): Instant | null {

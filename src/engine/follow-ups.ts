@@ -1,18 +1,31 @@
 import { PatchwaveError } from '../kit/error.ts'
+import { DAY, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import { openRun } from './open.ts'
 import { planRollout } from './planning.ts'
 import { requestRun } from './request.ts'
+import { traceOf, troubleOf } from './trouble.ts'
 import type { World } from './world.ts'
 
 /** Stages of a trial that a rollout is to follow: asked for, and dealt with. */
 const WANTED = 1
 const DONE = 2
 
+/** By what the store tells the rollout of this trial from any other: whoever asks for it, there is one. */
+export const afterTrial = (trial: string): string => `after:${trial}`
+
 const cursorOf = (trial: string): string => `follow:${trial}`
+
+/** A rollout that could not be requested is tried again after this. */
+const AGAIN_MS: Ms = MINUTE
+
+/** What was to follow at once is given up when AWS stayed away for so long: it must not start by surprise. */
+const WAIT_MS: Ms = DAY
 
 /** Says that this trial's rollout is wanted once it has succeeded. Call it before anybody can drive the trial to its end. */
 export const wantRollout = (world: Pick<World, 'store' | 'clock'>, trial: string): Promise<void> =>
   world.clock.hold(() => world.store.setCursor(cursorOf(trial), WANTED))
+
+type Waiting = { again: Instant; why: string | null }
 
 /**
  * The second act of what was asked for at once and not by the schedule: a trial that succeeded is followed by its rollout, requested by the same
@@ -21,40 +34,70 @@ export const wantRollout = (world: Pick<World, 'store' | 'clock'>, trial: string
 export class FollowUps {
   readonly #world: World
   readonly #signal: AbortSignal
-  #caughtUp = false
+  readonly #waiting = new Map<string, Waiting>()
+  /** Trials that had not ended when they were looked at last; null: nobody has looked yet. */
+  #open: ReadonlySet<string> | null = null
 
   constructor(world: World, signal: AbortSignal) {
     this.#world = world
     this.#signal = signal
   }
 
-  /** Once: trials that ended while nobody was there. */
-  async catchUp(): Promise<void> {
-    if (this.#caughtUp) return
-    const rows = await this.#world.clock.hold(() => this.#world.store.runs({ acts: ['trial'] }))
-    for (const row of rows) if (row.outcome !== null) await this.after(row.run)
-    this.#caughtUp = true
+  get troubles(): string[] {
+    return [...this.#waiting].flatMap(([trial, { why }]) => (why === null ? [] : [`the rollout after trial ${trial}: ${why}`]))
   }
 
-  /** Requests the rollout of a trial that has ended, if one is wanted. Safe to repeat. */
+  /**
+   * Deals with trials that ended while nobody was there, with those that another process drove to their end (an approval at the command line
+   * does), and again with those whose rollout could not be requested then.
+   */
+  async catchUp(): Promise<void> {
+    const { clock } = this.#world
+    for (const trial of await this.#ended()) this.#waiting.set(trial, { again: clock.now(), why: null })
+    for (const [trial, { again }] of [...this.#waiting]) if (again <= clock.now() && !this.#signal.aborted) await this.after(trial)
+  }
+
+  async #ended(): Promise<readonly string[]> {
+    const { clock, store } = this.#world
+    const before = this.#open
+    const rows = await clock.hold(() => store.runs({ acts: ['trial'], unfinished: before !== null }))
+    const open = new Set(rows.flatMap(({ run, outcome }) => (outcome === null ? [run] : [])))
+    this.#open = open
+    return before === null ? rows.flatMap(({ run }) => (open.has(run) ? [] : [run])) : [...before].filter((run) => !open.has(run))
+  }
+
+  /** Requests the rollout of a trial that has ended, if one is wanted. Safe to repeat; what fails is left to `catchUp`. */
   async after(trial: string): Promise<void> {
+    try {
+      await this.#deal(trial)
+      this.#waiting.delete(trial)
+    } catch (error) {
+      const why = troubleOf(error)
+      if (this.#waiting.get(trial)?.why !== why) this.#world.log.warn(`the rollout after trial ${trial}: ${traceOf(error)}`)
+      this.#waiting.set(trial, { again: plus(this.#world.clock.now(), AGAIN_MS), why })
+    }
+  }
+
+  async #deal(trial: string): Promise<void> {
     const { store, clock, log } = this.#world
     if ((await clock.hold(() => store.cursor(cursorOf(trial)))) !== WANTED) return
     const { state } = await clock.hold(() => openRun(store, trial))
-    if (state.phase.name !== 'finished') return
+    const { phase, requestedBy: actor } = state
+    if (phase.name !== 'finished') return
     try {
-      if (state.phase.outcome === 'succeeded' && state.requestedBy !== null) {
+      if (phase.outcome === 'succeeded' && actor !== null) {
         const { runbook, inputs } = state.plan
-        const plan = await planRollout(this.#world, { runbook, inputs }, this.#signal)
-        const { requestedBy: actor, reason, atOnce: now, breakFreeze } = state
-        await requestRun(this.#world, { plan, actor, reason, now, trial, breakFreeze, trigger: `after:${trial}` })
+        const { reason, atOnce: now, breakFreeze } = state
+        const plan = await planRollout(this.#world, { runbook, inputs, now }, this.#signal)
+        await requestRun(this.#world, { plan, actor, reason, now, trial, breakFreeze, trigger: afterTrial(trial) })
       }
-      await clock.hold(() => store.setCursor(cursorOf(trial), DONE))
     } catch (error) {
-      if (!(error instanceof PatchwaveError)) throw error
-      log.warn(`the rollout after trial ${trial}: ${error.code}: ${error.message}`)
-      if (error.retryable) this.#caughtUp = false
-      else await clock.hold(() => store.setCursor(cursorOf(trial), DONE))
+      if (mayPass(error) && clock.now() < plus(state.at, WAIT_MS)) throw error
+      log.warn(`the rollout after trial ${trial} is given up: ${traceOf(error)}`)
     }
+    await clock.hold(() => store.setCursor(cursorOf(trial), DONE))
   }
 }
+
+/** What AWS or the store refuses now it may take later; that no plan can be made from this fleet is an answer, a bug of ours is none. */
+const mayPass = (error: unknown): boolean => !(error instanceof PatchwaveError) || error.retryable || error.exit === 3

@@ -22,6 +22,7 @@ export class HeldRunbooks {
   readonly #bulletin: Pick<Bulletin, 'write'>
   readonly #held = new Map<string, Held>()
   readonly #nameOf = new Map<string, string>()
+  readonly #warned = new Map<string, string>()
   #read: readonly RunbookFile[] = []
   #files: readonly RunbookFile[] = []
 
@@ -51,37 +52,48 @@ export class HeldRunbooks {
     })
   }
 
-  /** Reads what changed. Valid versions are taken, what is invalid or gone is put on record; nothing here stops the others. */
+  /**
+   * Reads what changed. Valid versions are taken, what is invalid or gone is put on record; nothing here stops the others. What could not be put
+   * on record does not count yet, and is read again.
+   * @throws what stood in the way first, after all files were looked at
+   */
   async reload(): Promise<void> {
     const files = await this.#world.clock.hold(() => this.#runbooks.list())
     if (files.length === this.#read.length && files.every((file, index) => file === this.#read[index])) return
-    this.#files = twinsRefused(files)
+    this.#files = twinsRefused(files, this.#held)
     this.version += 1
     const present = new Set(files.map(({ file }) => file))
-    for (const { name, file } of this.all) {
-      if (present.has(file)) continue
-      this.#drop(file)
-      await this.#bulletin.write(name, { type: 'RunbookGone', file })
-    }
-    for (const one of this.#files) await this.#take(one)
-    this.#read = files // Only now: what could not be put on record is read again.
+    const failures: unknown[] = []
+    const failed = (error: unknown): void => void failures.push(error)
+    for (const { file } of this.all) if (!present.has(file)) await this.#drop(file).catch(failed)
+    for (const one of this.#files) await this.#take(one).catch(failed)
+    if (failures.length > 0) throw failures[0]
+    this.#read = files
   }
 
   async #take({ file, digest, name, runbook, problem, asks }: RunbookFile): Promise<void> {
     const before = this.#of(file)
     if (runbook !== null && name !== null) {
       if (before?.digest === digest && before.problem === null) return
-      if (before !== undefined && before.name !== name) this.#drop(file)
+      const renamed = before !== undefined && before.name !== name
+      if (renamed) await this.#drop(file)
+      const last = before === undefined || renamed ? await this.#lastTaken(name) : before.digest
+      if (last !== digest) await this.#bulletin.write(name, { type: 'RunbookTaken', file, digest })
       this.#nameOf.set(file, name)
       this.#held.set(name, { name, file, digest, runbook, asks, problem: null })
-      if ((before?.digest ?? (await this.#lastTaken(name))) !== digest)
-        await this.#bulletin.write(name, { type: 'RunbookTaken', file, digest })
       return
     }
+    this.#warn(file, before, problem ?? '')
     if (before === undefined || before.problem === problem) return
-    this.#held.set(before.name, { ...before, problem })
-    this.#world.log.warn(`${file}: the version of before still counts: ${problem ?? ''}`)
     await this.#bulletin.write(before.name, { type: 'RunbookKept', file, problem: (problem ?? '').slice(0, 1000) })
+    this.#held.set(before.name, { ...before, problem })
+  }
+
+  /** Each problem once. */
+  #warn(file: string, before: Held | undefined, problem: string): void {
+    if (this.#warned.get(file) === problem) return
+    this.#warned.set(file, problem)
+    this.#world.log.warn(`${file}: ${before === undefined ? 'it is not served' : 'the version of before still counts'}: ${problem}`)
   }
 
   #of(file: string): Held | undefined {
@@ -89,31 +101,37 @@ export class HeldRunbooks {
     return held?.file === file ? held : undefined
   }
 
-  #drop(file: string): void {
+  async #drop(file: string): Promise<void> {
     const held = this.#of(file)
-    if (held !== undefined) this.#held.delete(held.name)
+    if (held === undefined) return
+    await this.#bulletin.write(held.name, { type: 'RunbookGone', file })
+    this.#held.delete(held.name)
     this.#nameOf.delete(file)
+    this.#warned.delete(file)
   }
 
-  /** The version that an earlier process took last. */
+  /** The version that an earlier process took last and did not see go. */
   async #lastTaken(name: string): Promise<string | undefined> {
     const { clock, store } = this.#world
     return clock.hold(async () => {
       let digest: string | undefined
       if ((await store.run(logbookOf(name))) === undefined) return undefined
-      for await (const { type, data } of readLogbook(store, name)) if (type === 'RunbookTaken') digest = String(data['digest'])
+      for await (const { type, data } of readLogbook(store, name)) {
+        if (type === 'RunbookTaken') digest = String(data['digest'])
+        if (type === 'RunbookGone') digest = undefined
+      }
       return digest
     })
   }
 }
 
-/** Of several files with one name the first counts; the others are told. */
-function twinsRefused(files: readonly RunbookFile[]): RunbookFile[] {
+/** Of several files with one name that counts which has counted so far, else the first; the others are told. */
+function twinsRefused(files: readonly RunbookFile[], held: ReadonlyMap<string, Held>): RunbookFile[] {
   const owners = new Map<string, string>()
+  for (const { file, name } of files) if (name !== null && (!owners.has(name) || held.get(name)?.file === file)) owners.set(name, file)
   return files.map((one) => {
-    if (one.name === null) return one
-    const owner = owners.get(one.name) ?? one.file
-    owners.set(one.name, owner)
-    return owner === one.file ? one : { ...one, runbook: null, problem: `${owner} has the name ${one.name} already` }
+    const owner = one.name === null ? undefined : owners.get(one.name)
+    if (owner === undefined || owner === one.file) return one
+    return { ...one, runbook: null, problem: `${owner} has the name ${String(one.name)} already` }
   })
 }

@@ -1,13 +1,13 @@
 import { known } from '../kit/assert.ts'
 import { latest, iso, type Instant } from '../kit/instant.ts'
-import { openEntry } from '../core/audit/open.ts'
+import { openEntry, readEntry } from '../core/audit/open.ts'
 import { seal } from '../core/audit/seal.ts'
 import type { Actor } from '../core/run/event.ts'
 import type { Sealed } from '../ports/store.ts'
 import type { World } from './world.ts'
 
 /**
- * What became of a runbook's openings, files and triggers where no run came of it: what a run was requested for stands in the run's own journal.
+ * What became of a runbook's openings and files where no run came of it: what a run was requested for stands in the run's own journal.
  * Instants are ISO 8601 UTC in the journal.
  */
 export type ScheduleFact = Readonly<
@@ -16,16 +16,24 @@ export type ScheduleFact = Readonly<
   | { type: 'RunbookGone'; file: string }
   | { type: 'OpeningLeft'; act: string; opens: Instant; why: string }
   | { type: 'WindowMissed'; act: string; opens: Instant; until: Instant; count: number; reason: string }
-  | { type: 'TriggerRefused'; trigger: string; reason: string }
 >
 
 /** The journal of a runbook's schedule. */
 export const logbookOf = (runbook: string): string => `schedule:${runbook}`
 
+/**
+ * Two services on one store look at an opening in the same second: what the other one has just told is not told again. More entries than these
+ * do not come in between.
+ */
+const LATEST = 50
+
 /** Another writer appended in between; the fact is sealed anew on top of it, at most so often in a row. */
 const TRIES = 20
 
-/** Puts a fact into the journal of a runbook's schedule: chained, sealed and durable like any other. Several processes may write there. */
+/**
+ * Puts a fact into the journal of a runbook's schedule: chained, sealed and durable like any other. Several processes may write there; what became
+ * of an opening is told by the first of them.
+ */
 export async function logFact(world: Pick<World, 'store' | 'clock'>, runbook: string, fact: ScheduleFact, actor: Actor): Promise<void> {
   await world.clock.hold(async () => {
     for (let turn = 0; turn < TRIES; turn += 1) if (await append(world, runbook, fact, actor)) return
@@ -41,7 +49,16 @@ async function append(
 ): Promise<boolean> {
   const run = logbookOf(runbook)
   const row = await store.run(run)
-  const last = row === undefined ? null : await lastOf(store.read(run, row.entries))
+  const newest: Sealed[] = []
+  if (row !== undefined) for await (const entry of store.read(run, Math.max(1, row.entries - LATEST + 1))) newest.push(entry)
+  if (newest.some((entry) => tells(entry, fact))) return true
+  const last =
+    row === undefined
+      ? null
+      : known(
+          newest.find(({ seq }) => seq === row.entries),
+          'the last entry',
+        )
   const at = last === null ? clock.now() : latest(clock.now(), last.at)
   const entry = seal(last, { run, at, actor, type: fact.type, data: dataOf(fact) })
   if (row === undefined) {
@@ -51,10 +68,12 @@ async function append(
   return (await store.append({ run, head: row.head, entries: [entry] })).ok
 }
 
-async function lastOf(entries: AsyncIterable<Sealed>): Promise<Sealed> {
-  let last: Sealed | undefined
-  for await (const entry of entries) last = entry
-  return known(last, 'the last entry')
+/** Whether an entry says what became of the same opening. */
+function tells(sealed: Sealed, fact: ScheduleFact): boolean {
+  if (fact.type !== 'WindowMissed' && fact.type !== 'OpeningLeft') return false
+  if (sealed.type !== 'WindowMissed' && sealed.type !== 'OpeningLeft') return false
+  const { data } = readEntry(sealed)
+  return data['act'] === fact.act && data['opens'] === iso(fact.opens)
 }
 
 function dataOf({ type: _, ...fact }: ScheduleFact): Record<string, unknown> {

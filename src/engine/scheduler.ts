@@ -1,32 +1,28 @@
 import { PatchwaveError } from '../kit/error.ts'
-import { earliest, instant, latest, MINUTE, parseInstant, plus, type Instant, type Ms } from '../kit/instant.ts'
-import { agendaOf, fateOf, longPast, nextDue, type Agenda, type Due, type Surroundings } from '../core/plan/due.ts'
+import { earliest, instant, iso, latest, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
+import { agendaOf, fateOf, longPast, nextDue, PREPARE_MS, type Agenda, type Due, type Past, type Surroundings } from '../core/plan/due.ts'
 import { freezeAt } from '../core/plan/freeze.ts'
+import { readEntry } from '../core/audit/open.ts'
 import type { CalendarRule } from '../core/plan/calendar.ts'
 import type { Actor } from '../core/run/event.ts'
-import type { Runbook } from '../core/runbook/runbook.ts'
 import { freezesOf, scheduleOf } from './almanac.ts'
 import type { Held, HeldRunbooks } from './held-runbooks.ts'
 import { leaveNote } from './inbox.ts'
 import type { Bulletin } from './bulletin.ts'
-import { logbookOf, readLogbook } from './logbook.ts'
-import { baselinesFresh, planRollout, planTrial } from './planning.ts'
-import { requestRun } from './request.ts'
+import { markOf, ScheduleMemory } from './schedule-memory.ts'
 import { refuseSkew } from './skew.ts'
 import type { NextRun } from './service-view.ts'
+import { starterOf, type Scheduled, type Starter } from './starter.ts'
+import { traceOf, troubleOf } from './trouble.ts'
 import type { World } from './world.ts'
 
-/** The runbook as the schedule uses it: it has a window. */
-type Scheduled = Held & Readonly<{ runbook: Runbook & { readonly window: NonNullable<Runbook['window']> } }>
+export type { Starter } from './starter.ts'
 
 /** What a schedule waits for is looked at again this often: a trial, an earlier run, a freeze, AWS. */
 const AGAIN_MS: Ms = MINUTE
 
 /** How often an SSM maintenance window is read for its next opening. */
 const CALENDAR_MS: Ms = 10 * MINUTE
-
-/** Makes the plan of a scheduled act and puts the run on record. A stand-in shows schedules without a fleet. */
-export type Starter = (due: Due, held: Scheduled) => Promise<string>
 
 /** One act of one runbook: where it stands in its calendar. */
 type Line = {
@@ -36,9 +32,9 @@ type Line = {
   next: Due | null
   /** Looked at again then. */
   lookAt: Instant
-  queued: Instant | null
-  cancelled: string | null
   against: string | null
+  /** Why its last start failed, if it did: what a window that is missed for it is told with. */
+  failed: string | null
 }
 
 type Desk = {
@@ -47,7 +43,10 @@ type Desk = {
   rule: CalendarRule | null
   readAt: Instant
   lines: readonly Line[]
-  busy: boolean
+  /** Nothing is tried before. */
+  restUntil: Instant
+  /** Since when it is being looked at; null: it is not. */
+  busySince: Instant | null
   trouble: string | null
 }
 
@@ -60,6 +59,7 @@ export class Scheduler {
   readonly #actor: Actor
   readonly #start: Starter
   readonly #bulletin: Pick<Bulletin, 'write'>
+  readonly #memory: ScheduleMemory
   readonly #signal: AbortSignal
   readonly #desks = new Map<string, Desk>()
   #beatAt = instant(0)
@@ -68,6 +68,7 @@ export class Scheduler {
   constructor(world: World, bulletin: Pick<Bulletin, 'write'>, signal: AbortSignal, start: Starter = starterOf(world, signal)) {
     this.#world = world
     this.#bulletin = bulletin
+    this.#memory = new ScheduleMemory(world)
     this.#signal = signal
     this.#actor = { kind: 'schedule', id: world.driver }
     this.#start = start
@@ -84,13 +85,22 @@ export class Scheduler {
       if (desk?.held.digest === held.digest) continue
       // Openings that another calendar would have had until now were nobody's.
       const since = desk === undefined || sameTimes(desk.held, held) ? instant(0) : this.#world.clock.now()
-      this.#desks.set(name, { held, since, rule: null, readAt: instant(0), lines: [], busy: false, trouble: null })
+      this.#desks.set(name, {
+        held,
+        since,
+        rule: null,
+        readAt: instant(0),
+        lines: [],
+        restUntil: instant(0),
+        busySince: null,
+        trouble: null,
+      })
     }
   }
 
   /** When something is to be looked at again; null: nothing is scheduled. */
   get wakeAt(): Instant | null {
-    const [first, ...rest] = [...this.#desks.values()].flatMap((desk) => (desk.busy ? [] : [dueOf(desk)]))
+    const [first, ...rest] = [...this.#desks.values()].flatMap((desk) => (desk.busySince === null ? [dueOf(desk)] : []))
     return first === undefined ? null : earliest(first, ...rest)
   }
 
@@ -99,7 +109,7 @@ export class Scheduler {
     const now = this.#world.clock.now()
     if (now < this.#beatAt) for (const desk of this.#desks.values()) lookAgain(desk)
     this.#beatAt = now
-    return [...this.#desks.values()].flatMap((desk) => (desk.busy || dueOf(desk) > now ? [] : [this.#turn(desk)]))
+    return [...this.#desks.values()].flatMap((desk) => (desk.busySince === null && dueOf(desk) <= now ? [this.#turn(desk)] : []))
   }
 
   /** What comes next, in the order of time. */
@@ -113,78 +123,86 @@ export class Scheduler {
   }
 
   get troubles(): string[] {
-    return [...this.#desks.values()].flatMap(({ held, trouble }) => (trouble === null ? [] : [`${held.name}: ${trouble}`]))
+    const long = plus(this.#world.clock.now(), -PREPARE_MS)
+    return [...this.#desks.values()].flatMap(({ held, trouble, busySince }) => [
+      ...(trouble === null ? [] : [`${held.name}: ${trouble}`]),
+      ...(busySince !== null && busySince < long ? [`${held.name}: still at what was begun at ${iso(busySince)}`] : []),
+    ])
   }
 
+  /** Never rejects: what one runbook meets, a bug too, is told, and looked at again. */
   async #turn(desk: Desk): Promise<void> {
-    desk.busy = true
+    const before = desk.trouble
+    desk.busySince = this.#world.clock.now()
     desk.trouble = null
+    if (await this.#try(desk, before, () => this.#read(desk)))
+      for (const line of desk.lines) await this.#try(desk, before, () => this.#advance(desk, line))
+    desk.busySince = null
+  }
+
+  async #try(desk: Desk, before: string | null, work: () => Promise<void>): Promise<boolean> {
     try {
-      await this.#read(desk)
-      for (const line of desk.lines) await this.#advance(desk, line)
+      await work()
+      return true
     } catch (error) {
-      if (!(error instanceof PatchwaveError)) throw error
-      desk.trouble = `${error.code}: ${error.message}`
-      desk.readAt = instant(0)
-      this.#world.log.warn(`${desk.held.name}: ${desk.trouble}`)
-      for (const line of desk.lines) line.lookAt = latest(line.lookAt, plus(this.#world.clock.now(), AGAIN_MS))
-      if (desk.lines.length === 0) desk.readAt = plus(this.#world.clock.now(), AGAIN_MS - CALENDAR_MS)
-    } finally {
-      desk.busy = false
+      desk.trouble = troubleOf(error)
+      desk.restUntil = plus(this.#world.clock.now(), AGAIN_MS)
+      if (desk.trouble !== before) this.#world.log.warn(`${desk.held.name}: ${traceOf(error)}`)
+      return false
     }
   }
 
   /** The calendar, read again where it may have changed, and the cursors. */
   async #read(desk: Desk): Promise<void> {
     const now = this.#world.clock.now()
-    const { window } = desk.held.runbook
-    const native = 'native' in window.times
-    if (desk.lines.length > 0 && (!native || now < plus(desk.readAt, CALENDAR_MS))) return
-    desk.rule = (await scheduleOf(this.#world, desk.held.name, window, this.#signal)).rule
+    const { name, runbook } = desk.held
+    const native = 'native' in runbook.window.times
+    const known = desk.lines.length > 0
+    if (known && (!native || now < plus(desk.readAt, CALENDAR_MS))) return
+    const { rule } = await scheduleOf(this.#world, name, runbook.window, this.#signal)
+    if (!known) desk.lines = await this.#lines(desk, rule)
+    else if (markOf(rule) !== markOf(desk.rule)) await this.#move(desk, rule)
+    for (const line of desk.lines) if (!known || !isSame(rule, desk.rule)) this.#aim(rule, line)
+    desk.rule = rule
     desk.readAt = now
-    if (desk.lines.length === 0) desk.lines = await this.#lines(desk)
-    for (const line of desk.lines) this.#aim(desk, line)
   }
 
-  async #lines({ held, since }: Desk): Promise<Line[]> {
-    const missed = await this.#missed(held.name)
+  async #lines({ held: { name, runbook }, since }: Desk, rule: CalendarRule | null): Promise<Line[]> {
+    const missed = await this.#memory.missed(name)
+    const moved = since === 0 && (await this.#memory.hasMoved(name, rule)) ? this.#world.clock.now() : since
     const lines: Line[] = []
-    for (const agenda of agendaOf(held.runbook)) {
-      const cursor = latest(await this.#cursor(held.name, agenda.act), missed.get(agenda.act) ?? instant(0), since)
-      lines.push({ agenda, cursor, next: null, lookAt: instant(0), queued: null, cancelled: null, against: null })
+    for (const agenda of agendaOf(runbook)) {
+      const cursor = latest(await this.#cursor(name, agenda.act), missed.get(agenda.act) ?? instant(0), moved)
+      if (moved > 0) await this.#memory.pass(name, agenda.act, cursor)
+      lines.push({ agenda, cursor, next: null, lookAt: instant(0), against: null, failed: null })
     }
+    await this.#memory.follows(name, rule)
     return lines
+  }
+
+  /** Another schedule since the last reading: what it would have had until then was nobody's. */
+  async #move({ held: { name }, lines, readAt }: Desk, rule: CalendarRule | null): Promise<void> {
+    for (const line of lines) {
+      line.cursor = latest(line.cursor, readAt)
+      await this.#memory.pass(name, line.agenda.act, line.cursor)
+    }
+    await this.#memory.follows(name, rule)
   }
 
   /** Where an act stands. A runbook that is seen for the first time begins now: what lies before is nobody's. */
   async #cursor(name: string, act: Agenda['act']): Promise<Instant> {
-    const { store, clock } = this.#world
-    const key = cursorOf(name, act)
-    const known = instant(await clock.hold(() => store.cursor(key)))
+    const { clock } = this.#world
+    const known = await this.#memory.cursor(name, act)
     if (known > 0) return known
-    await clock.hold(() => store.setCursor(key, clock.now()))
+    await this.#memory.pass(name, act, clock.now())
     return clock.now()
   }
 
-  /** The last opening of each act that is on record as missed: the cursor may have been lost after it. */
-  async #missed(name: string): Promise<Map<string, Instant>> {
-    const { store, clock } = this.#world
-    const missed = new Map<string, Instant>()
-    await clock.hold(async () => {
-      if ((await store.run(logbookOf(name))) === undefined) return
-      for await (const { type, data } of readLogbook(store, name)) {
-        const until = typeof data['until'] === 'string' ? parseInstant(data['until']) : undefined
-        if (type === 'WindowMissed' && until !== undefined && typeof data['act'] === 'string') missed.set(data['act'], until)
-      }
-    })
-    return missed
-  }
-
-  #aim({ rule }: Desk, line: Line): void {
+  #aim(rule: CalendarRule | null, line: Line): void {
     line.next = rule === null ? null : nextDue(rule, line.agenda, line.cursor)
     line.lookAt = line.next?.at ?? NEVER
-    line.queued = null
     line.against = null
+    line.failed = null
   }
 
   /** Deals with all that is due of one act. */
@@ -193,44 +211,69 @@ export class Scheduler {
     if (line.next === null || line.next.at > clock.now() || line.lookAt > clock.now()) return
     // A clock that was set wrong makes everything due, or nothing: before anything is decided for good, AWS's is asked.
     await refuseSkew(this.#world, this.#signal)
-    await this.#tellLongPast(desk, line)
+    await this.#catchUp(desk, line)
     while (line.next !== null && line.next.at <= clock.now() && line.lookAt <= clock.now() && !this.#signal.aborted) {
       const due = line.next
-      const around = await this.#look(desk, line, due)
+      const around = await this.#look(desk, due)
       const fate = fateOf(due, desk.held.runbook.window, around, clock.now())
       line.against = fate.do === 'wait' ? fate.for : null
-      if (fate.do === 'wait') {
-        if (fate.for === 'overlap') line.queued = due.opens
+      if (fate.do === 'wait' || fate.do === 'cancel') {
+        if (fate.do === 'cancel') await this.#cancel(fate.run)
+        const overlaps = fate.do === 'cancel' || fate.for === 'overlap'
+        if (overlaps && !around.queued) await this.#memory.queue(desk.held.name, due.act, due.opens)
         line.lookAt = plus(clock.now(), AGAIN_MS)
         return
       }
-      if (fate.do === 'cancel') {
-        await this.#cancel(line, fate.run)
-        return
-      }
-      if (fate.do === 'miss') await this.#miss(desk, line.agenda, { first: due.opens, last: due.opens, count: 1 }, fate.why)
-      else if (fate.do === 'start' && !(await this.#begin(desk, line, due))) return
+      if (fate.do === 'miss') await this.#miss(desk, line, single(due), fate.why)
+      else if (fate.do === 'leave') await this.#leave(desk, line, due, around.taken)
+      else if (!(await this.#begin(desk, line, due))) return
       await this.#pass(desk, line, due.opens)
     }
   }
 
-  async #tellLongPast(desk: Desk, line: Line): Promise<void> {
-    if (desk.rule === null) return
-    const past = longPast(desk.rule, desk.held.runbook.window.lateMs, line.cursor, this.#world.clock.now())
-    if (past === null) return
-    await this.#miss(desk, line.agenda, past, 'late')
-    await this.#pass(desk, line, past.last)
+  /** What another process has dealt with is over; what is long past, and does not wait for an earlier run, is told together. */
+  async #catchUp(desk: Desk, line: Line): Promise<void> {
+    const { name, runbook } = desk.held
+    const { act } = line.agenda
+    const cursor = await this.#memory.cursor(name, act)
+    if (cursor > line.cursor) {
+      line.cursor = cursor
+      this.#aim(desk.rule, line)
+    }
+    if (desk.rule === null || line.next === null || (await this.#memory.queued(name, act)) === line.next.opens) return
+    const past = longPast(desk.rule, runbook.window.lateMs, line.cursor, this.#world.clock.now())
+    const last = past.at(-1)
+    if (last === undefined) return
+    for (const span of await this.#untaken(name, act, past)) await this.#miss(desk, line, span, 'late')
+    await this.#pass(desk, line, last)
   }
 
-  async #look({ held }: Desk, line: Line, due: Due): Promise<Surroundings> {
+  /** Stretches of openings that no run has: one that went on from an earlier window may have taken some. */
+  async #untaken(name: string, act: Agenda['act'], openings: readonly Instant[]): Promise<Past[]> {
+    const { store, clock } = this.#world
+    return clock.hold(async () => {
+      const spans: Past[] = []
+      let open: Past | undefined
+      for (const opens of openings) {
+        const taken = (await store.openingOf(name, act, opens)) !== undefined
+        if (open !== undefined && taken) spans.push(open)
+        open = taken ? undefined : { first: open?.first ?? opens, last: opens, count: (open?.count ?? 0) + 1 }
+      }
+      return open === undefined ? spans : [...spans, open]
+    })
+  }
+
+  async #look({ held }: Desk, due: Due): Promise<Surroundings> {
     const { store, clock } = this.#world
     const { act, opens } = due
+    const frozen = act === 'rollout' ? await this.#frozen(held, due) : null
+    const queued = (await this.#memory.queued(held.name, act)) === opens
     return await clock.hold(async () => {
       const taken = (await store.openingOf(held.name, act, opens)) ?? null
       const open = await store.runs({ unfinished: true, runbook: held.name })
       const trial = act === 'rollout' ? await this.#trialOf(held.name, opens) : 'none'
       const unfinished = open.find((row) => row.act === act)?.run ?? null
-      return { taken, trial, unfinished, queued: line.queued === opens, frozen: act === 'rollout' ? await this.#frozen(held, due) : null }
+      return { taken, trial, unfinished, queued, frozen }
     })
   }
 
@@ -240,7 +283,10 @@ export class Scheduler {
     const row = run === undefined ? undefined : await store.run(run)
     if (row === undefined) return 'none'
     if (row.outcome === null) return 'unfinished'
-    return row.outcome === 'succeeded' ? 'succeeded' : 'failed'
+    if (row.outcome === 'succeeded') return 'succeeded'
+    for await (const sealed of store.read(row.run, row.entries))
+      if (readEntry(sealed).data['reason'] === 'not-approved') return 'not-approved'
+    return 'failed'
   }
 
   /** Why nothing could start between now, or the opening, and the cutoff. */
@@ -260,30 +306,26 @@ export class Scheduler {
     const { held } = desk
     try {
       const run = await this.#start(due, held)
-      if (run !== '') this.#world.log.info(`${held.name}: ${due.act} ${run} for the opening of ${new Date(due.opens).toISOString()}`)
+      if (run !== '') this.#world.log.info(`${held.name}: ${due.act} ${run} for the opening of ${iso(due.opens)}`)
       return true
     } catch (error) {
-      if (!(error instanceof PatchwaveError)) throw error
-      const why = `${error.code}: ${error.message}`
-      const lasting = error.exit === 2 || error.code === 'plan.unfit' || error.code === 'aws.denied'
-      if (lasting && this.#world.clock.now() >= due.opens) {
-        await this.#miss(desk, line.agenda, { first: due.opens, last: due.opens, count: 1 }, why)
+      const why = troubleOf(error)
+      if (line.failed !== why) this.#world.log.warn(`${held.name}: ${traceOf(error)}`)
+      if (isLasting(error) && this.#world.clock.now() >= due.opens) {
+        await this.#miss(desk, line, single(due), why)
         return true
       }
       desk.trouble = why
+      line.failed = why
       line.against = why
       line.lookAt = plus(this.#world.clock.now(), AGAIN_MS)
-      this.#world.log.warn(`${held.name}: ${why}`)
       return false
     }
   }
 
   /** Ends the earlier run as its window says: it is asked to stop, and cut off nowhere. */
-  async #cancel(line: Line, run: string): Promise<void> {
-    line.lookAt = plus(this.#world.clock.now(), AGAIN_MS)
-    line.queued = line.next?.opens ?? null
-    if (line.cancelled === run) return
-    line.cancelled = run
+  async #cancel(run: string): Promise<void> {
+    if (!(await this.#memory.asksOnce(run))) return
     await leaveNote(this.#world, run, {
       what: 'abort',
       reason: 'the next window has opened (overlap: cancel-running)',
@@ -292,67 +334,64 @@ export class Scheduler {
     })
   }
 
-  async #miss(
-    { held }: Desk,
-    { act }: Agenda,
-    past: Readonly<{ first: Instant; last: Instant; count: number }>,
-    reason: string,
-  ): Promise<void> {
-    this.#world.log.warn(`${held.name}: the ${act} for ${new Date(past.first).toISOString()} is missed: ${reason}`)
-    const fact = { type: 'WindowMissed', act, opens: past.first, until: past.last, count: past.count, reason } as const
-    await this.#bulletin.write(held.name, fact)
+  /** Another run has the opening. If that had ended before it could use it, nobody was there; if it is a trial's, an earlier one does its work. */
+  async #leave(desk: Desk, line: Line, { act, opens }: Due, taken: string | null): Promise<void> {
+    const before = taken === null ? null : await this.#endedBefore(taken, opens)
+    if (before !== null) await this.#miss(desk, line, { first: opens, last: opens, count: 1 }, before)
+    else if (taken === null)
+      await this.#bulletin.write(desk.held.name, { type: 'OpeningLeft', act, opens, why: 'an earlier trial is under way' })
+  }
+
+  async #endedBefore(run: string, opens: Instant): Promise<string | null> {
+    const { store, clock } = this.#world
+    const row = await clock.hold(() => store.run(run))
+    if (row === undefined || row.outcome === null) return null
+    let ended = clock.now()
+    await clock.hold(async () => {
+      for await (const { at } of store.read(run, row.entries)) ended = at
+    })
+    return ended < opens ? `run ${run}, which had it, was ${row.outcome} before` : null
+  }
+
+  async #miss({ held }: Desk, { agenda: { act }, failed }: Line, { first, last, count }: Past, why: string): Promise<void> {
+    const reason = why === 'late' && failed !== null ? `late: ${failed}` : why
+    this.#world.log.warn(`${held.name}: the ${act} for ${iso(first)} is missed: ${reason}`)
+    await this.#bulletin.write(held.name, { type: 'WindowMissed', act, opens: first, until: last, count, reason })
   }
 
   async #pass(desk: Desk, line: Line, opens: Instant): Promise<void> {
-    const { store, clock } = this.#world
     line.cursor = latest(line.cursor, opens)
-    await clock.hold(() => store.setCursor(cursorOf(desk.held.name, line.agenda.act), line.cursor))
-    this.#aim(desk, line)
+    await this.#memory.pass(desk.held.name, line.agenda.act, line.cursor)
+    this.#aim(desk.rule, line)
   }
 }
+
+const single = ({ opens }: Due): Past => ({ first: opens, last: opens, count: 1 })
+
+/** What will most likely be so again at the opening: a mistake of people, or a bug of ours. */
+const isLasting = (error: unknown): boolean =>
+  !(error instanceof PatchwaveError) || error.exit === 2 || error.code === 'plan.unfit' || error.code === 'aws.denied'
+
+const isSame = (a: CalendarRule | null, b: CalendarRule | null): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 const sameTimes = (a: Scheduled, b: Scheduled): boolean => JSON.stringify(a.runbook.window.times) === JSON.stringify(b.runbook.window.times)
 
 /** The clock was set back: pauses that were counted from later do not hold. */
 function lookAgain(desk: Desk): void {
   desk.readAt = instant(0)
+  desk.restUntil = instant(0)
   for (const line of desk.lines) line.lookAt = line.next?.at ?? NEVER
 }
 
 const NEVER = instant(8.64e15)
 
-const cursorOf = (name: string, act: string): string => `schedule:${act}:${name}`
-
-const dueOf = (desk: Desk): Instant => {
-  const [first, ...rest] = desk.lines.map((line) => line.lookAt)
-  if (first === undefined) return desk.readAt
+function dueOf({ lines, held, readAt, restUntil }: Desk): Instant {
+  const [first, ...rest] = lines.map((line) => line.lookAt)
+  const calendarAt = plus(readAt, CALENDAR_MS)
+  if (first === undefined) return restUntil
   const soonest = earliest(first, ...rest)
-  return 'native' in desk.held.runbook.window.times ? earliest(soonest, plus(desk.readAt, CALENDAR_MS)) : soonest
+  return latest(restUntil, 'native' in held.runbook.window.times ? earliest(soonest, calendarAt) : soonest)
 }
 
 /** A runbook with inputs that nobody can give it here runs by hand and by message only. */
 const isScheduled = (held: Held): held is Scheduled => held.runbook.window !== null && held.asks.length === 0
-
-/** Plans against AWS and requests the run. The trial is spared when every baseline is younger than its lead: somebody has made it already. */
-function starterOf(world: World, signal: AbortSignal): Starter {
-  return async (due, { runbook }) => {
-    const request = { runbook, inputs: {} }
-    if (due.act === 'trial' && (await isSpared(world, runbook, signal))) return ''
-    const plan = due.act === 'trial' ? await planTrial(world, request, signal) : await planRollout(world, request, signal)
-    return requestRun(world, {
-      plan,
-      actor: { kind: 'schedule', id: world.driver },
-      reason: `the window of ${new Date(due.opens).toISOString()}`,
-      now: false,
-      trial: due.act === 'trial' ? null : ((await world.clock.hold(() => world.store.openingOf(runbook.name, 'trial', due.opens))) ?? null),
-      opening: due.opens,
-    })
-  }
-}
-
-function isSpared(world: World, runbook: Runbook, signal: AbortSignal): Promise<boolean> {
-  const { test, baseline } = runbook
-  if (test === null || baseline === 'none') return Promise.resolve(true)
-  const young = { ...runbook, baseline: { ...baseline, maxAgeMs: Math.min(test.leadMs, baseline.maxAgeMs) } }
-  return baselinesFresh(world, { runbook: young, inputs: {} }, signal)
-}

@@ -1,5 +1,4 @@
-import { PatchwaveError } from '../kit/error.ts'
-import { earliest, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
+import { earliest, MINUTE, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
 import type { Actor } from '../core/run/event.ts'
 import type { Runbooks } from '../ports/runbooks.ts'
 import { Bulletin } from './bulletin.ts'
@@ -13,10 +12,14 @@ import { Scheduler, type Starter } from './scheduler.ts'
 import type { ServiceView } from './service-view.ts'
 import { receiveTriggers } from './triggers.ts'
 import { triggerStarter } from './trigger-start.ts'
+import { traceOf, troubleOf } from './trouble.ts'
 import type { World } from './world.ts'
 
 /** How often files, notes and new requests are looked for while nothing is due. */
 const BEAT_MS: Ms = 10 * SECOND
+
+/** What runs beside the beats and failed is begun again after this. */
+const AGAIN_MS: Ms = MINUTE
 
 /** What a service is built from beside its world. */
 export type ServiceParts = Readonly<{
@@ -30,7 +33,13 @@ export type ServiceParts = Readonly<{
   start?: Starter
 }>
 
-/** `patchwave serve`: the scheduler, the drivers of all runs of this store, triggers by message, and the feedback of what no run tells. */
+/** Parts of a beat, and what runs beside the beats; each has its own troubles. */
+type Part = 'runbooks' | 'runs' | 'feedback' | 'triggers'
+
+/**
+ * `patchwave serve`: the scheduler, the drivers of all runs of this store, triggers by message, and the feedback of what no run tells. What fails
+ * in one of them, a bug too, is told and tried again; the others go on.
+ */
 export class Service {
   readonly #world: World
   readonly #parts: ServiceParts
@@ -40,9 +49,11 @@ export class Service {
   readonly #drivers: Drivers
   readonly #followUps: FollowUps
   readonly #startedAt: Instant
+  readonly #troubles = new Map<Part, string>()
+  /** What was begun in a beat and may take longer. */
+  readonly #turns = new Set<Promise<void>>()
+  #catchingUp = false
   #beatAt: Instant | null = null
-  #trouble: string | null = null
-  #triggerTrouble: string | null = null
   #ring = new AbortController()
 
   constructor(world: World, parts: ServiceParts) {
@@ -65,26 +76,16 @@ export class Service {
       this.#ring.abort('rung')
       return Promise.resolve()
     })
-    const around = [
-      tellLeftovers(this.#world, signal),
-      ...(this.#world.triggers === null
-        ? []
-        : [
-            receiveTriggers(this.#world, {
-              start: triggerStarter(this.#world, this.#held, this.#parts.runbooks, signal),
-              signal,
-              trouble: (what) => {
-                this.#triggerTrouble = what
-              },
-            }),
-          ]),
-    ]
+    // A trigger that came before the runbooks were read would be refused for a runbook that is there.
+    await this.#attempt('runbooks', () => this.#readRunbooks())
+    const around = [this.#lastingly('feedback', () => tellLeftovers(this.#world, signal)), this.#triggers()]
     try {
       while (!signal.aborted) await this.#beat()
     } finally {
       await beating?.stop()
-      await this.#drivers.settled()
-      await Promise.allSettled([...around, this.#bulletin.settled()])
+      // Nothing may outlive this: whoever called closes the store.
+      await Promise.all([...this.#turns, this.#drivers.settled(), ...around])
+      await this.#bulletin.settled()
     }
   }
 
@@ -96,35 +97,74 @@ export class Service {
       runbooks: this.#held.view(),
       next: this.#scheduler.next(),
       driving: this.#drivers.driving,
-      troubles: [
-        ...[this.#trouble, this.#triggerTrouble].flatMap((one) => one ?? []),
-        ...this.#scheduler.troubles,
-        ...this.#drivers.troubles,
-      ],
+      troubles: [...this.#troubles.values(), ...this.#scheduler.troubles, ...this.#drivers.troubles, ...this.#followUps.troubles],
     }
   }
 
   /** Looks at everything once and waits for the next thing, a ring, or the pause between two beats. */
   async #beat(): Promise<void> {
-    const { clock, log } = this.#world
+    await this.#attempt('runbooks', () => this.#readRunbooks())
+    if (!this.#catchingUp) {
+      this.#catchingUp = true
+      this.#besides(this.#followUps.catchUp().finally(() => (this.#catchingUp = false)))
+    }
     let wanted: Instant | null = null
+    const looked = await this.#attempt('runs', async () => {
+      wanted = await this.#drivers.look()
+    })
+    for (const turn of this.#scheduler.beat()) this.#besides(turn.then(() => this.#ring.abort('rung')))
+    if (looked) this.#beatAt = this.#world.clock.now()
+    await this.#rest(wanted)
+  }
+
+  async #readRunbooks(): Promise<void> {
+    const { version } = this.#held
     try {
       await this.#held.reload()
+    } finally {
       this.#scheduler.hold(this.#held)
-      await this.#followUps.catchUp()
-      wanted = await this.#drivers.look()
-      for (const turn of this.#scheduler.beat())
-        void turn.then(() => {
-          this.#ring.abort('rung')
-        })
-      this.#trouble = null
-      this.#beatAt = clock.now()
-    } catch (error) {
-      if (!(error instanceof PatchwaveError)) throw error
-      this.#trouble = `${error.code}: ${error.message}`
-      log.warn(this.#trouble)
+      // What an earlier process left untold, or what waits for a queue that a file names otherwise now.
+      if (this.#held.version !== version) for (const { name } of this.#held.all) this.#bulletin.tell(name)
     }
-    await this.#rest(wanted)
+  }
+
+  /** Whether it was done. What stands in its way is told once, and gone when it works again. */
+  async #attempt(part: Part, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
+      this.#troubles.delete(part)
+      return true
+    } catch (error) {
+      const why = troubleOf(error)
+      if (this.#troubles.get(part) !== why) this.#world.log.warn(traceOf(error))
+      this.#troubles.set(part, why)
+      return false
+    }
+  }
+
+  /** Does it, and after a failure again, until it is done or the signal comes. */
+  async #lastingly(part: Part, work: () => Promise<void>): Promise<void> {
+    const { clock } = this.#world
+    const { signal } = this.#parts
+    while (!(await this.#attempt(part, work)) && !signal.aborted) await clock.sleep(plus(clock.now(), AGAIN_MS), signal)
+  }
+
+  async #triggers(): Promise<void> {
+    const { signal, runbooks } = this.#parts
+    if (this.#world.triggers === null) return
+    await this.#lastingly('triggers', () =>
+      receiveTriggers(this.#world, {
+        start: triggerStarter(this.#world, this.#held, runbooks, signal),
+        signal,
+        trouble: (what) => (what === null ? this.#troubles.delete('triggers') : this.#troubles.set('triggers', what)),
+      }),
+    )
+  }
+
+  /** Does not wait for it, but for its end before the service's own. */
+  #besides(work: Promise<void>): void {
+    const turn = work.catch((error: unknown) => this.#world.log.warn(traceOf(error))).finally(() => this.#turns.delete(turn))
+    this.#turns.add(turn)
   }
 
   async #rest(wanted: Instant | null): Promise<void> {

@@ -4,6 +4,7 @@ import type { Trigger } from '../core/runbook/trigger.ts'
 import type { Runbook } from '../core/runbook/runbook.ts'
 import type { Runbooks } from '../ports/runbooks.ts'
 import type { RunRow } from '../ports/store.ts'
+import { refuseFrozen } from './frozen.ts'
 import { wantRollout } from './follow-ups.ts'
 import type { Held, HeldRunbooks } from './held-runbooks.ts'
 import { leaveNote } from './inbox.ts'
@@ -18,8 +19,9 @@ export function triggerStarter(world: World, held: HeldRunbooks, runbooks: Runbo
     const { file, runbook } = known(held, trigger)
     await giveWay(world, runbook, actor)
     const loaded = await world.clock.hold(() => runbooks.load(file, trigger.inputs))
-    const plan = await planDue(world, loaded, signal)
     const { id, reason, now } = trigger
+    if (now || loaded.runbook.window === null) await refuseFrozen(world, loaded.runbook.window, signal)
+    const plan = await planDue(world, { ...loaded, now }, signal)
     const { run, ours } = await putOnRecord(world, { plan, actor, reason, now, trial: null, trigger: id })
     if (ours && plan.content.act === 'trial') await wantRollout(world, run)
     return { run, known: !ours }
@@ -29,6 +31,9 @@ export function triggerStarter(world: World, held: HeldRunbooks, runbooks: Runbo
 function known(held: HeldRunbooks, { runbook }: Trigger): Held {
   const found = held.get(runbook)
   if (found !== undefined) return found
+  const spoiled = held.view().find(({ name, problem }) => name === runbook && problem !== null)
+  if (spoiled !== undefined)
+    throw new PatchwaveError('file.unreadable', `${spoiled.file} cannot be used: ${spoiled.problem ?? ''}`, { hint: 'mend the file' })
   throw new PatchwaveError('trigger.invalid', `there is no runbook ${runbook}`, {
     hint: `name one of ${held.all.map(({ name }) => name).join(', ') || 'the runbooks that are served'}`,
   })

@@ -90,8 +90,8 @@ const SINGLE_MS: Ms = DAY
 /** Openings that are past for good. `count` of them, from `first` to `last`. */
 export type Past = Readonly<{ first: Instant; last: Instant; count: number }>
 
-/** The openings after the cursor whose cutoff or `late` has passed more than a day ago: they are told together. Null: none. */
-export function longPast(rule: CalendarRule, lateMs: Ms, cursor: Instant, now: Instant): Past | null {
+/** The openings after the cursor that nobody was there for, of which `late` has passed more than a day ago: they are told together. */
+export function longPast(rule: CalendarRule, lateMs: Ms, cursor: Instant, now: Instant): Instant[] {
   const until = plus(now, -SINGLE_MS - lateMs)
   const past: Instant[] = []
   for (let at = cursor; at < until;) {
@@ -99,8 +99,7 @@ export function longPast(rule: CalendarRule, lateMs: Ms, cursor: Instant, now: I
     past.push(...found)
     at = found.at(-1) ?? until
   }
-  const [first] = past
-  return first === undefined ? null : { first, last: past.at(-1) ?? first, count: past.length }
+  return past
 }
 
 const BATCH = 1_000

@@ -5,16 +5,7 @@ import type { PlanContent } from '../plan/plan.ts'
 import type { Effect } from './effect.ts'
 import type { FreezesKnown, Opening } from './opening.ts'
 import { setsOf } from './sets.ts'
-import {
-  OUTCOMES,
-  type Actor,
-  type Outcome,
-  type Purpose,
-  type RunOutcome,
-  type Subject,
-  type Verdict,
-  type Work,
-} from './event.ts'
+import { OUTCOMES, type Actor, type Outcome, type Purpose, type RunOutcome, type Subject, type Verdict, type Work } from './event.ts'
 
 /** Where a node stands in the work at hand. The order is the order of life. */
 export const STAGE = { idle: 0, waiting: 1, chosen: 2, flying: 3, ended: 4, retrying: 5 } as const

@@ -1,6 +1,7 @@
 import { canonicalDigest } from '../../core/plan/canonical.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import type { RunState } from '../../core/run/state.ts'
+import { PatchwaveError } from '../../kit/error.ts'
 import { earliest, HOUR, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { NativeWindow } from '../../ports/calendars.ts'
 import { freezesOf, hasFreezes } from '../almanac.ts'
@@ -23,27 +24,25 @@ export async function* readAlmanac(performing: Performing): Found {
   let freezesAt: Instant | null = null
   let recordedAt: Instant | null = null
   for (;;) {
-    const { window } = state
-    if (window === null) return
-    const due = freezesAt === null ? window.startAt : plus(freezesAt, FREEZES_MS)
-    await sleepUntil(performing, window.native === '' ? due : earliest(due, plus(world.clock.now(), NATIVE_MS)))
-    if (signal.aborted || state.window === null) return
-    if (world.clock.now() >= due) {
-      freezesAt = world.clock.now()
-      const read = await freezesNow(performing)
-      if (isNews(state, read) || recordedAt === null || freezesAt >= plus(recordedAt, EVIDENCE_MS)) {
-        recordedAt = freezesAt
-        yield [read]
-      }
-      if (read.again === null) return
-    }
+    // First: what a window that has moved would open must not open. Whoever takes the run up again asks at once.
     const changed = await changeOf(performing)
     if (changed.length > 0) yield changed
+    const { window } = state
+    if (signal.aborted || window === null) return
+    const due = freezesAt === null ? window.startAt : plus(freezesAt, FREEZES_MS)
+    if (world.clock.now() < due) {
+      await world.clock.sleep(window.native === '' ? due : earliest(due, plus(world.clock.now(), NATIVE_MS)), signal)
+      if (signal.aborted) return
+      continue
+    }
+    freezesAt = world.clock.now()
+    const read = await freezesNow(performing)
+    if (isNews(state, read) || recordedAt === null || freezesAt >= plus(recordedAt, EVIDENCE_MS)) {
+      recordedAt = freezesAt
+      yield [read]
+    }
+    if (read.again === null) return
   }
-}
-
-async function sleepUntil({ world, signal }: Performing, until: Instant): Promise<void> {
-  if (until > world.clock.now()) await world.clock.sleep(until, signal)
 }
 
 type Read = Extract<RunEvent, { type: 'FreezesRead' }>
@@ -71,14 +70,28 @@ const isNews = ({ frost }: RunState, { from, to, why }: Read): boolean =>
   JSON.stringify(frost.freezes.map((one) => [one.from, one.to, one.why])) !==
     JSON.stringify(from.map((at, index) => [at, to[index], why[index]]))
 
-/** What follows for this run when its SSM maintenance window is another one than when it was chosen. */
-async function changeOf({ world, state, signal }: Performing): Promise<readonly RunEvent[]> {
+/**
+ * What follows for this run when its SSM maintenance window is another one than when it was chosen. One that cannot be read opens nothing; an
+ * open one goes on as it is known, for freezes must be read even so.
+ */
+async function changeOf(performing: Performing): Promise<readonly RunEvent[]> {
+  const { world, state } = performing
   const { window } = state
   if (window === null || window.native === '') return []
-  const native = await world.calendars.window(world.home, window.native, signal)
-  if (canonicalDigest(native) === window.nativeDigest) return []
+  const native = await nativeOf(performing, window.native)
+  if (native === null || canonicalDigest(native) === window.nativeDigest) return []
   if (!window.opened) return [{ type: 'WindowMissed', opens: window.opens, reason: `${window.native} was changed` }]
   return narrowing(window, native, world.clock.now())
+}
+
+async function nativeOf({ world, state, signal }: Performing, id: string): Promise<NativeWindow | null> {
+  try {
+    return await world.calendars.window(world.home, id, signal)
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || state.window?.opened !== true || signal.aborted) throw error
+    world.log.warn(`${id}: ${error.code}: ${error.message}`)
+    return null
+  }
 }
 
 function narrowing(

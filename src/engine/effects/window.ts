@@ -5,7 +5,7 @@ import type { RunEvent } from '../../core/run/event.ts'
 import { plainOpening } from '../../core/run/opening.ts'
 import { NOW_WINDOW, type WindowRule } from '../../core/runbook/runbook.ts'
 import { sha256 } from '../../kit/digest.ts'
-import { earliest, instant, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
+import { earliest, instant, latest, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { NativeWindow } from '../../ports/calendars.ts'
 import { calendarOf, scheduleOf } from '../almanac.ts'
 import { nodeHighMs } from '../history.ts'
@@ -15,6 +15,9 @@ type Chosen = Extract<RunEvent, { type: 'WindowChosen' }>
 
 /** How often an SSM maintenance window is read again while a run waits for it. */
 export const NATIVE_MS: Ms = 10 * MINUTE
+
+/** A driver that was waiting is there within this long after the start: without it, `late: 0s` would miss every opening. */
+const LEEWAY_MS: Ms = MINUTE
 
 /** Openings that other runs have are passed over, at most so many: a schedule of minutes must not make this loop long. */
 const TAKEN_MAX = 1_000
@@ -72,23 +75,31 @@ async function chosenFrom(
   native: NativeWindow | null,
 ): Promise<Chosen> {
   const { opens, cutoff } = times
+  const startAt = plus(opens, jitterOf(state.plan.runbook.name, opens, window.jitterMs))
   const late = plus(opens, window.lateMs)
   // What the schedule asked for in time must begin in time; what waited for an earlier run, or a person started, may use the window to its cutoff.
   const bound = state.opening === opens && state.requestedAt <= late
   return {
     ...plainOpening(times, zoneDataOf(process.versions['tz'])),
-    startAt: plus(opens, jitterOf(state.plan.runbook.name, opens, window.jitterMs)),
-    openBy: bound ? earliest(late, cutoff) : cutoff,
-    lastStart: await lastStart({ world, state }, times),
+    startAt,
+    openBy: bound ? earliest(latest(late, plus(startAt, LEEWAY_MS)), cutoff) : cutoff,
+    lastStart: await lastStart({ world, state }, times, startAt),
     native: native?.id ?? '',
     nativeDigest: native ? canonicalDigest(native) : '',
   }
 }
 
-/** No change starts that is predicted to outlast the window. */
-async function lastStart({ world, state }: Pick<Performing, 'world' | 'state'>, { opens, cutoff, closes }: WindowTimes): Promise<Instant> {
+/**
+ * No change starts that is predicted to outlast the window. Where that would leave no time to start anything, the window is too short for the
+ * prediction: its plan said so, and the cutoff alone counts.
+ */
+async function lastStart(
+  { world, state }: Pick<Performing, 'world' | 'state'>,
+  { cutoff, closes }: WindowTimes,
+  startAt: Instant,
+): Promise<Instant> {
   const predicted = plus(closes, -(await nodeHighMs(world, state.plan)))
-  return predicted > opens ? earliest(cutoff, predicted) : cutoff
+  return predicted > plus(startAt, LEEWAY_MS) ? earliest(cutoff, predicted) : cutoff
 }
 
 /** A share of `jitterMs` that any machine draws alike. */
@@ -108,7 +119,7 @@ async function ownWindow({ world, state, signal }: Performing): Promise<Chosen> 
   const closes = plus(opens, durationMs)
   const cutoff = plus(closes, -times.cutoffMs)
   const own = { opens, cutoff, closes }
-  return { ...plainOpening(own, zoneDataOf(process.versions['tz'])), lastStart: await lastStart({ world, state }, own) }
+  return { ...plainOpening(own, zoneDataOf(process.versions['tz'])), lastStart: await lastStart({ world, state }, own, opens) }
 }
 
 /** The opening as its changed SSM maintenance window has it now: when it closes, and until when something may start. */

@@ -90,7 +90,14 @@ describe('what becomes of something due', () => {
     ['still unfinished at the cutoff', 'rollout', 300, { unfinished: 'r', queued: true }, {}, { do: 'miss', why: 'overlap' }],
     ['while its trial runs', 'rollout', 0, { trial: 'unfinished' }, {}, { do: 'wait', for: 'trial' }],
     ['its trial still waits for people when it is late', 'rollout', 31, { trial: 'unfinished' }, {}, { do: 'miss', why: 'not-approved' }],
-    ['its trial ended, and nobody approved its baselines', 'rollout', -15, { trial: 'not-approved' }, {}, { do: 'miss', why: 'not-approved' }],
+    [
+      'its trial ended, and nobody approved its baselines',
+      'rollout',
+      -15,
+      { trial: 'not-approved' },
+      {},
+      { do: 'miss', why: 'not-approved' },
+    ],
     ['after waiting for an earlier run past the cutoff', 'rollout', 300, { queued: true }, {}, { do: 'miss', why: 'overlap' }],
     ['its trial failed', 'rollout', -15, { trial: 'failed' }, {}, { do: 'miss', why: 'trial-failed' }],
     ['its trial succeeded', 'rollout', -15, { trial: 'succeeded' }, {}, { do: 'start' }],
@@ -111,17 +118,17 @@ describe('what is long past', () => {
 
   it('is told together, up to a day ago', () => {
     const now = plus(OPENS, 10 * DAY)
-    expect(longPast(DAILY, 30 * MINUTE, OPENS, now)).toEqual({ first: plus(OPENS, DAY), last: plus(OPENS, 8 * DAY), count: 8 })
+    expect(longPast(DAILY, 30 * MINUTE, OPENS, now)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((day) => plus(OPENS, day * DAY)))
   })
 
   it('leaves what is younger than a day to be told one by one', () => {
-    expect(longPast(DAILY, 30 * MINUTE, OPENS, plus(OPENS, DAY + HOUR))).toBeNull()
-    expect(longPast(DAILY, 30 * MINUTE, OPENS, plus(OPENS, -DAY))).toBeNull()
+    expect(longPast(DAILY, 30 * MINUTE, OPENS, plus(OPENS, DAY + HOUR))).toEqual([])
+    expect(longPast(DAILY, 30 * MINUTE, OPENS, plus(OPENS, -DAY))).toEqual([])
   })
 
   it('counts many, and stops where the schedule ends', () => {
     const often: CalendarRule = { ...RULE, schedule: 'rate(5 minutes)', start: OPENS, durationMs: MINUTE, cutoffMs: 0 }
-    expect(longPast(often, 0, OPENS, plus(OPENS, 11 * DAY))?.count).toBe(10 * 288 - 1)
-    expect(longPast({ ...DAILY, end: plus(OPENS, 3 * DAY) }, 0, OPENS, plus(OPENS, 400 * DAY))?.count).toBe(2)
+    expect(longPast(often, 0, OPENS, plus(OPENS, 11 * DAY))).toHaveLength(10 * 288 - 1)
+    expect(longPast({ ...DAILY, end: plus(OPENS, 3 * DAY) }, 0, OPENS, plus(OPENS, 400 * DAY))).toHaveLength(2)
   })
 })
