@@ -125,6 +125,7 @@ export function tell(app: App, json: boolean, done: readonly Answered[], what: s
   for (const { run, fact, finished, driven } of done) {
     if (fact === null) app.io.out(`${run}: ${what} lies in its inbox; its driver takes it within seconds`)
     else app.io.out(`${run}: ${what} recorded${finished === null ? '' : `; the run has ended: ${finished}`}`)
-    if (fact !== null && finished === null && !driven) app.io.err('nobody drives it now: `patchwave serve` of this store goes on with it, or `patchwave run` of its runbook')
+    if (fact !== null && finished === null && !driven)
+      app.io.err('nobody drives it now: `patchwave serve` of this store goes on with it, or `patchwave run` of its runbook')
   }
 }

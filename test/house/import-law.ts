@@ -60,16 +60,7 @@ export const LAW: Readonly<Record<string, Rule>> = {
   'sandbox/real': {
     from: ['kit', 'sandbox'],
     types: ['ports'],
-    packages: [
-      'yaml',
-      'node:child_process',
-      'node:crypto',
-      'node:fs',
-      'node:fs/promises',
-      'node:os',
-      'node:path',
-      'node:zlib',
-    ],
+    packages: ['yaml', 'node:child_process', 'node:crypto', 'node:fs', 'node:fs/promises', 'node:os', 'node:path', 'node:zlib'],
     instead: 'real nodes know the machine and the sandbox, never the engine',
   },
   ...Object.fromEntries(ROOT_FILES.map((file) => [file, ROOT])),
