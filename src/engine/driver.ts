@@ -14,6 +14,7 @@ import { Journal, Replaced, type Listener } from './journal.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Hints } from './hints.ts'
 import { openRun } from './open.ts'
+import { refuseSkew } from './skew.ts'
 import type { World } from './world.ts'
 
 /** A driver's lease on a run. At a third of it, it is renewed; after it, anybody may take the run. */
@@ -21,6 +22,9 @@ export const LEASE_MS: Ms = MINUTE
 
 /** How often the inbox is read while nothing else happens: what an operator waits for `pause` to be taken. */
 const INBOX_MS: Ms = 5 * SECOND
+
+/** Waking so much later than asked for means that the clock was set, or the host was suspended. */
+const STEP_MS: Ms = MINUTE
 
 /** After a failure that may pass, an effect is tried again this much later. */
 const AGAIN_MS: Ms = 30 * SECOND
@@ -119,8 +123,23 @@ class Driver {
       await this.#renew()
       const until = earliest(this.#notesAt, this.#renewAt, ...(wakeAt === null ? [] : [wakeAt]))
       await this.#mail.wait(this.#world.clock, until, this.#signal)
+      if (this.#world.clock.now() > plus(until, STEP_MS)) await this.#trueClock()
     }
     return undefined
+  }
+
+  /** Asks AWS for the time before anything is decided by a clock that has jumped; waits while AWS cannot be asked. @throws `clock.skewed` */
+  async #trueClock(): Promise<void> {
+    const { clock } = this.#world
+    while (!this.#signal.aborted) {
+      try {
+        await refuseSkew(this.#world, this.#signal)
+        return
+      } catch (error) {
+        if (!(error instanceof PatchwaveError) || error.code === 'clock.skewed') throw error
+        await clock.sleep(plus(clock.now(), AGAIN_MS), this.#signal)
+      }
+    }
   }
 
   /** Nothing is in flight but the waiting for a calendar, which whoever comes next takes up again. */
