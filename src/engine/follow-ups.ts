@@ -1,29 +1,17 @@
 import { PatchwaveError } from '../kit/error.ts'
 import { DAY, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
+import { afterTrial, endRolloutWish, wantsRollout } from './after-trial.ts'
 import { openRun } from './open.ts'
 import { planRollout } from './planning.ts'
 import { requestRun } from './request.ts'
 import { traceOf, troubleOf } from './trouble.ts'
 import type { World } from './world.ts'
 
-/** Stages of a trial that a rollout is to follow: asked for, and dealt with. */
-const WANTED = 1
-const DONE = 2
-
-/** By what the store tells the rollout of this trial from any other: whoever asks for it, there is one. */
-export const afterTrial = (trial: string): string => `after:${trial}`
-
-const cursorOf = (trial: string): string => `follow:${trial}`
-
 /** A rollout that could not be requested is tried again after this. */
 const AGAIN_MS: Ms = MINUTE
 
 /** What was to follow at once is given up when AWS stayed away for so long: it must not start by surprise. */
 const WAIT_MS: Ms = DAY
-
-/** Says that this trial's rollout is wanted once it has succeeded. Call it before anybody can drive the trial to its end. */
-export const wantRollout = (world: Pick<World, 'store' | 'clock'>, trial: string): Promise<void> =>
-  world.clock.hold(() => world.store.setCursor(cursorOf(trial), WANTED))
 
 type Waiting = { again: Instant; why: string | null }
 
@@ -80,7 +68,7 @@ export class FollowUps {
 
   async #deal(trial: string): Promise<void> {
     const { store, clock, log } = this.#world
-    if ((await clock.hold(() => store.cursor(cursorOf(trial)))) !== WANTED) return
+    if (!(await wantsRollout(this.#world, trial))) return
     const { state } = await clock.hold(() => openRun(store, trial))
     const { phase, requestedBy: actor } = state
     if (phase.name !== 'finished') return
@@ -95,7 +83,7 @@ export class FollowUps {
       if (mayPass(error) && clock.now() < plus(state.at, WAIT_MS)) throw error
       log.warn(`the rollout after trial ${trial} is given up: ${traceOf(error)}`)
     }
-    await clock.hold(() => store.setCursor(cursorOf(trial), DONE))
+    await endRolloutWish(this.#world, trial)
   }
 }
 

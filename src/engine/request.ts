@@ -6,6 +6,7 @@ import type { Plan } from '../core/plan/plan.ts'
 import { toData } from '../core/run/codec.ts'
 import type { Actor, RunEvent } from '../core/run/event.ts'
 import type { Sealed } from '../ports/store.ts'
+import { wantRollout } from './after-trial.ts'
 import type { World } from './world.ts'
 
 /** The numbered behaviours of this engine. A run keeps those that it was started with. */
@@ -21,6 +22,8 @@ export type Request = Readonly<{
   opening?: Instant
   /** May begin in a freeze. */
   breakFreeze?: boolean
+  /** A trial that its rollout is to follow, whoever drives it to its end. */
+  followed?: true
   /** The id of the message that asks. */
   trigger?: string
 }>
@@ -63,6 +66,8 @@ export async function putOnRecord(world: World, request: Request): Promise<Reado
   }
   return world.clock.hold(async () => {
     await world.store.putPlan(plan.digest, planText(plan))
+    // Before the trial exists: afterwards it might end, or this process, with nobody knowing.
+    if (request.followed && content.act === 'trial') await wantRollout(world, run)
     const has = await world.store.create({ run, runbook: content.runbook.name, act: content.act, requestedAt: at }, entries, takes)
     return { run: has, ours: has === run }
   })

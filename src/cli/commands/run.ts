@@ -2,7 +2,6 @@ import { iso } from '../../kit/instant.ts'
 import type { Plan } from '../../core/plan/plan.ts'
 import type { Runbook } from '../../core/runbook/runbook.ts'
 import { runActs, type ActsRequest } from '../../engine/acts.ts'
-import { wantRollout } from '../../engine/follow-ups.ts'
 import { checkDrift, planDue } from '../../engine/planning.ts'
 import { requestRun } from '../../engine/request.ts'
 import type { World } from '../../engine/world.ts'
@@ -109,8 +108,7 @@ async function detach(call: Call, world: World, request: ActsRequest): Promise<n
   if (unfinished) return tell(unfinished.run, unfinished.act, null, true)
   const { actor, reason, now, breakFreeze = false } = request
   const plan = request.plan ?? (await planDue(world, request, io.signal))
-  const run = await requestRun(world, { plan, actor, reason, now, trial: null, breakFreeze })
-  if (plan.content.act === 'trial') await wantRollout(world, run)
+  const run = await requestRun(world, { plan, actor, reason, now, trial: null, breakFreeze, followed: true })
   return tell(run, plan.content.act, plan.digest, false)
 }
 
