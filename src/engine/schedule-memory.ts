@@ -33,13 +33,6 @@ export class ScheduleMemory {
     return this.#set(`queued:${act}:${runbook}`, opens)
   }
 
-  /** Whether this run has not been asked to end for the sake of a later one; from now on it has. */
-  async asksOnce(run: string): Promise<boolean> {
-    const asked = (await this.#get(`cancelled:${run}`)) > 0
-    if (!asked) await this.#set(`cancelled:${run}`, 1)
-    return !asked
-  }
-
   /** Whether the runbook's openings come from another schedule than the one that `follows` was told of last, by whichever process. */
   async hasMoved(runbook: string, rule: CalendarRule | null): Promise<boolean> {
     const before = await this.#get(`times:${runbook}`)

@@ -7,7 +7,7 @@ import type { CalendarRule } from '../core/plan/calendar.ts'
 import type { Actor } from '../core/run/event.ts'
 import { freezesOf, scheduleOf } from './almanac.ts'
 import type { Held, HeldRunbooks } from './held-runbooks.ts'
-import { leaveNote } from './inbox.ts'
+import { askToEnd } from './give-way.ts'
 import type { Bulletin } from './bulletin.ts'
 import { markOf, ScheduleMemory } from './schedule-memory.ts'
 import { refuseSkew } from './skew.ts'
@@ -324,14 +324,8 @@ export class Scheduler {
   }
 
   /** Ends the earlier run as its window says: it is asked to stop, and cut off nowhere. */
-  async #cancel(run: string): Promise<void> {
-    if (!(await this.#memory.asksOnce(run))) return
-    await leaveNote(this.#world, run, {
-      what: 'abort',
-      reason: 'the next window has opened (overlap: cancel-running)',
-      gate: null,
-      actor: this.#actor,
-    })
+  #cancel(run: string): Promise<void> {
+    return askToEnd(this.#world, run, 'the next window has opened (overlap: cancel-running)', this.#actor)
   }
 
   /** Another run has the opening. If that had ended before it could use it, nobody was there; if it is a trial's, an earlier one does its work. */

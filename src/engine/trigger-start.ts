@@ -5,9 +5,8 @@ import type { Runbook } from '../core/runbook/runbook.ts'
 import type { Runbooks } from '../ports/runbooks.ts'
 import type { RunRow } from '../ports/store.ts'
 import { refuseFrozen } from './frozen.ts'
-import { wantRollout } from './follow-ups.ts'
+import { askToEnd } from './give-way.ts'
 import type { Held, HeldRunbooks } from './held-runbooks.ts'
-import { leaveNote } from './inbox.ts'
 import { planDue } from './planning.ts'
 import { putOnRecord } from './request.ts'
 import type { StartTrigger } from './trigger-verdict.ts'
@@ -22,8 +21,7 @@ export function triggerStarter(world: World, held: HeldRunbooks, runbooks: Runbo
     const { id, reason, now } = trigger
     if (now || loaded.runbook.window === null) await refuseFrozen(world, loaded.runbook.window, signal)
     const plan = await planDue(world, { ...loaded, now }, signal)
-    const { run, ours } = await putOnRecord(world, { plan, actor, reason, now, trial: null, trigger: id })
-    if (ours && plan.content.act === 'trial') await wantRollout(world, run)
+    const { run, ours } = await putOnRecord(world, { plan, actor, reason, now, trial: null, trigger: id, followed: true })
     return { run, known: !ours }
   }
 }
@@ -45,14 +43,7 @@ async function giveWay(world: World, runbook: Runbook, actor: Actor): Promise<vo
   if (earlier === undefined) return
   const overlap = runbook.window?.overlap ?? 'queue'
   if (overlap === 'skip') throw refused(earlier)
-  if (overlap === 'cancel-running') {
-    const asked = `cancelled:${earlier.run}`
-    if ((await world.clock.hold(() => world.store.cursor(asked))) === 0) {
-      const reason = 'a trigger asks for a new run (overlap: cancel-running)'
-      await leaveNote(world, earlier.run, { what: 'abort', reason, gate: null, actor })
-      await world.clock.hold(() => world.store.setCursor(asked, 1))
-    }
-  }
+  if (overlap === 'cancel-running') await askToEnd(world, earlier.run, 'a trigger asks for a new run (overlap: cancel-running)', actor)
   throw new PatchwaveError('store.busy', `run ${earlier.run} of this runbook has not ended`, { hint: 'it starts once that one has ended' })
 }
 
