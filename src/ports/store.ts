@@ -103,11 +103,6 @@ export interface Store {
   run(run: RunId): Promise<RunRow | undefined>
   /** In the order of their requests; trials and rollouts unless `acts` says otherwise. */
   runs(filter?: Readonly<{ unfinished?: boolean; runbook?: string; acts?: readonly Act[] }>): Promise<readonly RunRow[]>
-  /**
-   * Unfinished trials and rollouts that want a driver: no lease on them runs, and they are due: never driven, left without a word, or their
-   * `wakeAt` has come. In the order of their requests; the cost goes with the number of unfinished runs.
-   */
-  wanted(now: Instant): Promise<readonly RunRow[]>
   /** Takes or renews the lease; the epoch rises unless the same driver holds it already. `undefined` when another driver's lease still runs. */
   drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined>
   /** Gives the lease back; `wakeAt` says when a driver is wanted again. Ignored when it has changed hands. */

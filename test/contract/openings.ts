@@ -115,7 +115,6 @@ export function openingsContract(stageOf: () => Stage): void {
       expect(await ids({ acts: ['schedule', 'rollout'] })).toEqual([journal, A])
       expect(await ids({ acts: ['schedule', 'trial'], runbook: 'weekly' })).toEqual([])
       expect(await ids({ acts: [] })).toEqual([])
-      expect((await store.wanted(afterDusk(0))).map(({ run }) => run)).toEqual([A])
     })
   })
 }

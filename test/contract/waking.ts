@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Store } from '../../src/ports/store.ts'
 import { afterDusk, dusk } from './entries.ts'
-import { A, B, C, type Stage } from './stage.ts'
+import { A, B, type Stage } from './stage.ts'
 
 /** When a run wants a driver, in every store; part of `storeContract`. */
 export function wakingContract(stageOf: () => Stage): void {
@@ -9,7 +9,6 @@ export function wakingContract(stageOf: () => Stage): void {
     let store: Store
     const lease = afterDusk(60_000)
     const wakeAt = async () => (await store.run(A))?.wakeAt
-    const isWanted = async (ms: number) => (await store.wanted(afterDusk(ms))).some(({ run }) => run === A)
 
     beforeEach(async () => {
       store = stageOf().store
@@ -52,24 +51,6 @@ export function wakingContract(stageOf: () => Stage): void {
       await store.drive(A, 'two', lease, afterDusk(120_000))
       await store.rest(A, 'one', afterDusk(1))
       expect(await store.run(A)).toMatchObject({ driver: 'two', wakeAt: null })
-    })
-
-    it('is wanted while nobody drives it and its time has come', async () => {
-      await stageOf().create(C, 1, 'monthly', afterDusk(-1))
-      expect((await store.wanted(dusk)).map(({ run }) => run)).toEqual([C]) // Never driven.
-      expect(await isWanted(59_999)).toBe(false)
-      expect((await store.wanted(lease)).map(({ run }) => run)).toEqual([C, A]) // Its driver died.
-      await store.rest(A, 'one', afterDusk(9_000))
-      expect([await isWanted(8_999), await isWanted(9_000), await isWanted(9_001)]).toEqual([false, true, true])
-      await store.note(A, afterDusk(5_000), 'pause', '')
-      expect([await isWanted(4_999), await isWanted(5_000)]).toEqual([false, true])
-      expect(await store.wanted(afterDusk(5_000))).toMatchObject([{ run: C }, { run: A, wakeAt: afterDusk(5_000), driver: null }])
-      await store.drive(A, 'two', afterDusk(5_000), lease)
-      expect(await isWanted(9_000)).toBe(false)
-      await store.rest(A, 'two', null)
-      expect(await isWanted(0)).toBe(true)
-      await stageOf().append(A, { outcome: 'succeeded' })
-      expect(await isWanted(9_000_000)).toBe(false)
     })
   })
 }

@@ -129,7 +129,6 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
     read: (run, from) => inner.read(run, from),
     run: through((run) => inner.run(run)),
     runs: through((filter) => inner.runs(filter)),
-    wanted: through((now) => inner.wanted(now)),
     drive: through((...args) => inner.drive(...args)),
     rest: through((...args) => inner.rest(...args)),
     note: through((...args) => inner.note(...args)),

@@ -106,12 +106,6 @@ class MemoryStore implements Store {
     )
   }
 
-  wanted(now: Instant): Promise<readonly RunRow[]> {
-    const isFree = ({ driver, leaseUntil }: RunRow): boolean => driver === null || leaseUntil === null || leaseUntil <= now
-    const isDue = ({ row, notes }: Kept): boolean => row.wakeAt === null || row.wakeAt <= now || notes.some(({ at }) => at <= now)
-    return this.#rows((row, kept) => RUN_ACTS.includes(row.act) && row.outcome === null && isFree(row) && isDue(kept))
-  }
-
   drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined> {
     return this.#now(() => {
       const kept = this.#kept(run)

@@ -27,12 +27,6 @@ const RUN_COLUMNS = '*, (SELECT min(at) FROM notes WHERE notes.run = runs.run) A
 /** What a driver drives; a schedule's journal is its scheduler's. */
 const RUN_ACTS: readonly Act[] = ['trial', 'rollout']
 
-const WANTED = `
-  SELECT ${RUN_COLUMNS} FROM runs
-  WHERE outcome IS NULL AND act IN (SELECT value FROM json_each(?)) AND (driver IS NULL OR lease_until <= ?)
-    AND (wake_at IS NULL OR wake_at <= ? OR EXISTS (SELECT 1 FROM notes WHERE notes.run = runs.run AND at <= ?))
-  ORDER BY requested_at, run`
-
 class SqliteStore implements Store {
   readonly #database: Database
   #waiting: Waiting[] = []
@@ -89,10 +83,6 @@ class SqliteStore implements Store {
     return now(() =>
       this.#database.all(`SELECT ${RUN_COLUMNS} FROM runs WHERE ${terms.join(' AND ')} ORDER BY requested_at, run`, ...values).map(runOf),
     )
-  }
-
-  async wanted(at: Instant): Promise<readonly RunRow[]> {
-    return now(() => this.#database.all(WANTED, JSON.stringify(RUN_ACTS), at, at, at).map(runOf))
   }
 
   async drive(run: RunId, driver: string, at: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined> {
