@@ -5,7 +5,7 @@ import { writeGenerated } from './generated-file.ts'
 // Writes documents/Patchwave-*.yaml: each carries the whole runner, documents/runner/*.sh, so that a node needs nothing beforehand and the
 // document's hash pins all that runs. With --check it only says which of them are stale, and fails.
 
-const PARTS = ['core', 'session', 'change', 'read', 'services', 'apt', 'rpm', 'main'] as const
+const PARTS = ['core', 'session', 'change', 'kernel', 'script', 'read', 'services', 'apt', 'rpm', 'main'] as const
 
 /** SSM refuses a document that is larger. */
 const BYTES_MAX = 65_536
@@ -18,13 +18,20 @@ type Parameter = Readonly<{ description: string; pattern: string; standard?: str
 const PARAMETERS = {
   Token: { description: "Names this intent for ever; the node's marker bears it.", pattern: `^${UUID7}\\.[0-9]{1,9}$` },
   StartBefore: { description: 'Seconds since 1970. A script that begins later does nothing and says so.', pattern: '^[0-9]{1,11}$' },
-  // The runner counts the characters: not every engine of patterns repeats so often.
+  // The script counts the characters: not every engine of patterns repeats so often.
   List: { description: 'Base64 of the list text, one package a line with name, arch and version.', pattern: '^[A-Za-z0-9+/]*={0,2}$' },
   ListDigest: { description: 'SHA-256 of the list text.', pattern: '^[0-9a-f]{64}$' },
   Reboot: { description: 'never, if-needed or always.', pattern: '^(never|if-needed|always)$', standard: 'never' },
+  Kernel: {
+    description: "hold, live-patch or install, for the kernel's own packages.",
+    pattern: '^(hold|live-patch|install)$',
+    standard: 'hold',
+  },
+  Record: { description: 'yes writes the before-record only, no reads back.', pattern: '^(no|yes)$', standard: 'no' },
   Undo: { description: 'The run whose changes are undone.', pattern: `^${UUID7}$` },
   Script: { description: 'Absolute path of the script.', pattern: '^/[A-Za-z0-9._/-]{1,255}$' },
   Timeout: { description: 'Seconds that the script may take.', pattern: '^[0-9]{1,4}$' },
+  Moment: { description: 'Why the script runs, before, after or exit.', pattern: '^(before|after|exit)$' },
   Digest: { description: 'SHA-256 of the text.', pattern: '^[0-9a-f]{64}$' },
   Offset: { description: 'Where the part begins, in bytes.', pattern: '^[0-9]{1,9}$', standard: '0' },
   Mode: { description: 'status or enable.', pattern: '^(status|enable)$', standard: 'status' },
@@ -43,7 +50,7 @@ const DOCUMENTS: readonly ScriptDocument[] = [
     name: 'Patchwave-Apply',
     verb: 'apply',
     does: 'Installs exactly the given list of package versions and reads back what is there.',
-    takes: ['List', 'ListDigest', 'Reboot'],
+    takes: ['List', 'ListDigest', 'Reboot', 'Kernel'],
   },
   {
     name: 'Patchwave-Rollback',
@@ -53,14 +60,20 @@ const DOCUMENTS: readonly ScriptDocument[] = [
   },
   { name: 'Patchwave-Restart', verb: 'restart', does: 'Restarts the services that still run replaced files.', takes: [] },
   { name: 'Patchwave-LivePatch', verb: 'live-patch', does: "Turns on the kernel's live patches, or tells which are on.", takes: ['Mode'] },
-  { name: 'Patchwave-Scan', verb: 'scan', does: 'Lists what is missing, with advisories. Installs nothing.', takes: [] },
+  { name: 'Patchwave-Scan', verb: 'scan', does: 'Lists what is missing, with advisories. Installs nothing.', takes: ['Kernel'] },
   {
     name: 'Patchwave-Verify',
     verb: 'verify',
-    does: 'Tells whether every installed package of a list stands at least at its version.',
-    takes: ['List', 'ListDigest'],
+    does: 'Reads back a list, as an apply does, or records what is there before another tool installs it.',
+    takes: ['List', 'ListDigest', 'Kernel', 'Record'],
   },
   { name: 'Patchwave-Check', verb: 'check', does: 'Runs one health script that stands on the node.', takes: ['Script', 'Timeout'] },
+  {
+    name: 'Patchwave-Hook',
+    verb: 'hook',
+    does: 'Runs one script that stands on the node, before or after the others, or at the end.',
+    takes: ['Script', 'Timeout', 'Moment'],
+  },
   {
     name: 'Patchwave-Fetch',
     verb: 'fetch',
@@ -69,17 +82,28 @@ const DOCUMENTS: readonly ScriptDocument[] = [
   },
 ]
 
-/** The runner as it lies on a node: the parts in their order, without comments and blank lines. */
+/**
+ * The runner as it lies on a node: the parts in their order, without comments and blank lines, a step of indentation one blank instead of two.
+ * A here-document's own lines begin at the margin, and what stands between quotes is awk's, which does not count blanks: nothing changes its meaning.
+ */
 function runnerText(): string {
   const text = PARTS.map((part) => readFileSync(new URL(`../documents/runner/${part}.sh`, import.meta.url), 'utf8')).join('')
   const lines = text.split('\n').filter((line) => line !== '' && !/^\s*#/.test(line))
-  return `# Patchwave on a node. Made from documents/runner/*.sh.\n${lines.join('\n')}\n`
+  const narrow = lines.map((line) => line.replace(/^ +/, (blanks) => ' '.repeat(Math.ceil(blanks.length / 2))))
+  return `# Patchwave on a node. Made from documents/runner/*.sh.\n${narrow.join('\n')}\n`
 }
 
 const parameterText = (name: Name): string => {
   const { description, pattern, standard }: Parameter = PARAMETERS[name]
   const lines = [`  ${name}:`, '    type: String', `    description: ${description}`, `    allowedPattern: '${pattern}'`]
   return [...lines, ...(standard === undefined ? [] : [`    default: '${standard}'`])].join('\n')
+}
+
+/** A list that leaves no room for a command's environment becomes a word that the runner refuses, while no command has been started yet. */
+function listWall(runner: string): string {
+  const [, most] = /^LIST_MAX=([0-9]+)$/m.exec(runner) ?? []
+  if (most === undefined) throw new Error('documents/runner does not say how long a list may be')
+  return `[ "\${#PATCHWAVE_LIST}" -le ${most} ] || PATCHWAVE_LIST='too long'\n`
 }
 
 /** What runs before the runner: the values become environment, the runner a file that is what its name says. */
@@ -90,7 +114,7 @@ function entryText(takes: readonly Name[], verb: string, runner: string): string
 ${values.map((name) => `export PATCHWAVE_${name.toUpperCase()}='{{ ${name} }}'`).join('\n')}
 digest=${digest}
 runner=/var/lib/patchwave/runner/$digest
-whole() { [ -e "$1" ] && [ "$(sha256sum <"$1")" = "$digest  -" ]; }
+${takes.includes('List') ? listWall(runner) : ''}whole() { [ -e "$1" ] && [ "$(sha256sum <"$1")" = "$digest  -" ]; }
 if ! whole "$runner"; then
 umask 077
 mkdir -p /var/lib/patchwave/runner
@@ -110,7 +134,7 @@ function documentText({ name, verb, does, takes }: ScriptDocument, runner: strin
   const all: readonly Name[] = ['Token', 'StartBefore', ...takes, 'executionTimeout']
   const entry = entryText(all, verb, runner)
     .split('\n')
-    .map((line) => (line === '' ? '' : `        ${line}`))
+    .map((line) => (line === '' ? '' : `    ${line}`))
     .join('\n')
   return `# Made by scripts/gen-documents.ts from documents/runner/*.sh. Registered in each cell and pinned by the SHA-256 of this text.
 # What it promises: documents/PROTOCOL.md.
@@ -119,14 +143,14 @@ description: ${does}
 parameters:
 ${all.map(parameterText).join('\n')}
 mainSteps:
-  - name: ${name.replace('-', '')}
-    action: aws:runShellScript
-    precondition:
-      StringEquals: [platformType, Linux]
-    inputs:
-      timeoutSeconds: '{{ executionTimeout }}'
-      runCommand:
-      - |
+- name: ${name.replace('-', '')}
+  action: aws:runShellScript
+  precondition:
+    StringEquals: [platformType, Linux]
+  inputs:
+   timeoutSeconds: '{{ executionTimeout }}'
+   runCommand:
+   - |
 ${entry}`
 }
 

@@ -20,28 +20,47 @@ apt_get() {
 
 # What dpkg holds for installed; a package whose triggers are still to run is.
 apt_installed() {
-  dpkg-query -W -f='${db:Status-Status} ${Package} ${Architecture} ${Version}\n' 2>/dev/null |
-    awk '$1 == "installed" || $1 ~ /^triggers-/ { print $2, $3, $4 }'
+  dpkg-query -W -f='${db:Status-Want} ${db:Status-Eflag} ${db:Status-Status} ${Package} ${Architecture} ${Version}\n' >"$WORK/database" 2>"$WORK/audit"
+  awk '$3 == "installed" || $3 ~ /^triggers-/ { print $4, $5, $6 }' "$WORK/database"
 }
 
+# dpkg's order, for awk: `order(a, b)` is -1, 0 or 1. Letters come before the other signs, and a tilde before the end.
+ORDER_APT='
+  function rank(c) { return c ~ /^[0-9]?$/ ? 0 : c == "~" ? -1 : index("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-.:^_", c) }
+  function compared(a, b,  c, d) {
+    while (a != "" || b != "") {
+      while (a ~ /^[^0-9]/ || b ~ /^[^0-9]/) {
+        c = rank(substr(a, 1, 1)); d = rank(substr(b, 1, 1))
+        if (c != d) return c < d ? -1 : 1
+        a = substr(a, 2); b = substr(b, 2)
+      }
+      sub(/^0+/, "", a); sub(/^0+/, "", b)
+      match(a, /^[0-9]*/); c = substr(a, 1, RLENGTH); a = substr(a, RLENGTH + 1)
+      match(b, /^[0-9]*/); d = substr(b, 1, RLENGTH); b = substr(b, RLENGTH + 1)
+      if (length(c) != length(d)) return length(c) < length(d) ? -1 : 1
+      if (c "" != d "") return c "" < d "" ? -1 : 1
+    }
+    return 0
+  }
+  function epoch(v) { return v ~ /^[0-9]+:/ ? substr(v, 1, index(v, ":") - 1) : "0" }
+  function version(v) { sub(/^[0-9]+:/, "", v); sub(/-[^-]*$/, "", v); return v }
+  function revision(v) { sub(/^[0-9]+:/, "", v); return match(v, /-[^-]*$/) ? substr(v, RSTART + 1) : "" }
+  function order(a, b,  by) {
+    by = compared(epoch(a), epoch(b)); if (by) return by
+    by = compared(version(a), version(b)); if (by) return by
+    return compared(revision(a), revision(b))
+  }'
+
 # Each line `a b rest` becomes `-1|0|1 a b rest`.
-apt_order() {
-  while read -r a b rest; do
-    if dpkg --compare-versions "$a" lt "$b"; then op=-1; elif dpkg --compare-versions "$a" eq "$b"; then op=0; else op=1; fi
-    printf '%s %s %s %s\n' "$op" "$a" "$b" "$rest"
-  done
-}
+apt_order() { awk "$ORDER_APT"'{ print order($1, $2), $0 }'; }
 
 apt_transaction() { find /var/log/apt -name history.log -exec grep -c '^Start-Date' {} + 2>/dev/null | head -n 1; }
 
-apt_held() { apt-mark showhold 2>/dev/null; }
+apt_held() { awk '$1 == "hold" { print $4 ":" $5 }' "$WORK/database"; }
 
 # dpkg's and apt's own locks, as the kernel shows them.
 apt_busy() {
-  for file in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
-    if locked "$file"; then return 0; fi
-  done
-  return 1
+  locked /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock
 }
 
 # No package is half done and no journal of a cut transaction is left.
@@ -52,8 +71,14 @@ apt_sound() {
   return 1
 }
 
+# The same, of what dpkg's own listing shows.
+apt_whole() {
+  [ ! -s "$WORK/audit" ] && awk '$2 != "ok" || $3 !~ /^(installed|config-files|not-installed)$/ { print; broken = 1 } END { exit broken }' "$WORK/database" >&2
+}
+
 apt_repair() { outside dpkg --force-confdef --force-confold --configure -a 2>&1; }
 
+# refresh LIST: reads the indexes.
 apt_refresh() {
   apt_get bounded update >"$WORK/update" 2>&1
   code=$?
@@ -62,39 +87,48 @@ apt_refresh() {
   [ "$code" -eq 0 ] && ! grep -Eq '^(Err:|E: |W: (Failed to fetch|Some index files failed))' "$WORK/update"
 }
 
-# `name=version`, with the architecture where it can be wrong.
-apt_spec() { if [ "$2" = all ]; then printf '%s=%s' "$1" "$3"; else printf '%s:%s=%s' "$1" "$2" "$3"; fi; }
 
-# apt_over LIST COMMAND …: runs the command with the list's packages as its last arguments.
+# apt_over LIST COMMAND …: runs the command with the list's packages as its last arguments, each with its architecture where that can be wrong.
 apt_over() {
   over=$1
   shift
-  while read -r name arch version; do set -- "$@" "$(apt_spec "$name" "$arch" "$version")"; done <"$over"
+  while read -r name arch version; do
+    if [ "$arch" = all ]; then set -- "$@" "$name=$version"; else set -- "$@" "$name:$arch=$version"; fi
+  done <"$over"
   "$@"
 }
 
-# What the indexes say of the list's packages: `name arch version size installed-size`. What only dpkg knows has no file to fetch.
+# What the indexes say of the list's packages, in $WORK/known: `name arch version size installed-size`. What only dpkg knows has no file to fetch.
 apt_known() {
   apt_over "$1" apt-cache -q show 2>/dev/null | awk '
     function row() { if (name != "" && fetched) print name, arch, version, size + 0, room + 0; name = "" }
     /^Package: / { row(); name = $2; size = room = fetched = 0 }
     /^Filename: / { fetched = 1 }
     /^Architecture: / { arch = $2 } /^Version: / { version = $2 } /^Size: / { size = $2 } /^Installed-Size: / { room = $2 }
-    END { row() }'
+    END { row() }' >"$WORK/known"
 }
 
+# Asks for what the list would replace, too: apt_save wants to know it.
 apt_unavailable() {
   [ -s "$1" ] || return 0
-  apt_known "$1" | cut -d' ' -f1-3 | sort -u >"$WORK/known"
-  sort -u "$1" | comm -23 - "$WORK/known"
+  of_keys "$1" "$INSTALLED" >"$WORK/replaced"
+  cat "$1" "$WORK/replaced" >"$WORK/asked"
+  apt_known "$WORK/asked"
+  apt_unknown "$1"
 }
 
+# The lines of the list that $WORK/known has not.
+apt_unknown() { awk 'FILENAME == ARGV[1] { known[$1 " " $2 " " $3]; next } !($0 in known)' "$WORK/known" "$1"; }
+
 # The archives beside the new files, which stand beside the old ones while they are unpacked.
-apt_kilobytes() { apt_known "$1" | awk '{ sum += $4 / 1024 + $5 } END { printf "%d\n", sum + 1 }'; }
+apt_kilobytes() {
+  [ -s "$1" ] || { echo 0; return; }
+  awk 'FILENAME == ARGV[1] { size[$1 " " $2 " " $3] = $4 / 1024 + $5; next } { sum += size[$0] } END { printf "%d\n", sum + 1 }' "$WORK/known" "$1"
+}
 
 # What a simulation would do, as list text; a removal has the version `-`.
 apt_would() {
-  awk -v installed="$WORK/installed" '
+  awk -v installed="$INSTALLED" '
     BEGIN { while ((getline line < installed) > 0) { split(line, of, " "); arch[of[1]] = of[2] } }
     /^Inst / { rest = $0; sub(/^[^(]*\(/, "", rest); version = rest; sub(/ .*/, "", version)
       match(rest, /\[[a-z0-9-]+\]\)/); a = substr(rest, RSTART + 1, RLENGTH - 3); name = $2; sub(/:.*/, "", name); print name, a, version }
@@ -140,12 +174,11 @@ apt_restore() { apt_back "$1" "$2" apt_get --allow-downgrades install; }
 
 apt_surplus() { awk 'FILENAME == ARGV[1] { replaced[$1 " " $2]; next } !(($1 " " $2) in replaced)' "$2" "$1"; }
 
-# save PLAN: archives keep only the newest version, so an installed one that no index has any more is put together again from its files, while
+# save: archives keep only the newest version, so an installed one that no index has any more is put together again from its files, while
 # they still stand. Best effort: without room, or with diversions, the rollback will say that the version is gone.
 apt_save() {
-  of_keys "$1" "$WORK/installed" >"$WORK/replaced"
-  apt_unavailable "$WORK/replaced" >"$WORK/orphans"
-  mkdir -p "$STATE/undo"
+  apt_unknown "$WORK/replaced" >"$WORK/orphans"
+  [ -s "$WORK/orphans" ] || return 0
   while read -r name arch version; do
     file=$STATE/undo/$(apt_file "$name" "$arch" "$version")
     [ ! -e "$file" ] || continue
@@ -165,11 +198,11 @@ apt_repack() {
   package=$1
   [ "$2" = all ] || package=$1:$2
   size=$(dpkg-query -W -f='${Installed-Size}' "$package")
-  fits "$size" '[0-9]+' || size=0
-  free_for "$STATE" $((size * 2 + ROOM_SPARE)) || return 1
+  digits "$size" 12 || size=0
+  free_for $((size * 2 + ROOM_SPARE)) "$STATE" || return 1
   mkdir -p "$3/DEBIAN" && chmod 755 "$3" "$3/DEBIAN" || return 1
   for part in $(dpkg-query --control-list "$package"); do
-    fits "$part" '[a-z0-9]+' || continue
+    case $part in *[!a-z0-9]*) continue ;; esac
     dpkg-query --control-show "$package" "$part" >"$3/DEBIAN/$part" || return 1
     case $part in preinst | postinst | prerm | postrm | config) chmod 755 "$3/DEBIAN/$part" ;; *) chmod 644 "$3/DEBIAN/$part" ;; esac
   done
@@ -215,12 +248,7 @@ apt_cached() {
 
 # reason SAID: what the messages mean. Where several fit, the cause comes before what followed from it.
 apt_reason() {
-  while read -r word expression; do
-    if grep -Eq "$expression" "$1"; then
-      printf '%s\n' "$word"
-      return
-    fi
-  done <<'END'
+  reason_in "$1" <<'END'
 lock-held Could not get lock|Unable to acquire the dpkg frontend lock|Unable to lock
 disk-full No space left on device|enough free space|not enough free disk space
 checksum Hash Sum mismatch|File has unexpected size|Hashes? of (expected|received) file|is not signed|cannot be authenticated|NO_PUBKEY|BADSIG
@@ -229,30 +257,32 @@ unknown-version Version .* for .* was not found|Unable to locate package|no inst
 repository-unreachable Failed to fetch|Could not (resolve|connect)|Connection (failed|timed out|refused)|Unable to fetch some archives|404  Not Found
 package-database dpkg was interrupted|/var/lib/dpkg/(status|available|updates|info)|dpkg.*unrecoverable fatal error
 dependency unmet dependencies|Unable to correct problems|held broken packages|trying to overwrite|conflict|dependency problems|Depends:
+package-database .
 END
-  echo package-database
 }
 
 # Ubuntu and Debian say so themselves; else a newer kernel than the running one stands in /boot.
 apt_reboot_wanted() {
   [ ! -e /run/reboot-required ] || return 0
-  newest=$(find /boot -maxdepth 1 -name 'vmlinuz-*' 2>/dev/null | sed 's|.*/vmlinuz-||' | sort -V | tail -n 1)
-  [ -n "$newest" ] && [ -e "/boot/vmlinuz-$(uname -r)" ] && [ "$newest" != "$(uname -r)" ]
+  [ -e "/boot/vmlinuz-$RUNNING" ] || return 1
+  set -- /boot/vmlinuz-*
+  [ $# -gt 1 ] || return 1
+  [ "$(printf '%s\n' "$@" | sort -V | tail -n 1)" != "/boot/vmlinuz-$RUNNING" ]
 }
+
+# The kernels of $SEEN, as `uname -r` says them. Packages that only name one have no version in their name.
+apt_kernels() { sed -n 's/^linux-image-\(unsigned-\)\{0,1\}\([0-9][^ ]*\) .*/\2/p' "$SEEN"; }
 
 # What a full upgrade would bring. The indexes know no advisories and no date; what comes from a security archive is Security.
 apt_missing() {
-  snapshot "$WORK/installed"
+  see
   apt_get -s --ignore-hold --with-new-pkgs upgrade >"$WORK/simulated" 2>"$WORK/said" || return 1
-  awk -v installed="$WORK/installed" '
+  # What it keeps back is missing too, but not to be had.
+  awk '/^[^ ]/ { kept = /^The following packages have been kept back:/ } kept && /^ / { for (i = 1; i <= NF; i++) print $i }' "$WORK/simulated" >"$WORK/unsolved"
+  awk -v installed="$SEEN" '
     BEGIN { while ((getline line < installed) > 0) { split(line, of, " "); have[of[1] " " of[2]] = of[3] } }
     /^Inst / { rest = $0; sub(/^[^(]*\(/, "", rest); version = rest; sub(/ .*/, "", version)
       match(rest, /\[[a-z0-9-]+\]\)/); arch = substr(rest, RSTART + 1, RLENGTH - 3); name = $2; sub(/:.*/, "", name)
       print name, arch, version, (((name " " arch) in have) ? have[name " " arch] : "-"), (tolower(rest) ~ /-security/ ? "Security" : "Bugfix"), "-", "null", "-", "-" }' \
     "$WORK/simulated"
-}
-
-apt_live_enable() {
-  echo 'this family has no live patches that Patchwave can turn on'
-  return 1
 }

@@ -1,20 +1,26 @@
 #!/bin/sh
 # The two changes: an exact list is installed, or what a run changed is put back. Success is what the node shows afterwards.
-# shellcheck disable=SC2034,SC2154  # The files of this folder are one script; each is read by itself too.
+# shellcheck disable=SC2034,SC2153,SC2154  # The files of this folder are one script; each is read by itself too.
 
 # --- apply ------------------------------------------------------------------------------------------------------------------------------
 
 apply_work() {
-  keys "$WORK/list" >"$WORK/keys"
+  for_here "$WORK/list"
+  wait_for_manager || finish failed lock-held
+  # What it leaves alone is not its to undo.
+  awk -v hold="$HOLD" '$1 !~ hold { print $1, $2 }' "$HERE" | sort -u >"$WORK/keys"
   record "$WORK/keys" || finish failed disk-full
-  prepare failed
-  snapshot "$WORK/installed"
-  pending "$WORK/list" "$WORK/installed" >"$WORK/pending"
+  sound || finish failed package-database
+  see
+  INSTALLED=$SEEN
+  lacking "$HERE" "$INSTALLED" /dev/null >"$WORK/pending"
   plan
   if [ -s "$WORK/plan" ]; then
-    refresh
+    room 0 "$WORK/plan" || finish failed disk-full
+    refresh "$WORK/plan"
     resolve_apply
-    room "$WORK/plan" || finish failed disk-full
+    needed=$(family kilobytes "$WORK/plan")
+    [ "$needed" -eq 0 ] || room "$needed" "$WORK/plan" || finish failed disk-full
     family fetch "$WORK/plan" >"$WORK/said" 2>&1 || give_up failed
     cat "$WORK/said"
     family save "$WORK/plan"
@@ -24,29 +30,28 @@ apply_work() {
   apply_verdict
 }
 
-# plan: what is pending and not held back by the node's own administrator. That is left, counted and told.
+# plan: what is pending and not held back, by the node's own administrator or as the kernel's. That is left, counted and told.
 plan() {
-  family held | sort -u >"$WORK/held"
-  awk 'FILENAME == ARGV[1] { held[$0]; next } !($1 in held) && !(($1 ":" $2) in held)' "$WORK/held" "$WORK/pending" >"$WORK/plan"
-  HELD=$(($(wc -l <"$WORK/pending") - $(wc -l <"$WORK/plan")))
+  : >"$WORK/plan"
+  MISSING=0 HELD=0
+  [ -s "$WORK/pending" ] || return 0
+  family held >"$WORK/held"
+  awk -v hold="$HOLD" 'FILENAME == ARGV[1] { held[$0]; next } $1 !~ hold && !($1 in held) && !(($1 ":" $2) in held)' "$WORK/held" "$WORK/pending" >"$WORK/plan"
+  lines "$WORK/pending"
+  MISSING=$LINES_OF
+  lines "$WORK/plan"
+  HELD=$((MISSING - LINES_OF))
 }
 
-# prepare VERDICT: what must hold before anything is asked of a package manager.
-prepare() {
-  wait_for_manager || finish "$1" lock-held
-  family sound || finish "$1" package-database
-}
-
-# refresh: reads the repositories. One that does not answer only matters when something is missing from the rest.
+# refresh LIST: reads the repositories. One that does not answer only matters when something of the list is missing from the rest.
 refresh() {
   REFRESHED=yes
-  family refresh >"$WORK/said" 2>&1 || REFRESHED=no
+  family refresh "$1" >"$WORK/said" 2>&1 || REFRESHED=no
   cat "$WORK/said"
 }
 
 # resolve_apply: $WORK/touched is what the package manager would do; it must stand in the list, line by line.
 resolve_apply() {
-  MISSING=$(wc -l <"$WORK/pending")
   family unavailable "$WORK/plan" >"$WORK/unavailable"
   if [ -s "$WORK/unavailable" ]; then
     sed 's/^/patchwave: no repository has /' "$WORK/unavailable"
@@ -55,15 +60,33 @@ resolve_apply() {
   fi
   family resolve "$WORK/plan" >"$WORK/resolved" 2>"$WORK/said" || give_up failed
   sort -u "$WORK/resolved" >"$WORK/would"
-  if comm -23 "$WORK/would" "$WORK/list" | grep . >"$WORK/strange"; then
+  cmp -s "$WORK/would" "$WORK/plan" || strangers
+}
+
+# strangers: how what would be done differs from the plan. What of it is in the list is no stranger.
+strangers() {
+  if awk -v hold="$HOLD" '$1 ~ hold { print "patchwave: cannot do without what is held: " $0; n++ } END { exit !n }' "$WORK/would"; then
+    finish failed dependency
+  fi
+  comm -23 "$WORK/would" "$HERE" >"$WORK/strange"
+  if [ -s "$WORK/strange" ]; then
     sed 's/^/patchwave: would be touched and is not in the list: /' "$WORK/strange"
     finish skipped untested-dependency
   fi
   # A package that the resolver leaves as it is would be reported missing for no reason.
-  if comm -13 "$WORK/would" "$WORK/plan" | grep . >"$WORK/strange"; then
+  comm -13 "$WORK/would" "$WORK/plan" >"$WORK/strange"
+  if [ -s "$WORK/strange" ]; then
     sed 's/^/patchwave: would not be installed: /' "$WORK/strange"
     finish failed dependency
   fi
+}
+
+# reason_in SAID: the word of the first row of stdin, `word expression`, whose expression fits a line of what was said.
+reason_in() {
+  awk 'NR == FNR { word[++rows] = $1; sub(/^[^ ]+ /, ""); fits[rows] = $0; next }
+    FNR == 1 { best = rows }
+    { for (i = 1; i < best; i++) if ($0 ~ fits[i]) { best = i; break } }
+    END { print word[best ? best : rows] }' - "$1"
 }
 
 # give_up VERDICT: the reason is in what the package manager said.
@@ -75,91 +98,145 @@ give_up() {
 # transact: the agent's own package goes last, in a command of its own. The exit codes are noted and not believed.
 transact() {
   sign failed
-  grep -E '^amazon-ssm-agent ' "$WORK/plan" >"$WORK/plan.agent"
-  grep -vE '^amazon-ssm-agent ' "$WORK/plan" >"$WORK/plan.rest"
+  forget
   : >"$WORK/transaction"
-  for part in "$WORK/plan.rest" "$WORK/plan.agent"; do
-    [ -s "$part" ] || continue
-    family install "$part" >>"$WORK/transaction" 2>&1 || note "the package manager ended with $?"
+  for part in rest agent; do
+    awk -v part="$part" '($1 == "amazon-ssm-agent") == (part == "agent")' "$WORK/plan" >"$WORK/plan.$part"
+    [ -s "$WORK/plan.$part" ] || continue
+    family install "$WORK/plan.$part" >>"$WORK/transaction" 2>&1 || ended_with $?
   done
   cat "$WORK/transaction"
   signed
 }
 
+# ended_with EXIT: what a transaction that went wrong left behind is looked through as a whole.
+ended_with() {
+  note "the package manager ended with $1"
+  PROVED=no
+}
+
 # sign VERDICT: the node is this run's from before its transaction on, so that a loss of power cannot hide it.
 sign() {
-  last=$(cat "$STATE/changed-by" 2>/dev/null)
+  first "$STATE/changed-by"
+  last=$FIRST
   printf '%s\n' "$RUN" | put "$STATE/changed-by" || finish "$1" disk-full
 }
 
 # What was changed; a transaction that changed nothing takes its name back.
 signed() {
-  snapshot "$WORK/after"
-  CHANGED=$(changed_keys "$WORK/installed" "$WORK/after")
-  if [ "$CHANGED" -gt 0 ] || ! family sound; then return 0; fi
+  see
+  CHANGED=$(changed_keys "$INSTALLED" "$SEEN")
+  if [ "$CHANGED" -gt 0 ] || ! sound; then return 0; fi
   if [ -n "$last" ]; then printf '%s\n' "$last" | put "$STATE/changed-by"; else rm -f "$STATE/changed-by"; fi
 }
 
 apply_readback() {
-  CHANGED=$(marker_changed)
+  changed_before
+  for_here "$WORK/list"
   apply_verdict
 }
 
 # What the marker `rebooting` says was changed before the boot.
-marker_changed() { marker | sed -n 's/^rebooting [^ ]* \([0-9]*\)$/\1/p'; }
+changed_before() {
+  marker
+  CHANGED=${MARKER##* }
+}
 
 apply_verdict() {
-  snapshot "$WORK/after"
-  lacking "$WORK/list" "$STATE/lists/$(record_key "$RUN" all)" "$WORK/after" >"$WORK/pending"
-  MISSING=$(wc -l <"$WORK/pending")
-  plan
   reason='package-database'
   [ ! -e "$WORK/transaction" ] || reason=$(family reason "$WORK/transaction")
   # These promise that nothing was changed.
   case $reason in lock-held | repository-unreachable) [ "$CHANGED" -eq 0 ] || reason='package-database' ;; esac
+  list_verdict "$reason"
+}
+
+# list_verdict REASON: what the node shows of the list. The reason is why something is missing, if it is.
+list_verdict() {
+  see
+  was "$RUN"
+  lacking "$HERE" "$SEEN" "$WAS" >"$WORK/pending"
+  plan
   # rpm takes a package whose script failed for installed.
-  if [ -s "$WORK/plan" ] || [ "$reason" = scriptlet-failed ]; then finish failed "$reason"; fi
-  family sound || finish failed package-database
+  if [ -s "$WORK/plan" ] || [ "$1" = scriptlet-failed ]; then
+    sed 's/^/patchwave: is missing: /' "$WORK/plan"
+    finish failed "$1"
+  fi
+  sound || finish failed package-database
+  live_proved || finish failed livepatch-not-loaded
   [ "$CHANGED" -eq 0 ] || finish patched installed
   [ "$MISSING" -eq 0 ] || finish skipped held
   finish not-needed nothing-missing
+}
+
+# --- verify -----------------------------------------------------------------------------------------------------------------------------
+
+# The read-back of an apply by itself, or its before-record by itself: another tool does what lies between.
+verify_work() {
+  wait_for_manager || finish failed lock-held
+  if [ "$RECORD" = yes ]; then
+    keys "$WORK/list" >"$WORK/keys"
+    { record "$WORK/keys" && : >"$STATE/touched/$RUN.tool"; } || finish failed disk-full
+    finish scanned recorded
+  fi
+  claim "$RUN" || finish failed disk-full
+  of_run "$RUN"
+  CHANGED=$(changed_keys "$WORK/before.of" "$WORK/now.of")
+  for_here "$WORK/list"
+  list_verdict not-installed
+}
+
+# claim RUN: where another tool worked for the run and nobody else has changed the node since the run's record, all that differs is the run's.
+claim() {
+  [ -e "$STATE/touched/$1.tool" ] || return 0
+  first "$STATE/changed-by"
+  recorded "$1" last
+  case ${FIRST:-none} in "$1" | "$RECORDED") ;; *) return 0 ;; esac
+  was "$1"
+  see
+  comm -3 "$WAS" "$SEEN" | awk '{ print $1, $2 }' | sort -u >"$WORK/differ"
+  [ -s "$WORK/differ" ] || return 0
+  may_touch "$1" "$WORK/differ" || return 1
+  [ "$FIRST" = "$1" ] || printf '%s\n' "$1" | put "$STATE/changed-by"
 }
 
 # --- the one that was cut off -----------------------------------------------------------------------------------------------------------
 
 # Installs nothing; what is half-configured is configured, so that the node can be worked on.
 repair_work() {
-  wait_for_manager
+  wait_for_manager anyway
   family repair
+  forget
   of_run "$RUN"
-  CHANGED=$(comm -3 "$WORK/before.of" "$WORK/now.of" | awk '{ print $1, $2 }' | sort -u | wc -l)
+  CHANGED=$(changed_keys "$WORK/before.of" "$WORK/now.of")
   finish failed interrupted
 }
 
 # of_run RUN: the packages that the run may have touched, as they were ($WORK/before.of) and as they are ($WORK/now.of).
 of_run() {
-  : >"$WORK/before.of"
-  snapshot "$WORK/now"
-  all=$(record_key "$1" all)
+  see
+  was "$1"
   touched=$STATE/touched/$1
   [ -e "$touched" ] || touched=/dev/null
-  [ ! -e "$STATE/lists/${all:-none}" ] || of_keys "$touched" "$STATE/lists/$all" >"$WORK/before.of"
-  of_keys "$touched" "$WORK/now" >"$WORK/now.of"
+  of_keys "$touched" "$WAS" >"$WORK/before.of"
+  of_keys "$touched" "$SEEN" >"$WORK/now.of"
 }
 
 # --- rollback ---------------------------------------------------------------------------------------------------------------------------
 
 rollback_work() {
-  all=$(record_key "$UNDO" all)
-  if [ -z "$all" ] || [ ! -e "$STATE/lists/$all" ] || [ "$(digest_of "$STATE/lists/$all")" != "$all" ]; then
-    finish rollback-failed no-before-record
-  fi
-  last=$(cat "$STATE/changed-by" 2>/dev/null)
-  case $last in '' | "$UNDO" | "$RUN") ;; *) finish rollback-failed changed-since ;; esac
+  was "$UNDO"
+  [ "$WAS" != /dev/null ] || finish rollback-failed no-before-record
+  digest_of "$WAS"
+  [ "$DIGEST_OF" = "$RECORDED" ] || finish rollback-failed no-before-record
   wait_for_manager || finish rollback-failed lock-held
+  # The tool's work may never have been read back.
+  claim "$UNDO" || finish rollback-failed disk-full
+  first "$STATE/changed-by"
+  case $FIRST in '' | "$UNDO" | "$RUN") ;; *) finish rollback-failed changed-since ;; esac
   touch "$STATE/touched/$UNDO"
   record "$STATE/touched/$UNDO" || finish rollback-failed disk-full
   family repair
+  forget
   of_run "$UNDO"
   comm -23 "$WORK/before.of" "$WORK/now.of" >"$WORK/plan"
   keys "$WORK/before.of" >"$WORK/before.keys"
@@ -172,9 +249,9 @@ rollback_work() {
 }
 
 put_back() {
-  cp "$WORK/now" "$WORK/installed"
+  INSTALLED=$SEEN
   MISSING=$(cat "$WORK/plan" "$WORK/remove" | wc -l)
-  refresh
+  refresh "$WORK/plan"
   family unavailable "$WORK/plan" >"$WORK/unavailable"
   comm -23 "$WORK/plan" "$WORK/unavailable" >"$WORK/specs"
   family cached "$WORK/unavailable" >"$WORK/files"
@@ -183,7 +260,7 @@ put_back() {
     [ "$REFRESHED" = yes ] || finish rollback-failed repository-unreachable
     finish rollback-failed version-unavailable
   fi
-  room "$WORK/specs" || finish rollback-failed disk-full
+  room "$(family kilobytes "$WORK/specs")" "$WORK/specs" || finish rollback-failed disk-full
   family resolve_back "$WORK/specs" "$WORK/remove" >"$WORK/resolved" 2>"$WORK/said" || give_up rollback-failed
   sort -u "$WORK/resolved" >"$WORK/would"
   { cat "$WORK/plan"; sed 's/ [^ ]*$/ -/' "$WORK/remove"; } | sort -u >"$WORK/may"
@@ -192,44 +269,46 @@ put_back() {
     finish rollback-failed dependency
   fi
   sign rollback-failed
-  family restore "$WORK/specs" "$WORK/remove" >"$WORK/transaction" 2>&1 || note "the package manager ended with $?"
+  forget
+  family restore "$WORK/specs" "$WORK/remove" >"$WORK/transaction" 2>&1 || ended_with $?
   cat "$WORK/transaction"
   signed
 }
 
 rollback_readback() {
-  CHANGED=$(marker_changed)
+  changed_before
   rollback_verdict
 }
 
 rollback_verdict() {
   of_run "$UNDO"
-  MISSING=$(comm -3 "$WORK/before.of" "$WORK/now.of" | awk '{ print $1, $2 }' | sort -u | wc -l)
+  MISSING=$(changed_keys "$WORK/before.of" "$WORK/now.of")
   if [ "$MISSING" -gt 0 ]; then
     reason='package-database'
     [ ! -e "$WORK/transaction" ] || reason=$(family reason "$WORK/transaction")
     finish rollback-failed "$reason"
   fi
-  family sound || finish rollback-failed package-database
+  sound || finish rollback-failed package-database
   [ "$CHANGED" -gt 0 ] || finish rolled-back nothing-changed
   finish rolled-back restored
 }
 
 # --- room -------------------------------------------------------------------------------------------------------------------------------
 
-# room LIST: whether there is space for what the list brings, and some to spare, where packages are kept and where they go.
+# room KILOBYTES LIST: whether there is space for so much, and some to spare, where packages are kept and where they go.
 room() {
-  needed=$(family kilobytes "$1")
-  for place in / /usr /var /var/cache; do
-    free_for "$place" $((needed + ROOM_SPARE)) || return 1
-  done
-  if [ -d /boot ] && grep -Eq '^(kernel|linux-image)' "$1"; then free_for /boot "$ROOM_BOOT"; fi
+  kilobytes=$(($1 + ROOM_SPARE)) list=$2
+  set -- / /usr /var /var/cache
+  if [ -d /boot ] && grep -Eq '^(kernel|linux-image)' "$list"; then set -- "$@" /boot; fi
+  free_for "$kilobytes" "$@"
 }
 
+# free_for KILOBYTES FOLDER …: a kernel's folder needs room for a kernel.
 free_for() {
-  free=$(df -Pk "$1" | awk 'NR == 2 { print $4 }')
-  [ "$free" -ge "$2" ] || {
-    note "$1 has $free kB, wanted are $2 kB"
-    return 1
-  }
+  wanted=$1
+  shift
+  df -Pk "$@" | awk -v wanted="$wanted" -v boot="$ROOM_BOOT" -v names="$*" 'BEGIN { split(names, name, " ") }
+    NR > 1 { needs = name[NR - 1] == "/boot" ? boot : wanted
+      if ($4 < needs + 0) { print "patchwave: " name[NR - 1] " has " $4 " kB, wanted are " needs " kB"; n++ } }
+    END { exit n > 0 || NR < 2 }' >&2
 }

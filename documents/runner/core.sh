@@ -22,51 +22,104 @@ FETCH_BYTES=16500
 KEEP_DAYS=90
 # Workers that may die over one token before the script answers for them.
 REPAIRS_MAX=3
+# Characters of the list in base64.
+LIST_MAX=32000
 
-UUID7='[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
 PACKAGE_LINE='[A-Za-z0-9][A-Za-z0-9+._-]* [a-z0-9_]+ [0-9A-Za-z.+~^:_-]+'
 NEWLINE='
 '
 
-TOKEN='' RUN='' VERB='' FAMILY=none TOOL='' PLATFORM=''
+TOKEN='' RUN='' VERB='' STEP='' FAMILY=none TOOL='' PLATFORM='' KERNEL='' MOMENT=''
+# This boot: its id, the running kernel, the second of its begin.
+BOOT='' RUNNING='' BOOTED=0
 # What the result line says beside its verdict.
-CHANGED=0 MISSING=0 HELD=0 BEFORE='' AFTER='' LIST='' LOG='' STALE='' LIVE=''
+CHANGED=0 MISSING=0 HELD=0 OTHERKERNEL=0 BEFORE='' LIST='' LOG='' STALE='' LIVE='' COVERED=0
+# A file with the installed packages as they are now, once they have been asked for; whether the database was found sound since.
+SEEN='' SIGHTS=0 SOUND=no
+# Names of live patches that are wanted also where none was.
+WANTED_LIVES='^$'
+# The installed packages before the change; whether the database was once found sound as a whole, and no transaction has gone wrong since.
+INSTALLED='' PROVED=no
 
-# fits VALUE EXPRESSION: whether the whole value, which must be one line, matches.
-fits() {
-  case $1 in *"$NEWLINE"*) return 1 ;; esac
-  printf '%s\n' "$1" | grep -Eq "^($2)\$"
+# The grammars of single values. A line end fits none of them. They start no process, for each script asks many.
+uuid7() {
+  case $1 in *[!0-9a-f-]* | *-*-*-*-*-*) return 1 ;; ????????-????-7???-[89ab]???-????????????) return 0 ;; esac
+  return 1
+}
+
+# digits VALUE MOST: one to so many digits.
+digits() {
+  case $1 in '' | *[!0-9]*) return 1 ;; esac
+  [ "${#1}" -le "$2" ]
+}
+
+sha256() {
+  case $1 in *[!0-9a-f]*) return 1 ;; esac
+  [ "${#1}" -eq 64 ]
 }
 
 now() { date +%s; }
 
 note() { printf 'patchwave: %s\n' "$*" >&2; }
 
-boot_id() { tr -cd 'A-Za-z0-9-' </proc/sys/kernel/random/boot_id 2>/dev/null; }
+# first FILE: its first line, in $FIRST; nothing when there is none.
+first() {
+  FIRST=''
+  if [ -r "$1" ]; then read -r FIRST <"$1"; fi
+}
 
-kernel() { uname -r | tr -cd 'A-Za-z0-9_.+~-' | cut -c1-128; }
+# lines FILE: how many it has, in $LINES_OF.
+lines() {
+  LINES_OF=0
+  [ ! -s "$1" ] || LINES_OF=$(wc -l <"$1")
+}
 
-digest_of() { sha256sum <"$1" | cut -d' ' -f1; }
+this_boot() {
+  first /proc/sys/kernel/random/boot_id
+  case $FIRST in *[!A-Za-z0-9-]*) ;; *) BOOT=$FIRST ;; esac
+  first /proc/sys/kernel/osrelease
+  case $FIRST in *[!A-Za-z0-9_.+~-]*) ;; *) RUNNING=$FIRST ;; esac
+  BOOTED=$(sed -n 's/^btime //p' /proc/stat)
+  digits "$BOOTED" 11 || BOOTED=0
+}
+
+# digest_of FILE: its SHA-256, in $DIGEST_OF.
+digest_of() {
+  DIGEST_OF=$(sha256sum <"$1")
+  DIGEST_OF=${DIGEST_OF%% *}
+}
 
 # put FILE: stdin becomes the file in one step that outlives a loss of power.
 put() {
-  if cat >"$1.new.$$" && sync "$1.new.$$" && mv -f "$1.new.$$" "$1" && sync "${1%/*}"; then return 0; fi
+  cat >"$1.new.$$"
+  settle "$1" $?
+}
+
+# settle FILE EXIT: what this process has written as FILE.new becomes the file, if the writing ended well.
+settle() {
+  if [ "$2" -eq 0 ] && sync "$1.new.$$" && mv -f "$1.new.$$" "$1" && sync "${1%/*}"; then return 0; fi
   rm -f "$1.new.$$"
   return 1
 }
 
-# keep FILE: the text stays on the node under its digest, which is printed also when there is no room to keep it.
+# keep FILE: the text stays on the node under its digest, which stands in $KEPT also when there is no room to keep it.
 keep() {
-  kept=$(digest_of "$1")
-  [ -e "$STATE/lists/$kept" ] || put "$STATE/lists/$kept" <"$1" || note "no room to keep $kept"
-  printf '%s\n' "$kept"
+  digest_of "$1"
+  KEPT=$DIGEST_OF
+  [ -e "$STATE/lists/$KEPT" ] || put "$STATE/lists/$KEPT" <"$1" || note "no room to keep $KEPT"
 }
 
 # Which package manager is asked, by what the platform says of itself: a tool that happens to be there proves nothing.
 platform() {
   [ -r /etc/os-release ] || return 1
-  PLATFORM=$(os_release ID)-$(os_release VERSION_ID)
-  case " $(os_release ID) $(os_release ID_LIKE) " in
+  id='' id_like='' version_id=''
+  while IFS='=' read -r key value; do
+    value=${value#[\"\']}
+    value=${value%[\"\']}
+    case $key in ID) id=$value ;; ID_LIKE) id_like=$value ;; VERSION_ID) version_id=$value ;; esac
+  done </etc/os-release
+  PLATFORM=$id-$version_id
+  case " $id $id_like " in
     *' debian '* | *' ubuntu '*) FAMILY=apt TOOL=apt-get ;;
     *' amzn '* | *' fedora '* | *' rhel '* | *' centos '*)
       FAMILY=rpm TOOL=yum
@@ -78,8 +131,6 @@ platform() {
   command -v "$TOOL" >/dev/null
 }
 
-os_release() { sed -n "s/^$1=//p" /etc/os-release | head -n 1 | tr -d "\"'" | tr -cd 'A-Za-z0-9 ._-'; }
-
 # family QUESTION …: what the node's package family answers. Each is a function `apt_…` and `rpm_…`.
 family() {
   question=$1
@@ -87,58 +138,82 @@ family() {
   "${FAMILY}_$question" "$@"
 }
 
-# The installed packages as list text.
+# The installed packages as list text. What else the family then knows of them lies in $WORK/database.
 snapshot() {
   if [ "$FAMILY" = none ]; then : >"$1"; else family installed | sort -u >"$1"; fi
 }
 
+# see: $SEEN is there.
+see() {
+  [ -z "$SEEN" ] || return 0
+  SIGHTS=$((SIGHTS + 1))
+  snapshot "$WORK/seen.$SIGHTS"
+  SEEN=$WORK/seen.$SIGHTS
+}
+
+# sound: whether the package database can be worked with. After a transaction that ended well its packages tell; else all of it is looked through.
+sound() {
+  [ "$SOUND" = no ] || return 0
+  see
+  if [ "$PROVED" = yes ]; then family whole; else family sound; fi || return 1
+  SOUND=yes PROVED=yes
+}
+
+# forget: packages are about to change.
+forget() { SEEN='' SOUND=no; }
+
 # result VERDICT REASON: the result line.
 result() {
-  [ -n "$AFTER" ] || {
-    snapshot "$WORK/after"
-    AFTER=$(keep "$WORK/after")
-  }
-  if [ -z "$BEFORE" ]; then BEFORE=$(record_key "$RUN" all); fi
-  printf '{"pw":1,"token":"%s","verdict":"%s","reason":"%s","changed":%d,"missing":%d,"before":"%s","after":"%s","kernel":"%s","boot":"%s","reboot":"%s","endedAt":%d' \
-    "$TOKEN" "$1" "$2" "$CHANGED" "$MISSING" "${BEFORE:-$AFTER}" "$AFTER" "$(kernel)" "$(boot_id)" "$(reboot_word)" "$(now)"
+  see
+  keep "$SEEN"
+  recorded "$RUN" all
+  BEFORE=${RECORDED:-$KEPT}
+  wanted=no
+  if [ "$FAMILY" != none ] && family reboot_wanted; then wanted=wanted; fi
+  newer_kernel
+  NOW=$(now)
+  printf '{"pw":1,"token":"%s","verdict":"%s","reason":"%s","changed":%d,"missing":%d,"before":"%s","after":"%s","kernel":"%s","boot":"%s","reboot":"%s","endedAt":%d,"since":%d' \
+    "$TOKEN" "$1" "$2" "$CHANGED" "$MISSING" "$BEFORE" "$KEPT" "$RUNNING" "$BOOT" "$wanted" "$NOW" "$BOOTED"
   [ -z "$LIST" ] || printf ',"list":"%s"' "$LIST"
   [ "$HELD" = 0 ] || printf ',"held":%d' "$HELD"
+  [ "$OTHERKERNEL" = 0 ] || printf ',"otherkernel":%d' "$OTHERKERNEL"
   [ -z "$STALE" ] || printf ',"stale":%d' "$STALE"
-  [ -z "$LIVE" ] || printf ',"live":%d' "$LIVE"
+  [ -z "$LIVE" ] || printf ',"live":%d,"covered":%d' "$LIVE" "$COVERED"
+  [ -z "$NEWER" ] || printf ',"kernelnew":"%s"' "$NEWER"
   [ -z "$LOG" ] || printf ',"log":"%s"' "$LOG"
   printf '}\n'
 }
 
-reboot_word() {
-  if [ "$FAMILY" != none ] && family reboot_wanted; then echo wanted; else echo no; fi
-}
-
-exit_of() {
+# code_of VERDICT REASON: the exit code, in $CODE.
+code_of() {
   case $1-$2 in
-    failed-bad-parameter | failed-list-digest) echo 64 ;;
-    failed-no-runner) echo 69 ;;
-    failed-interrupted) echo 74 ;;
-    failed-lock-held) echo 75 ;;
-    failed-* | rollback-failed-*) echo 70 ;;
-    *) echo 0 ;;
+    failed-bad-parameter | failed-list-digest) CODE=64 ;;
+    failed-no-runner) CODE=69 ;;
+    failed-interrupted) CODE=74 ;;
+    failed-lock-held) CODE=75 ;;
+    failed-* | rollback-failed-*) CODE=70 ;;
+    *) CODE=0 ;;
   esac
 }
 
 # answer VERDICT REASON: speaks without a marker and ends. Nothing was done.
 answer() {
   result "$1" "$2"
-  exit "$(exit_of "$1" "$2")"
+  code_of "$1" "$2"
+  exit "$CODE"
 }
 
-# The marker's first line: nothing, `started`, `rebooting BOOT CHANGED` or `done EXIT`; what stood on stdout follows.
-marker() { head -n 1 "$STATE/markers/$TOKEN" 2>/dev/null; }
+# The marker's first line, in $MARKER: nothing, `started`, `rebooting BOOT CHANGED` or `done EXIT`; what stood on stdout follows.
+marker() {
+  first "$STATE/markers/$TOKEN"
+  MARKER=$FIRST
+}
 
 # Repeats a result word for word and ends as it ended.
 repeat() {
   tail -n +2 "$STATE/markers/$TOKEN"
   if [ -s "$STATE/log/$TOKEN" ]; then tail -c 6000 "$STATE/log/$TOKEN" >&2; fi
-  code=$(marker)
-  exit "${code#done }"
+  exit "${MARKER#done }"
 }
 
 # --- parameters -------------------------------------------------------------------------------------------------------------------------
@@ -151,78 +226,121 @@ bad() {
 # Every value from outside is checked here, before anything else reads it.
 read_parameters() {
   given=${PATCHWAVE_TOKEN-}
-  fits "$given" "$UUID7\\.[0-9]{1,9}" || bad Token
+  case $given in *.*.*) bad Token ;; *.*) ;; *) bad Token ;; esac
+  { uuid7 "${given%.*}" && digits "${given#*.}" 9; } || bad Token
   TOKEN=$given RUN=${given%.*}
   START_BEFORE=${PATCHWAVE_STARTBEFORE-}
-  fits "$START_BEFORE" '[0-9]{1,11}' || bad StartBefore
+  digits "$START_BEFORE" 11 || bad StartBefore
   case $VERB in
-    apply | verify)
+    apply)
       read_list
-      [ "$VERB" = verify ] || read_reboot
+      read_reboot
+      read_kernel
+      ;;
+    verify)
+      read_list
+      read_kernel
+      RECORD=${PATCHWAVE_RECORD:-no}
+      case $RECORD in no | yes) ;; *) bad Record ;; esac
       ;;
     rollback)
       UNDO=${PATCHWAVE_UNDO:-$RUN}
-      fits "$UNDO" "$UUID7" || bad Undo
+      uuid7 "$UNDO" || bad Undo
       read_reboot
       ;;
-    check)
-      SCRIPT=${PATCHWAVE_SCRIPT-} TIMEOUT=${PATCHWAVE_TIMEOUT-}
-      fits "$SCRIPT" '/[A-Za-z0-9._/-]{1,255}' || bad Script
-      case $SCRIPT in *..*) bad Script ;; esac
-      fits "$TIMEOUT" '[0-9]{1,4}' || bad Timeout
-      if [ "$TIMEOUT" -lt 1 ] || [ "$TIMEOUT" -gt 3600 ]; then bad Timeout; fi
+    scan) read_kernel ;;
+    check) read_script ;;
+    hook)
+      read_script
+      MOMENT=${PATCHWAVE_MOMENT-}
+      case $MOMENT in before | after | exit) ;; *) bad Moment ;; esac
       ;;
     fetch)
       DIGEST=${PATCHWAVE_DIGEST-} OFFSET=${PATCHWAVE_OFFSET:-0}
-      fits "$DIGEST" '[0-9a-f]{64}' || bad Digest
-      fits "$OFFSET" '[0-9]{1,9}' || bad Offset
+      sha256 "$DIGEST" || bad Digest
+      digits "$OFFSET" 9 || bad Offset
+      # The shell would take it for octal.
+      case $OFFSET in 0?*) bad Offset ;; esac
       ;;
     live-patch)
       MODE=${PATCHWAVE_MODE-}
-      fits "$MODE" 'status|enable' || bad Mode
+      case $MODE in status | enable) ;; *) bad Mode ;; esac
       ;;
   esac
 }
 
 read_reboot() {
   REBOOT=${PATCHWAVE_REBOOT:-never}
-  fits "$REBOOT" 'never|if-needed|always' || bad Reboot
+  case $REBOOT in never | if-needed | always) ;; *) bad Reboot ;; esac
+}
+
+read_script() {
+  SCRIPT=${PATCHWAVE_SCRIPT-} TIMEOUT=${PATCHWAVE_TIMEOUT-}
+  case $SCRIPT in *[!A-Za-z0-9._/-]* | *..*) bad Script ;; /?*) ;; *) bad Script ;; esac
+  [ "${#SCRIPT}" -le 256 ] || bad Script
+  digits "$TIMEOUT" 4 || bad Timeout
+  if [ "$TIMEOUT" -lt 1 ] || [ "$TIMEOUT" -gt 3600 ]; then bad Timeout; fi
 }
 
 # The list text, in $WORK/list: its digest first, then its grammar and order.
 read_list() {
   list=${PATCHWAVE_LIST-} list_digest=${PATCHWAVE_LISTDIGEST-}
-  if [ "${#list}" -gt 60000 ] || ! fits "$list" '[A-Za-z0-9+/]*={0,2}'; then bad List; fi
-  fits "$list_digest" '[0-9a-f]{64}' || bad ListDigest
+  [ "${#list}" -le "$LIST_MAX" ] || bad List
+  bare=${list%=}
+  case ${bare%=} in *[!A-Za-z0-9+/]*) bad List ;; esac
+  sha256 "$list_digest" || bad ListDigest
   printf '%s' "$list" | base64 -d >"$WORK/list" 2>/dev/null || bad List
-  [ "$(digest_of "$WORK/list")" = "$list_digest" ] || bad ListDigest list-digest
-  [ -s "$WORK/list" ] || return 0
-  [ "$(tail -c 1 "$WORK/list" | wc -l)" -eq 1 ] || bad List
+  digest_of "$WORK/list"
+  [ "$DIGEST_OF" = "$list_digest" ] || bad ListDigest list-digest
+  # The worker has its list from who has just read it.
+  if [ ! -s "$WORK/list" ] || [ "$STEP" != '' ]; then return 0; fi
+  # Of a line end nothing is left.
+  [ -z "$(tail -c 1 "$WORK/list")" ] || bad List
   ! grep -aEqvx "$PACKAGE_LINE" "$WORK/list" || bad List
   sort -cu "$WORK/list" 2>/dev/null || bad List
 }
 
 # --- the before-record ------------------------------------------------------------------------------------------------------------------
 
-# record_key RUN KEY: one value of a before-record, or nothing.
-record_key() {
+# recorded RUN KEY: one value of a before-record, in $RECORDED, or nothing.
+recorded() {
+  RECORDED=''
   [ -e "$STATE/before/$1" ] || return 0
-  sed -n "s/^$2 //p" "$STATE/before/$1" | head -n 1
+  while read -r key value; do
+    if [ "$key" = "$2" ]; then
+      RECORDED=$value
+      return 0
+    fi
+  done <"$STATE/before/$1"
 }
 
 # record KEYS: what was there before the run's first change, once; and, growing, the packages that it may touch.
 record() {
   if [ ! -e "$STATE/before/$RUN" ]; then
-    snapshot "$WORK/before"
-    all=$(keep "$WORK/before")
-    [ -e "$STATE/lists/$all" ] || return 1
+    see
+    keep "$SEEN"
+    [ -e "$STATE/lists/$KEPT" ] || return 1
+    first "$STATE/changed-by"
     {
-      printf 'all %s\nkernel %s\nboot %s\ntransaction %s\nat %s\n' "$all" "$(kernel)" "$(boot_id)" "$(family transaction)" "$(now)"
-      live_patches | sed 's/^/live /'
-    } | put "$STATE/before/$RUN" || return 1
+      printf 'all %s\nkernel %s\nboot %s\ntransaction %s\nat %s\nlast %s\n' "$KEPT" "$RUNNING" "$BOOT" "$(family transaction)" "$(now)" "${FIRST:-none}"
+      live_patches
+    } >"$STATE/before/$RUN.new.$$"
+    settle "$STATE/before/$RUN" $? || return 1
   fi
-  { cat "$STATE/touched/$RUN" 2>/dev/null; cat "$1"; } | sort -u >"$WORK/touched"
-  if ! cmp -s "$WORK/touched" "$STATE/touched/$RUN"; then put "$STATE/touched/$RUN" <"$WORK/touched" || return 1; fi
+  may_touch "$RUN" "$1"
+}
+
+# may_touch RUN KEYS: these packages, too, are the run's to undo.
+may_touch() {
+  { cat "$STATE/touched/$1" 2>/dev/null; cat "$2"; } | sort -u >"$WORK/touched"
+  cmp -s "$WORK/touched" "$STATE/touched/$1" || put "$STATE/touched/$1" <"$WORK/touched"
+}
+
+# was RUN: the file of the run's before-record, in $WAS; an empty one when there is none.
+was() {
+  recorded "$1" all
+  WAS=$STATE/lists/${RECORDED:-none}
+  [ -e "$WAS" ] || WAS=/dev/null
 }
 
 # keys FILE: name and architecture of each line of list text.
@@ -232,22 +350,17 @@ keys() { cut -d' ' -f1,2 "$1" | sort -u; }
 of_keys() { awk 'FILENAME == ARGV[1] { wanted[$1 " " $2]; next } ($1 " " $2) in wanted' "$1" "$2"; }
 
 # changed_keys BEFORE AFTER: how many packages differ.
-changed_keys() { comm -3 "$1" "$2" | awk '{ print $1, $2 }' | sort -u | wc -l | tr -d ' '; }
+changed_keys() { comm -3 "$1" "$2" | awk '!(($1 " " $2) in seen) { seen[$1 " " $2]; n++ } END { print n + 0 }'; }
 
-# pending LIST INSTALLED: the lines of the list whose package is installed, but nowhere at that version or a newer one.
-pending() {
-  awk 'FILENAME == ARGV[1] { n[$1 " " $2] = n[$1 " " $2] " " $3; next }
-    ($1 " " $2) in n { count = split(n[$1 " " $2], have, " "); for (i = 1; i <= count; i++) print have[i], $3, $1, $2 }' "$2" "$1" |
-    family order |
-    awk '{ key = $4 " " $5 " " $3; if (!(key in met)) { order[++rows] = key; met[key] = 0 } if ($1 >= 0) met[key] = 1 }
-      END { for (i = 1; i <= rows; i++) if (!met[order[i]]) print order[i] }'
-}
-
-# lacking LIST BEFORE NOW: what is pending, and what was installed and is not, or only half.
+# lacking LIST NOW BEFORE: the lines of the list whose package is installed, but nowhere at that version or a newer one; those that were installed
+# and are not, or only half; and, where live patches are wanted, one that is not there.
 lacking() {
-  {
-    pending "$1" "$3"
-    awk 'FILENAME == ARGV[1] { was[$1 " " $2]; next } FILENAME == ARGV[2] { there[$1 " " $2]; next }
-      ($1 " " $2) in was && !(($1 " " $2) in there)' "$2" "$3" "$1"
-  } | sort -u
+  if [ "$FAMILY" = apt ]; then order=$ORDER_APT; else order=$ORDER_RPM; fi
+  awk -v patches="$WANTED_LIVES" "$order"'
+    FILENAME == ARGV[1] { have[$1 " " $2] = have[$1 " " $2] " " $3; next }
+    FILENAME == ARGV[2] { was[$1 " " $2]; next }
+    { key = $1 " " $2; met = 0
+      if (key in have) { n = split(have[key], of, " "); for (i = 1; i <= n && !met; i++) met = order(of[i], $3) >= 0 }
+      else met = !(key in was) && $1 !~ patches
+      if (!met) print }' "$2" "$3" "$1"
 }

@@ -4,24 +4,32 @@
 
 # main VERB [STAGE]: with a stage it is the worker.
 main() {
-  VERB=$1
-  if ! mkdir -p "$STATE/markers" "$STATE/before" "$STATE/touched" "$STATE/lists" "$STATE/log" "$STATE/undo" "$STATE/runner"; then
+  VERB=$1 STEP=${2-}
+  set --
+  for folder in markers before touched lists log undo runner; do
+    [ -d "$STATE/$folder" ] || set -- "$@" "$STATE/$folder"
+  done
+  if [ $# -gt 0 ] && ! mkdir -p "$@"; then
     note "no room in $STATE"
     exit 70
   fi
   WORK=$(mktemp -d /run/patchwave.XXXXXXXX) || WORK=$(mktemp -d) || exit 70
   trap 'rm -rf "$WORK"' EXIT
+  this_boot
   known=yes
   platform || known=no
   read_parameters
   [ "$known" = yes ] || answer failed no-runner
-  if [ $# -eq 2 ]; then
-    worker "$VERB" "$2"
+  # What has been read is nobody's business further on: not of package scripts, not of services that they start.
+  if [ "$STEP" != '' ]; then
+    unset PATCHWAVE_TOKEN PATCHWAVE_STARTBEFORE PATCHWAVE_LIST PATCHWAVE_LISTDIGEST PATCHWAVE_REBOOT PATCHWAVE_KERNEL PATCHWAVE_RECORD \
+      PATCHWAVE_UNDO PATCHWAVE_SCRIPT PATCHWAVE_TIMEOUT PATCHWAVE_MOMENT PATCHWAVE_MODE
+    worker "$VERB" "$STEP"
     exit 1
   fi
   case $VERB in
-    apply | rollback | restart) change ;;
-    scan | verify | check | fetch) reading "$VERB" ;;
+    apply | rollback | restart | hook | verify) change ;;
+    scan | check | fetch) reading "$VERB" ;;
     live-patch) if [ "$MODE" = enable ]; then change; else reading live_patch; fi ;;
     *) bad verb ;;
   esac

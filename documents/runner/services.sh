@@ -1,5 +1,5 @@
 #!/bin/sh
-# What still runs old code: processes that map files which are no longer there, their services, and the kernel's live patches.
+# What still runs old code: processes that map files which are no longer there, and their services.
 # shellcheck disable=SC2034,SC2154  # The files of this folder are one script; each is read by itself too.
 
 # Services that are not restarted from here: the node would lose its manager, its users or the agent that brought us.
@@ -7,12 +7,12 @@ KEPT='^(dbus|dbus-broker|systemd-.*|getty@.*|serial-getty@.*|user@.*|amazon-ssm-
 
 # Ids of processes that map a program or library which was replaced.
 stale_processes() {
-  for maps in /proc/[0-9]*/maps; do
-    if grep -Eqs '^[^ ]+ [r-][w-]x[ps] .* /(usr|lib|lib64|bin|sbin|opt)(/| ).*\(deleted\)$' "$maps"; then
-      id=${maps#/proc/}
-      printf '%s\n' "${id%/maps}"
-    fi
-  done
+  grep -Els '^[^ ]+ [r-][w-]x[ps] .* /(usr|lib|lib64|bin|sbin|opt)(/| ).*\(deleted\)$' /proc/[0-9]*/maps | cut -d/ -f3
+}
+
+count_stale() {
+  STALE=0
+  for _ in $(stale_processes); do STALE=$((STALE + 1)); done
 }
 
 # The service of each of those processes, once.
@@ -42,24 +42,4 @@ restart_work() {
     finish failed service-failed
   fi
   finish restarted restarted
-}
-
-# Names of the live patches that the kernel itself holds for enabled: `uname -r` never shows them.
-live_patches() {
-  for patch in /sys/kernel/livepatch/*/enabled; do
-    [ "$(cat "$patch" 2>/dev/null)" != 1 ] || basename "${patch%/enabled}"
-  done | tr -cd 'A-Za-z0-9_.\n-'
-}
-
-live_patch_work() {
-  wait_for_manager || finish failed lock-held
-  : >"$WORK/none"
-  record "$WORK/none" || finish failed disk-full
-  snapshot "$WORK/installed"
-  family live_enable >"$WORK/said" 2>&1 || give_up failed
-  cat "$WORK/said"
-  snapshot "$WORK/after"
-  CHANGED=$(changed_keys "$WORK/installed" "$WORK/after")
-  if [ "$CHANGED" -gt 0 ]; then finish patched installed; fi
-  finish not-needed nothing-missing
 }

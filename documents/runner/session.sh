@@ -6,14 +6,16 @@
 change() {
   waited=0 repairs=0
   while :; do
-    case $(marker) in done*) repeat ;; esac
+    marker
+    case $MARKER in done*) repeat ;; esac
     exec 9>>"$STATE/lock"
     if flock -w "$LOCK_STEP" 9; then
       turn
       exec 9>&-
     else
       exec 9>&-
-      [ "$(cat "$STATE/lock")" = "$TOKEN" ] || waited=$((waited + LOCK_STEP))
+      first "$STATE/lock"
+      [ "$FIRST" = "$TOKEN" ] || waited=$((waited + LOCK_STEP))
       [ "$waited" -lt "$LOCK_WAIT" ] || answer failed lock-held
     fi
   done
@@ -21,17 +23,17 @@ change() {
 
 # One turn with the lock in hand.
 turn() {
-  state=$(marker)
-  case $state in
+  marker
+  case $MARKER in
     done*) return ;;
     '')
       [ "$(now)" -lt "$START_BEFORE" ] || answer skipped too-late
-      if ! { own && mark started </dev/null; }; then answer failed disk-full; fi
+      if ! { own && mark started; }; then answer failed disk-full; fi
       launch work
       ;;
     rebooting*)
-      left=${state#rebooting }
-      [ "${left%% *}" != "$(boot_id)" ] || exit 194
+      left=${MARKER#rebooting }
+      [ "${left%% *}" != "$BOOT" ] || exit 194
       own
       launch readback
       ;;
@@ -46,8 +48,11 @@ turn() {
 
 own() { printf '%s\n' "$TOKEN" >"$STATE/lock"; }
 
-# mark STATE: the marker with what stands on stdin below it.
-mark() { { printf '%s\n' "$1" && cat; } | put "$STATE/markers/$TOKEN"; }
+# mark STATE [FILE]: the marker with what stands in the file below it.
+mark() {
+  { printf '%s\n' "$1" && { [ $# -lt 2 ] || cat "$2"; }; } >"$STATE/markers/$TOKEN.new.$$"
+  settle "$STATE/markers/$TOKEN" $?
+}
 
 # launch STAGE: the worker, out of reach of whoever ends this script. The lock goes with it, as descriptor 9, and is free when it ends.
 launch() {
@@ -67,12 +72,15 @@ worker() {
   # What is written at the end must find room, also on a disk that the transaction filled.
   head -c 131072 /dev/zero >"$STATE/reserve" || [ "$2" != work ] || finish failed disk-full
   case $1-$2 in
+    hook-repair) hook_again ;;
+    verify-work | verify-repair) verify_work ;;
     *-repair) repair_work ;;
     apply-work) apply_work ;;
     apply-readback) apply_readback ;;
     rollback-work) rollback_work ;;
     rollback-readback) rollback_readback ;;
     restart-work) restart_work ;;
+    hook-work) hook_work ;;
     live-patch-work) live_patch_work ;;
   esac
 }
@@ -80,11 +88,13 @@ worker() {
 # finish VERDICT REASON: the result goes into the marker, and the worker ends.
 finish() {
   rm -f "$STATE/reserve"
-  LOG=$(keep "$STATE/log/$TOKEN")
-  LIVE=$(live_patches | wc -l | tr -d ' ')
-  STALE=$(stale_processes | wc -l | tr -d ' ')
+  keep "$STATE/log/$TOKEN"
+  LOG=$KEPT
+  count_live
+  count_stale
   result "$1" "$2" >"$WORK/result"
-  mark "done $(exit_of "$1" "$2")" <"$WORK/result" || exit 1
+  code_of "$1" "$2"
+  mark "done $CODE" "$WORK/result" || exit 1
   prune
   exit 0
 }
@@ -92,7 +102,7 @@ finish() {
 # leave_for_boot CHANGED: the script exits 194, SSM boots the node and runs it again.
 leave_for_boot() {
   rm -f "$STATE/reserve"
-  mark "rebooting $(boot_id) $1" </dev/null || exit 1
+  mark "rebooting $BOOT $1" || exit 1
   exit 0
 }
 
@@ -108,48 +118,64 @@ wants_boot() {
 # outside COMMAND …: runs without the lock, so that a service which the package manager starts cannot hold it.
 outside() { "$@" 9>&-; }
 
-# wait_for_manager: until no other hand is on the package database. Fails when patience ends.
+# wait_for_manager [anyway]: until no other hand is on the package database. Fails when patience ends.
 wait_for_manager() {
-  until=$(($(now) + LOCK_WAIT)) held_up=no
+  family busy || return 0
+  until=$(($(now) + LOCK_WAIT))
   while family busy; do
-    held_up=yes
     [ "$(now)" -lt "$until" ] || return 1
     sleep 1
   done
   # What waited may have missed its time.
-  [ "$held_up" = no ] || [ "$(now)" -lt "$START_BEFORE" ] || finish skipped too-late
+  [ $# -gt 0 ] || [ "$(now)" -lt "$START_BEFORE" ] || finish skipped too-late
 }
 
-# locked FILE: whether a process has a record lock on it.
+# locked FILE …: whether a process has a record lock on one of them.
 locked() {
-  [ -e "$1" ] && grep -q "POSIX.*:$(stat -c %i "$1") " /proc/locks
+  held=''
+  while read -r _ kind _ _ _ place _; do
+    [ "$kind" != POSIX ] || held="$held ${place##*:}"
+  done </proc/locks
+  [ -n "$held" ] || return 1
+  for inode in $(stat -c '%i' "$@" 2>/dev/null); do
+    case "$held " in *" $inode "*) return 0 ;; esac
+  done
+  return 1
 }
 
 # reading: a verb that changes nothing takes no lock; the first answer of a token is its answer.
 reading() {
-  case $(marker) in done*) repeat ;; esac
+  marker
+  case $MARKER in done*) repeat ;; esac
   [ "$(now)" -lt "$START_BEFORE" ] || answer skipped too-late
+  CODE=70
   "${1}_read" >"$WORK/out"
-  code=$(cat "$WORK/exit")
-  { printf 'done %s\n' "$code" && cat "$WORK/out"; } >"$WORK/marker"
-  if put "$STATE/markers/$TOKEN.read.$$" <"$WORK/marker"; then
-    ln "$STATE/markers/$TOKEN.read.$$" "$STATE/markers/$TOKEN" 2>/dev/null
-    rm -f "$STATE/markers/$TOKEN.read.$$"
-    repeat
+  mine=$STATE/markers/$TOKEN.read.$$
+  if { printf 'done %s\n' "$CODE" && cat "$WORK/out"; } >"$mine" && sync "$mine"; then
+    # Of several copies the first one's answer stands.
+    ln "$mine" "$STATE/markers/$TOKEN" 2>/dev/null && sync "$STATE/markers"
+    rm -f "$mine"
+    marker
+    case $MARKER in done*) repeat ;; esac
   fi
+  rm -f "$mine"
   cat "$WORK/out"
-  exit "$code"
+  exit "$CODE"
 }
 
 # found VERDICT REASON: the result line of a reading verb.
 found() {
-  exit_of "$1" "$2" >"$WORK/exit"
+  code_of "$1" "$2"
   result "$1" "$2"
 }
 
-# What is too old to be asked for goes. Runners of other versions go when nobody can still be using them.
+# What is too old to be asked for goes, once a day. Runners of other versions go when nobody can still be using them.
 prune() {
+  today=$((NOW / 86400))
+  first "$STATE/pruned"
+  [ "$FIRST" != "$today" ] || return 0
   find "$STATE/markers" "$STATE/lists" "$STATE/before" "$STATE/touched" "$STATE/log" "$STATE/undo" -type f -mtime +"$KEEP_DAYS" -exec rm -f {} +
   find "$STATE/runner" -type f ! -path "$SELF" -mtime +3 -exec rm -f {} +
   find /run -maxdepth 1 -name 'patchwave.*' -mtime +3 -exec rm -rf {} +
+  printf '%s\n' "$today" >"$STATE/pruned"
 }

@@ -108,6 +108,12 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       expect(await root.installed()).toEqual(['bar 1:2.0', 'foo 1.0'])
     })
 
+    it('a package script sees nothing of what the command carried', async () => {
+      await published({ name: 'foo', version: '2.0', scripts: { postinst: 'env | grep ^PATCHWAVE >/seen; true' } })
+      expect((await apply(1, ['foo all 2.0'])).line).toMatchObject({ verdict: 'patched' })
+      expect(await out('cat /seen')).toBe('')
+    })
+
     it('installs its own agent last, in a command of its own', async () => {
       await root.publish({ name: 'amazon-ssm-agent', version: '1.0' })
       await published()
@@ -210,7 +216,7 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       await published({ name: 'slow', version: '1.0', scripts: SLOW })
       await root.run('apt-get update; apt-get install -y slow >/dev/null 2>&1 &')
       await until('[ -e /ran ]')
-      root.edit = shortWait
+      root.edit = Root.constants({ LOCK_WAIT: 2 })
       expect(await apply(1, ['foo all 2.0'])).toMatchObject({ exit: 75, line: { verdict: 'failed', reason: 'lock-held', changed: 0 } })
       root.edit = (script) => script
       const waiting = apply(2, ['foo all 2.0'])
@@ -271,6 +277,38 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       const ended = await root.do('Patchwave-Apply', parameters)
       expect(ended).toMatchObject({ exit: 0, line: { verdict: 'patched', changed: 1, reboot: 'no' } })
       expect(ended.line['boot']).not.toBe('11111111-1111-4111-8111-111111111111')
+    })
+
+    it('always boots, also when nothing was changed, and only once', async () => {
+      await published()
+      const parameters = { ...token(1), ...listOf('foo all 1.0'), Reboot: 'always' }
+      expect(await root.do('Patchwave-Apply', parameters)).toMatchObject({ exit: 194, stdout: '' })
+      await root.boot()
+      expect(await root.do('Patchwave-Apply', parameters)).toMatchObject({ exit: 0, line: { verdict: 'not-needed', changed: 0 } })
+    })
+
+    it.each([
+      ['if-needed', 'touch /run/reboot-required', 194],
+      ['if-needed', 'true', 0],
+      ['always', 'true', 194],
+      ['never', 'touch /run/reboot-required', 0],
+    ])('a rollback with %s, where the old package says %s', async (Reboot, script, exit) => {
+      await root.publish({ name: 'foo', version: '1.0', scripts: { postinst: script } })
+      await root.publish({ name: 'foo', version: '2.0' })
+      await root.index()
+      await root.image('foo=1.0')
+      await root.run('rm -f /run/reboot-required')
+      await apply(1, ['foo all 2.0'])
+      const first = await rollback(1, { Reboot })
+      expect(first.exit).toBe(exit)
+      if (exit === 194) {
+        expect(first.stdout).toBe('')
+        expect((await rollback(1, { Reboot })).exit).toBe(194)
+        await root.run('rm -f /run/reboot-required')
+        await root.boot()
+      }
+      expect(await rollback(1, { Reboot })).toMatchObject({ exit: 0, line: { verdict: 'rolled-back', reason: 'restored', changed: 1 } })
+      expect(await root.installed()).toEqual(['foo 1.0'])
     })
 
     it('without leave it only tells that a boot is wanted', async () => {
@@ -356,10 +394,3 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
     })
   })
 })
-
-/** The waits of the runner itself, shortened; its digest follows. */
-function shortWait(script: string): string {
-  const [before = '', runner = '', after = ''] = script.split(/(?<=<<'PATCHWAVE_RUNNER'\n)|(?=PATCHWAVE_RUNNER\nif)/)
-  const edited = runner.replace('LOCK_WAIT=600', 'LOCK_WAIT=2')
-  return before.replace(/^digest=.*$/m, `digest=${sha256(edited)}`) + edited + after
-}

@@ -5,7 +5,9 @@ import { parse } from 'yaml'
 import { debCompare, rpmCompare } from '../../src/kit/version-order.ts'
 
 const names = readdirSync('documents').filter((name) => name.endsWith('.yaml'))
-const parts = ['core', 'session', 'change', 'read', 'services', 'apt', 'rpm', 'main'].map((part) => `documents/runner/${part}.sh`)
+const parts = ['core', 'session', 'change', 'kernel', 'script', 'read', 'services', 'apt', 'rpm', 'main'].map(
+  (part) => `documents/runner/${part}.sh`,
+)
 const text = (name: string): string => readFileSync(`documents/${name}`, 'utf8')
 const scriptIn = (name: string): string =>
   (parse(text(name)) as { mainSteps: { inputs: { runCommand: string[] } }[] }).mainSteps[0]?.inputs.runCommand[0] ?? ''
@@ -32,7 +34,7 @@ describe('the documents', () => {
         .map((name) => `documents/runner/${name}`)
         .sort(),
     ).toEqual([...parts].sort())
-    expect(names).toHaveLength(8)
+    expect(names).toHaveLength(9)
   })
 
   it.each(names)('%s fits into what SSM takes, and holds no parameter but in the lines that hand them over', (name) => {
@@ -53,6 +55,18 @@ describe('the documents', () => {
     }
   })
 
+  it('what they carry is the runner, shortened by nothing that means something', () => {
+    const bare = (shell: string): readonly string[] =>
+      shell.split('\n').flatMap((line) => (/^\s*(#|$)/.test(line) ? [] : [line.trimStart()]))
+    const carried = (name: string): string => /<<'PATCHWAVE_RUNNER'\n([^]*)^PATCHWAVE_RUNNER$/m.exec(scriptIn(name))?.[1] ?? ''
+    const runner = carried(names[0] ?? '')
+    expect(bare(runner)).toEqual(parts.flatMap((part) => bare(readFileSync(part, 'utf8'))))
+    for (const name of names) expect(carried(name), name).toBe(runner)
+    // Blanks at the front count where a quoted text or a here-document goes on: there is none in which they would.
+    for (const line of parts.flatMap((part) => readFileSync(part, 'utf8').split('\n')))
+      expect(line).not.toMatch(/^\s+(END|PATCHWAVE_RUNNER)$/)
+  })
+
   it('the runner never evaluates text', () => {
     for (const part of parts) expect(readFileSync(part, 'utf8')).not.toMatch(/(^|[^-])\beval\b|(^|[^-])\bsource\b|^\s*\. /m)
   })
@@ -67,12 +81,21 @@ describe.skipIf(!has('shellcheck'))('ShellCheck', () => {
     }
   }
 
-  it.each(['sh', 'dash', 'bash'])('finds nothing in the whole runner, read as %s', (shell) => {
+  it.each(['dash', 'bash'])('finds nothing in the whole runner, read as %s', (shell) => {
     expect(check(parts.map((part) => readFileSync(part, 'utf8')).join('\n'), shell)).toBe('')
   })
 
   it.each(parts)('finds nothing in %s', (part) => {
     expect(check(readFileSync(part, 'utf8'), 'sh')).toBe('')
+  })
+
+  it('finds nothing in what the documents carry, nor in what comes before it', () => {
+    const parted = (name: string): string[] => scriptIn(name).split(/(?<=<<'PATCHWAVE_RUNNER'\n)|(?=^PATCHWAVE_RUNNER\n)/m)
+    // The shebang alone is missing; words of one file that another one uses are known here. Each document carries the same.
+    const [, runner = ''] = parted('Patchwave-Apply.yaml')
+    expect(check(`#!/bin/sh\n# shellcheck disable=SC2034,SC2153,SC2154,SC2016,SC2086,SC2317,SC2329\n${runner}`, 'sh')).toBe('')
+    for (const [entry = '', , end = ''] of ['Patchwave-Apply.yaml', 'Patchwave-Hook.yaml'].map(parted))
+      for (const shell of ['sh', 'bash']) expect(check(`#!/bin/sh\n${entry.replaceAll(/\{\{ (\w+) \}\}/g, 'x')}${end}`, shell)).toBe('')
   })
 
   it('would find something', () => {
@@ -106,21 +129,26 @@ describe('version order', () => {
     expect(new Set(said.map((line) => line.split(' ')[0]))).toEqual(new Set(['-1', '0', '1']))
   })
 
+  it.each(['sh', 'bash'])('of deb is the one that the engine knows, in %s', (shell) => {
+    const said = asked('apt_order', pairs.map(([a, b]) => `${a} ${b} rest of it`), shell) // prettier-ignore
+    expect(said).toEqual(pairs.map(([a, b]) => `${String(debCompare(a, b))} ${a} ${b} rest of it`))
+  })
+
   it.skipIf(!has('dpkg'))('of deb is dpkg’s', () => {
-    const some = pairs.filter(([a, b], i) => i % 9 === 0 && !/[_^]/.test(a + b))
-    expect(some.length).toBeGreaterThan(50)
-    expect(
-      asked(
-        'apt_order',
-        some.map(([a, b]) => `${a} ${b} x`),
-      ),
-    ).toEqual(some.map(([a, b]) => `${String(debCompare(a, b))} ${a} ${b} x`))
+    // dpkg takes neither sign.
+    const known = pairs.filter(([a, b]) => !/[_^]/.test(a + b))
+    const some = known.map(([a, b], i) => (i % 3 === 0 ? ([a.replace(/-.*/, ''), b] as const) : ([a, b] as const)))
+    expect(some.length).toBeGreaterThan(600)
+    const dpkg =
+      'while read -r a b; do if dpkg --compare-versions "$a" lt "$b"; then echo -1; elif dpkg --compare-versions "$a" eq "$b"; then echo 0; else echo 1; fi; done'
+    const lines = some.map(([a, b]) => `${a} ${b}`)
+    expect(asked('apt_order', lines).map((line) => line.split(' ')[0])).toEqual(asked(dpkg, lines))
   })
 
   it('a list’s lines are pending when every installed version is older', () => {
     const said = execFileSync(
       'sh',
-      ['-c', '. documents/runner/core.sh; . documents/runner/rpm.sh; FAMILY=rpm; printf "%s" "$1" >"$3/l"; printf "%s" "$2" >"$3/i"; pending "$3/l" "$3/i"', 'sh',
+      ['-c', '. documents/runner/core.sh; . documents/runner/rpm.sh; FAMILY=rpm; printf "%s" "$1" >"$3/l"; printf "%s" "$2" >"$3/i"; lacking "$3/l" "$3/i" /dev/null', 'sh',
         'foo x86_64 0:2-1\nkernel x86_64 0:6-2\nnone x86_64 0:1-1\nnew x86_64 0:1-1\nzoo i686 0:2-1\n',
         'foo x86_64 0:1-1\nkernel x86_64 0:6-1\nkernel x86_64 0:6-3\nnew x86_64 1:0-1\nzoo i686 0:1-9\nzoo x86_64 0:2-1\n',
         execFileSync('mktemp', ['-d'], { encoding: 'utf8' }).trim()],

@@ -64,6 +64,28 @@ describe.skipIf(why !== '')('the verbs that read', () => {
     expect((await ask('Patchwave-Scan', 1)).stdout).toBe(scanned.stdout)
   })
 
+  it('a deb that comes from no security archive is a bugfix; of none is a severity known', async () => {
+    await root.publish({ name: 'foo', version: '1.0' })
+    await root.index('stable-updates')
+    await root.image('foo')
+    await root.publish({ name: 'foo', version: '2.0' })
+    await root.index('stable-updates')
+    const row = { name: 'foo', arch: 'all', version: '2.0', installed: '1.0', severity: '', advisories: [], cves: [], releasedAt: null }
+    expect(JSON.parse((await ask('Patchwave-Scan', 1)).rest.split('\n')[0] ?? '')).toEqual({ ...row, classification: 'Bugfix' })
+    await root.index('stable-security')
+    expect(JSON.parse((await ask('Patchwave-Scan', 2)).rest.split('\n')[0] ?? '')).toEqual({ ...row, classification: 'Security' })
+    // What apt keeps back is missing, but no row.
+    await root.publish({ name: 'foo', version: '3.0', fields: 'Depends: nowhere' })
+    await root.index()
+    await root.run(
+      'rm /repository/foo_2.0*; cd /repository && apt-ftparchive packages . >Packages && apt-ftparchive release . >/Release && mv /Release Release',
+    )
+    const { line, rest, stderr } = await ask('Patchwave-Scan', 3)
+    expect(line).toMatchObject({ verdict: 'scanned', missing: 1 })
+    expect(JSON.parse(rest)).toMatchObject({ end: true, count: 0 })
+    expect(stderr).toContain('nothing newer can be installed: foo')
+  })
+
   it('fetch knows no text under another digest, nor one that was changed', async () => {
     const { line } = await ask('Patchwave-Verify', 1, listOf())
     const digest = String(line['after'])
@@ -92,10 +114,14 @@ describe.skipIf(why !== '')('the verbs that read', () => {
     await root.publish({ name: 'foo', version: '1.0' })
     await root.index()
     await root.image('foo')
-    expect((await ask('Patchwave-Verify', 1, listOf('foo all 1.0', 'other all 9'))).line).toMatchObject({ verdict: 'passed', missing: 0 })
+    expect((await ask('Patchwave-Verify', 1, listOf('foo all 1.0', 'other all 9'))).line).toMatchObject({
+      verdict: 'not-needed',
+      reason: 'nothing-missing',
+      missing: 0,
+    })
     expect(await ask('Patchwave-Verify', 2, listOf('foo all 1.1'))).toMatchObject({
       exit: 70,
-      line: { verdict: 'failed', reason: 'check-failed', missing: 1 },
+      line: { verdict: 'failed', reason: 'not-installed', missing: 1 },
     })
   })
 
@@ -108,8 +134,12 @@ describe.skipIf(why !== '')('the verbs that read', () => {
   })
 
   it('live-patch status changes nothing, and where no systemd runs nothing is restarted', async () => {
-    expect((await ask('Patchwave-LivePatch', 1)).line).toMatchObject({ verdict: 'passed', live: 0 })
-    expect((await ask('Patchwave-LivePatch', 2, { Mode: 'enable' })).line).toMatchObject({ verdict: 'failed' })
+    expect((await ask('Patchwave-LivePatch', 1)).line).toMatchObject({ verdict: 'passed', live: 0, covered: 0 })
+    expect((await ask('Patchwave-LivePatch', 2, { Mode: 'enable' })).line).toMatchObject({
+      verdict: 'skipped',
+      reason: 'livepatch-unsupported',
+      changed: 0,
+    })
     expect((await ask('Patchwave-Restart', 3)).line).toMatchObject({ verdict: 'restarted', reason: 'nothing-stale' })
   })
 
@@ -127,12 +157,19 @@ describe.skipIf(why !== '')('the verbs that read', () => {
       ['Patchwave-Apply', listOf('foo all $(touch /broken)')],
       ['Patchwave-Apply', listOf('foo all 1.0 more')],
       ['Patchwave-Apply', listOf('foo all 1.0\u0000')],
-      ['Patchwave-Apply', { ...listOf(), List: 'A'.repeat(60_004) }],
+      ['Patchwave-Apply', { ...listOf(), List: 'A'.repeat(32_004) }],
+      ['Patchwave-Verify', { ...listOf(), List: 'A'.repeat(2_000_000) }],
       ['Patchwave-Rollback', { Undo: '../../etc' }],
       ['Patchwave-Check', { Script: '/opt/../etc/x', Timeout: '1' }],
       ['Patchwave-Check', { Script: '/opt/x', Timeout: '0' }],
       ['Patchwave-Check', { Script: 'opt/x', Timeout: '1' }],
       ['Patchwave-Fetch', { Digest: '../lock' }],
+      ['Patchwave-Fetch', { Digest: '0'.repeat(64), Offset: '08' }],
+      ['Patchwave-Apply', { Kernel: 'remove' }],
+      ['Patchwave-Apply', { ...listOf(), List: '=' }],
+      ['Patchwave-Apply', { Token: '0190a1b2-c3d4-7e5f-8a6b-0123-56789ab.1' }],
+      ['Patchwave-Apply', { Token: `${RUN}.1.1` }],
+      ['Patchwave-Verify', { ...listOf(), Record: 'maybe' }],
       ['Patchwave-LivePatch', { Mode: 'disable' }],
     ])('%s refuses %o', async (document, given) => {
       const { exit, line } = await ask(document, 1, { ...(document === 'Patchwave-Apply' ? listOf() : {}), ...given })
@@ -174,7 +211,7 @@ describe.skipIf(why !== '')('the verbs that read', () => {
     const { stdout, line } = await ask('Patchwave-Verify', 1, listOf())
     expect(readResult(stdout)).toMatchObject({
       token: `${RUN}.1`,
-      verdict: 'passed',
+      verdict: 'not-needed',
       after: line['after'],
       kernel: line['kernel'],
       boot: line['boot'],
@@ -185,7 +222,7 @@ describe.skipIf(why !== '')('the verbs that read', () => {
   it('a runner on the node that is not what its name says is written anew', async () => {
     await ask('Patchwave-Verify', 1, listOf())
     await root.run('for f in /var/lib/patchwave/runner/*; do echo "touch /broken" >"$f"; done')
-    expect((await ask('Patchwave-Verify', 2, listOf())).line).toMatchObject({ verdict: 'passed' })
+    expect((await ask('Patchwave-Verify', 2, listOf())).line).toMatchObject({ verdict: 'not-needed' })
     expect((await root.run('ls /broken')).exit).not.toBe(0)
   })
 })

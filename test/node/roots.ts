@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
 
 /** A package to publish. Scripts are shell text; `fields` are further lines of its control file or preamble. */
@@ -44,7 +44,7 @@ const works = (file: string, args: readonly string[]): boolean => {
 }
 
 /**
- * This machine's own files under a layer that is thrown away, with a package database that is empty and a boot id that can be changed. The shell
+ * This machine's own files under a layer that is thrown away, with a package database that is empty, and a boot id and a running kernel that can be changed. The shell
  * is dash for apt and bash for rpm, as on the nodes.
  * Arguments: a folder, the family.
  */
@@ -69,12 +69,14 @@ rm -f etc/os-release
 if [ "$2" = apt ]; then printf 'ID=debian\\nVERSION_ID="12"\\n' >etc/os-release; else ln -sf bash usr/bin/sh; printf 'ID="amzn"\\nVERSION_ID="2023"\\nID_LIKE="fedora"\\n' >etc/os-release; fi
 echo 11111111-1111-4111-8111-111111111111 >run/boot-id
 mount --bind run/boot-id proc/sys/kernel/random/boot_id
+uname -r >run/osrelease
+mount --bind run/osrelease proc/sys/kernel/osrelease
 `
 
 const sh = (
   command: string,
   args: readonly string[],
-  input?: string,
+  input?: string | Buffer,
 ): Promise<Readonly<{ exit: number; stdout: string; stderr: string }>> =>
   new Promise((resolve) => {
     const child = execFile(command, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
@@ -83,6 +85,9 @@ const sh = (
     child.stdin?.on('error', () => undefined) // It ended before it had read all.
     child.stdin?.end(input ?? '')
   })
+
+/** What was built before, by what it was built from: most tests want the same few packages. */
+const BUILT = new Map<string, Buffer>()
 
 /** One node: a throw-away root in namespaces of its own, with a repository under /repository. It is gone when it is closed. */
 export class Root {
@@ -120,7 +125,7 @@ export class Root {
   }
 
   /** Runs shell text inside. */
-  run(text: string, input?: string): ReturnType<typeof sh> {
+  run(text: string, input?: string | Buffer): ReturnType<typeof sh> {
     return sh('nsenter', this.#inside(text), input)
   }
 
@@ -163,11 +168,21 @@ export class Root {
     await this.run(`rm -rf /run/patchwave.*; echo 22222222-2222-4222-8222-22222222222${String((this.#serial += 1) % 10)} >/run/boot-id`)
   }
 
+  /** What `uname -r` would say on this node. The runner asks the kernel's own file. */
+  async runs(kernel: string): Promise<void> {
+    await this.run(`echo ${kernel} >/run/osrelease`)
+  }
+
   /** Builds a package and puts it into the repository. `index` makes it known. */
   async publish(one: Publication): Promise<void> {
-    const script = this.family === 'apt' ? debBuild(one) : rpmBuild(one)
-    const { exit, stderr, stdout } = await this.run(script)
+    const [path, script] = this.family === 'apt' ? debBuild(one) : rpmBuild(one)
+    const key = JSON.stringify([this.family, one])
+    const kept = BUILT.get(key)
+    const { exit, stderr, stdout } = await (kept === undefined
+      ? this.run(script)
+      : this.run(`mkdir -p '${dirname(path)}' && cat >'${path}'`, kept))
     if (exit !== 0) throw new Error(`${one.name} ${one.version} was not built: ${stdout}${stderr}`)
+    if (kept === undefined) BUILT.set(key, execFileSync('nsenter', this.#inside(`cat '${path}'`), { maxBuffer: 1 << 26 }))
   }
 
   async index(suite = 'stable-security', updateinfo?: string): Promise<void> {
@@ -175,7 +190,7 @@ export class Root {
     const { exit, stderr } = await this.run(
       this.family === 'apt'
         ? `cd /repository && apt-ftparchive packages . >Packages && apt-ftparchive -o APT::FTPArchive::Release::Suite=${suite} release . >/Release && mv /Release Release`
-        : `cd /repository && createrepo_c -q . && { [ ! -e /updateinfo.xml ] || modifyrepo_c /updateinfo.xml repodata >/dev/null; } && dnf -q clean all`,
+        : `cd /repository && createrepo_c -q . && { [ ! -e /updateinfo.xml ] || modifyrepo_c /updateinfo.xml repodata >/dev/null; } && rm -rf /var/cache/dnf`,
     )
     if (exit !== 0) throw new Error(stderr)
   }
@@ -213,6 +228,19 @@ export class Root {
 
   /** A test may shorten a wait: what it gives back is run in place of the document's script. */
   edit: (script: string) => string = (script) => script
+
+  /** Such an edit: the runner with other numbers in place of its own, and the digest that follows from it. */
+  static constants(numbers: Readonly<Record<string, number>>): (script: string) => string {
+    return (script) => {
+      const [before = '', runner = '', after = ''] = script.split(/(?<=<<'PATCHWAVE_RUNNER'\n)|(?=PATCHWAVE_RUNNER\nif)/)
+      let edited = runner
+      for (const [name, number] of Object.entries(numbers)) {
+        if (!new RegExp(`^${name}=`, 'm').test(runner)) throw new Error(`the runner has no ${name}`)
+        edited = edited.replace(new RegExp(`^${name}=.*$`, 'm'), `${name}=${String(number)}`)
+      }
+      return before.replace(/^digest=.*$/m, `digest=${createHash('sha256').update(edited).digest('hex')}`) + edited + after
+    }
+  }
 }
 
 /** The script of a document after SSM has put the parameters into its text. */
@@ -229,10 +257,14 @@ const entries = (of: Readonly<Record<string, string>> | undefined): [string, str
 const heredoc = (path: string, text: string): string =>
   `mkdir -p "$(dirname '${path}')"\ncat >'${path}' <<'END_OF_FILE'\n${text}\nEND_OF_FILE\n`
 
-function debBuild({ name, version, arch = 'all', fields = '', size = 20, scripts, files }: Publication): string {
+/** Where a package will lie, and the shell text that puts it there. */
+type Build = readonly [path: string, script: string]
+
+function debBuild({ name, version, arch = 'all', fields = '', size = 20, scripts, files }: Publication): Build {
   const control = `Package: ${name}\nVersion: ${version}\nArchitecture: ${arch}\nMaintainer: Test <test@example.com>\nInstalled-Size: ${String(size)}\n${fields === '' ? '' : `${fields}\n`}Description: made for a test`
   const folder = `/tmp/build-${name}`
-  return [
+  const path = `/repository/${name}_${version.replaceAll(':', '%3a')}_${arch}.deb`
+  const script = [
     'set -e',
     `rm -rf ${folder}`,
     heredoc(`${folder}/opt/${name}/version`, version),
@@ -241,15 +273,16 @@ function debBuild({ name, version, arch = 'all', fields = '', size = 20, scripts
       ([step, text]) => `${heredoc(`${folder}/DEBIAN/${step}`, `#!/bin/sh\n${text}`)}chmod 755 ${folder}/DEBIAN/${step}`,
     ),
     ...entries(files).map(([path, text]) => heredoc(`${folder}${path}`, text)),
-    `dpkg-deb -Znone -b ${folder} '/repository/${name}_${version.replaceAll(':', '%3a')}_${arch}.deb'`,
+    `dpkg-deb -Znone -b ${folder} '${path}'`,
   ].join('\n')
+  return [path, script]
 }
 
-function rpmBuild({ name, version, arch = 'noarch', fields = '', scripts, files }: Publication): string {
+function rpmBuild({ name, version, arch = 'noarch', fields = '', scripts, files }: Publication): Build {
   const [, epoch = '0', number = version, release = '1'] = /^(?:(\d+):)?([^-]+)-(.+)$/.exec(version) ?? []
   const more = entries(files)
   // Kernels stand side by side.
-  const own = name.startsWith('kernel') ? `/opt/${name}-${number}` : `/opt/${name}`
+  const own = /^kernel[0-9.]*(-core)?$/.test(name) ? `/opt/${name}-${number}` : `/opt/${name}`
   const spec = [
     `Name: ${name}\nEpoch: ${epoch}\nVersion: ${number}\nRelease: ${release}\nSummary: made for a test\nLicense: none\nBuildArch: ${arch}`,
     // The database is empty: nobody else provides the shell of its scripts.
@@ -260,8 +293,9 @@ function rpmBuild({ name, version, arch = 'noarch', fields = '', scripts, files 
     ...entries(scripts).map(([step, text]) => `%${step}\n${text}`),
     `%files\n${own}\n${more.map(([path]) => path).join('\n')}`,
   ].join('\n')
-  return `set -e\n${heredoc(`/tmp/build/${name}.spec`, spec)}
+  const script = `set -e\n${heredoc(`/tmp/build/${name}.spec`, spec)}
 rpmbuild -bb --quiet --define '_topdir /tmp/build' --define '_build_id_links none' --define '_rpmdir /repository' /tmp/build/${name}.spec`
+  return [`/repository/${arch}/${name}-${number}-${release}.${arch}.rpm`, script]
 }
 
 /** The list text and its parameters. */

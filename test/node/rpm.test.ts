@@ -164,13 +164,35 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
     await root.publish({ name: 'kernel', version: '6.1.1-1.amzn2023' })
     await published()
     await root.image('kernel')
+    await root.runs('6.1.1-1.amzn2023.noarch')
     await root.publish({ name: 'kernel', version: '6.1.2-1.amzn2023' })
     await root.index()
-    expect((await apply(1, ['kernel noarch 0:6.1.2-1.amzn2023'])).line).toMatchObject({ verdict: 'patched', changed: 1, reboot: 'wanted' })
+    expect((await apply(1, ['kernel noarch 0:6.1.2-1.amzn2023'], { Kernel: 'install' })).line).toMatchObject({
+      verdict: 'patched',
+      changed: 1,
+      reboot: 'wanted',
+      kernelnew: '6.1.2-1.amzn2023.noarch',
+    })
     expect((await root.installed()).filter((line) => line.startsWith('kernel'))).toHaveLength(2)
     expect((await rollback(1)).line).toMatchObject({ verdict: 'rolled-back', changed: 1 })
     expect((await root.installed()).filter((line) => line.startsWith('kernel'))).toEqual(['kernel 0:6.1.1-1.amzn2023'])
   })
+
+  it('a core package wants a boot, on the way there and on the way back', async () => {
+    await root.publish({ name: 'systemd', version: '1.0-1' })
+    await root.publish({ name: 'systemd', version: '2.0-1' })
+    await root.index()
+    await root.image('systemd-1.0')
+    const there = { ...token(1), ...listOf('systemd noarch 0:2.0-1'), Reboot: 'if-needed' }
+    const back = { ...token(1, OTHER_RUN), Undo: RUN, Reboot: 'if-needed' }
+    for (const [document, parameters, verdict] of [['Patchwave-Apply', there, 'patched'], ['Patchwave-Rollback', back, 'rolled-back']] as const) {
+      expect(await root.do(document, parameters)).toMatchObject({ exit: 194, stdout: '' })
+      expect(await root.do(document, parameters)).toMatchObject({ exit: 194, stdout: '' })
+      await root.boot()
+      expect(await root.do(document, parameters)).toMatchObject({ exit: 0, line: { verdict, changed: 1, missing: 0 } })
+    }
+    expect(await root.installed()).toEqual(['systemd 0:1.0-1'])
+  }) // prettier-ignore
 
   it('scans with advisories', async () => {
     await published({ name: 'foo', version: '3.0-1.amzn2023', fields: 'Requires: baz' }, { name: 'baz', version: '1.0-1' })
@@ -192,5 +214,31 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
       },
       { end: true, count: 3, digest: line['list'] },
     ]) // prettier-ignore
+  })
+
+  it('a scan lists what can be had, and counts and names what cannot', async () => {
+    await published({ name: 'foo', version: '3.0-1.amzn2023', fields: 'Requires: nowhere' }, { name: 'broken', version: '1.0-1' })
+    await root.image('broken')
+    await root.publish({ name: 'broken', version: '2.0-1', fields: 'Requires: nowhere' })
+    await root.index('', UPDATEINFO)
+    const { line, rest, stderr } = await root.do('Patchwave-Scan', token(1))
+    expect(line).toMatchObject({ verdict: 'scanned', missing: 3 })
+    // The newest foo cannot be had; the one before it can.
+    expect(
+      [...rest.matchAll(/"name":"(\w+)","arch":"noarch","version":"([^"]+)"/g)].map(([, name, version]) => `${name} ${version}`),
+    ).toEqual(['bar 1:2.0-1.amzn2023', 'foo 0:2.0-1.amzn2023'])
+    expect(stderr).toContain('nothing newer can be installed: broken noarch\n')
+    expect((await apply(2, [FOO2, BAR2])).line).toMatchObject({ verdict: 'patched', changed: 2 })
+    expect((await root.do('Patchwave-Scan', token(3))).line).toMatchObject({ verdict: 'scanned', missing: 2 })
+  })
+
+  it('a scan of a repository that does not answer fails; an apply goes on with what it has read before', async () => {
+    await published()
+    await root.run(
+      'dnf makecache; mv /repository/repodata /elsewhere; sed -i s/^metadata_expire.*/metadata_expire=9999/ /etc/yum.repos.d/local.repo',
+    )
+    expect((await root.do('Patchwave-Scan', token(1))).line).toMatchObject({ verdict: 'failed', reason: 'repository-unreachable' })
+    expect((await apply(2, [FOO2])).line).toMatchObject({ verdict: 'patched', changed: 1 })
+    expect((await apply(3, ['foo noarch 0:9-1'])).line).toMatchObject({ verdict: 'failed', reason: 'repository-unreachable', changed: 0 })
   })
 })
