@@ -5,6 +5,7 @@ import { suggestion } from '../../kit/suggest.ts'
 import { durationOf } from './amount.ts'
 import { disruptionFindings } from './disruption.ts'
 import { each, one, texts, type Finding } from './finding.ts'
+import { nodeFindings } from './on-node.ts'
 import { recordOf, type Known } from './references.ts'
 import { windowFindings } from './window.ts'
 
@@ -21,6 +22,7 @@ export function consistencyFindings(root: unknown, written: unknown, known: Know
     ...pathFindings(root),
     ...urlFindings(root),
     ...disruptionFindings(root),
+    ...nodeFindings(root),
   ]
 }
 
@@ -35,6 +37,9 @@ const RANGES: readonly Readonly<{ path: string; least: Ms; most: Ms }>[] = [
   { path: '/baseline/maxAge', least: HOUR, most: 365 * DAY }, // under an hour a baseline is stale before its approval is read
   { path: '/checks/*/timeout', least: SECOND, most: HOUR }, // documents/PROTOCOL.md: 1-3600 seconds
   { path: '/checks/*/within', least: 1, most: MINUTE },
+  { path: '/hooks/*/timeout', least: SECOND, most: HOUR }, // documents/PROTOCOL.md: 1-3600 seconds
+  { path: '/drain/wait', least: 0, most: HOUR }, // ELBv2 drains for at most 3600 seconds
+  { path: '/backup/keep', least: HOUR, most: 365 * DAY },
   { path: '/approval/expires', least: MINUTE, most: 30 * DAY },
   { path: '/baseline/approval/expires', least: MINUTE, most: 30 * DAY },
   { path: '/waves/*/gate/approval/expires', least: MINUTE, most: 30 * DAY },
@@ -47,7 +52,7 @@ function durationFindings(root: unknown): readonly Finding[] {
   return RANGES.flatMap(({ path, least, most }) =>
     texts(root, path).flatMap(({ pointer, value }) => {
       const ms = parseDuration(value)
-      if (ms === undefined || (ms >= least && ms <= most && !(path === '/checks/*/timeout' && ms % SECOND !== 0))) return []
+      if (ms === undefined || (ms >= least && ms <= most && !(path.endsWith('/timeout') && ms % SECOND !== 0))) return []
       const hint = `choose from ${formatDuration(least)} to ${formatDuration(most)}`
       return [{ pointer, kind: 'out-of-range', message: `${spoken(pointer)} cannot be ${value}`, hint } as const]
     }),

@@ -9,7 +9,10 @@ import type {
   BaselineRule,
   CheckRule,
   DisruptionRule,
+  DrainRule,
   GateRule,
+  HookRule,
+  HooksRule,
   Match,
   PatchRule,
   Runbook,
@@ -23,7 +26,7 @@ import type {
 
 /** The document as the engine uses it: every key present, durations in milliseconds, shares as numbers. Its inputs stand beside it. */
 export function runbookOf(document: RunbookDocument): Omit<Runbook, 'inputs'> {
-  const { metadata, scope, window, patches, test, baseline, rollback, feedback, limit, budget, approval, retry } = document
+  const { metadata, scope, window, patches, test, baseline, rollback, feedback, limit, budget, approval, retry, drain, backup } = document
   return {
     name: metadata.name,
     title: metadata.title ?? null,
@@ -36,6 +39,11 @@ export function runbookOf(document: RunbookDocument): Omit<Runbook, 'inputs'> {
     checks: Object.fromEntries(Object.entries(document.checks).map(([name, check]) => [name, checkOf(check)])),
     disruption: disruptionOf(document.disruption),
     waves: document.waves.map(waveOf),
+    apply: document.apply,
+    hooks: hooksOf(document.hooks),
+    drain: drain ? drainOf(drain) : null,
+    power: document.power,
+    backup: backup ? { keepMs: msOf(backup.keep) } : null,
     rollback: { ...rollback, failures: amountOf(rollback.failures) },
     feedback: feedback ?? null,
     limit: { nodes: limit.nodes ?? null, sharePercent: percentOf(limit.share) },
@@ -91,8 +99,8 @@ function timesOf({ schedule, timezone, duration, cutoff, offset, start, end }: P
   }
 }
 
-function patchesOf({ approve, reject, reboot }: Part<'patches'>): PatchRule {
-  return { approve: approve.map(approveOf), reject, reboot }
+function patchesOf({ approve, reject, reboot, kernel }: Part<'patches'>): PatchRule {
+  return { approve: approve.map(approveOf), reject, reboot, kernel }
 }
 
 function approveOf(rule: Part<'patches'>['approve'][number]): ApproveRule {
@@ -106,13 +114,32 @@ function approveOf(rule: Part<'patches'>['approve'][number]): ApproveRule {
   }
 }
 
-function trialOf({ match, lead, perAmi, soak, checks }: Part<'test'>): TrialRule {
-  return { match: matchOf(match), leadMs: msOf(lead), perAmi, soakMs: msOf(soak), checks }
+function trialOf({ match, lead, perAmi, soak, checks, onFailure }: Part<'test'>): TrialRule {
+  return { match: matchOf(match), leadMs: msOf(lead), perAmi, soakMs: msOf(soak), checks, onFailure }
 }
 
 function baselineOf({ path, maxAge, approval }: Exclude<Part<'baseline'>, string>): BaselineRule {
   return { path, maxAgeMs: msOf(maxAge), approval: approval ? approvalOf(approval) : null }
 }
+
+function hooksOf({ beforeNode, afterNode, onExit }: Part<'hooks'>): HooksRule {
+  const hookOf = (hook: typeof beforeNode, onFailure: HookRule['onFailure']): HookRule | null => (hook ? one(hook, onFailure) : null)
+  const one = (hook: NonNullable<typeof beforeNode>, standard: HookRule['onFailure']): HookRule => ({
+    run:
+      hook.script === undefined
+        ? { kind: 'document', document: known(hook.document, 'a hook’s document') }
+        : { kind: 'script', script: hook.script },
+    timeoutMs: msOf(hook.timeout),
+    onFailure: hook.onFailure ?? standard,
+  })
+  return { before: hookOf(beforeNode, 'skip-node'), after: hookOf(afterNode, 'fail-node'), exit: hookOf(onExit, 'fail-node') }
+}
+
+const drainOf = ({ targetGroups, wait, autoScaling }: Part<'drain'>): DrainRule => ({
+  targetGroups,
+  waitMs: wait === 'from-target' ? null : msOf(wait),
+  autoScaling,
+})
 
 const approvalOf = ({ group, count, expires }: Approval): ApprovalRule => ({ group, count, expiresMs: msOf(expires) })
 

@@ -244,6 +244,10 @@ export interface RunbookDocument {
      * Whether a node is rebooted after its patches: `if-needed` when the system says so.
      */
     reboot: 'never' | 'if-needed' | 'always'
+    /**
+     * What becomes of kernel packages: `install` them like others (they run after a reboot), `hold` them all back, or `live-patch` the running kernel instead (Amazon Linux).
+     */
+    kernel: 'install' | 'hold' | 'live-patch'
   }
   /**
    * The trial, in the lower environment. Without it the newest approved baseline is used.
@@ -257,6 +261,10 @@ export interface RunbookDocument {
     perAmi: number
     soak: Duration
     checks: CheckNames
+    /**
+     * After a failed trial: `stop`, or `isolate` the patches that break it, quarantine them and go on with the rest.
+     */
+    onFailure: 'stop' | 'isolate'
   }
   /**
    * Where the tested list is stored, or `none`: what `patches` approves is resolved when the plan is made, and is UNTESTED everywhere.
@@ -315,6 +323,110 @@ export interface RunbookDocument {
     }
   }[]
   /**
+   * With what patches are installed.
+   */
+  apply: {
+    /**
+     * `baseline-document`: Patchwave’s own document installs exactly the list. `patch-manager`: AWS-RunPatchBaseline does, with an override list and NoReboot; it cannot tell a repeat, so an unclear send counts as unknown and is never sent again.
+     */
+    with: 'baseline-document' | 'patch-manager'
+  }
+  /**
+   * What runs on each node around its change, in the trial, in waves and in rollback.
+   */
+  hooks: {
+    /**
+     * Before the node is changed.
+     */
+    beforeNode?: {
+      /**
+       * A Command document that exists in each account and region of the scope. It gets no parameters. Instead of `script`.
+       */
+      document?: string
+      /**
+       * A script that is on the nodes. It gets no arguments. Instead of `document`.
+       */
+      script?: string
+      timeout: Duration
+      /**
+       * What its failure does to the node; `skip-node` when left out. `stop-wave` also starts nothing more in the wave, whose gate then fails.
+       */
+      onFailure?: 'skip-node' | 'fail-node' | 'stop-wave'
+    }
+    /**
+     * After the node has been changed well.
+     */
+    afterNode?: {
+      /**
+       * A Command document that exists in each account and region of the scope. It gets no parameters. Instead of `script`.
+       */
+      document?: string
+      /**
+       * A script that is on the nodes. It gets no arguments. Instead of `document`.
+       */
+      script?: string
+      timeout: Duration
+      /**
+       * What its failure does to the node; `fail-node` when left out. `stop-wave` also starts nothing more in the wave, whose gate then fails.
+       */
+      onFailure?: 'fail-node' | 'stop-wave'
+    }
+    /**
+     * Always, once a node was begun: also after a failure, an abort or a crash.
+     */
+    onExit?: {
+      /**
+       * A Command document that exists in each account and region of the scope. It gets no parameters. Instead of `script`.
+       */
+      document?: string
+      /**
+       * A script that is on the nodes. It gets no arguments. Instead of `document`.
+       */
+      script?: string
+      timeout: Duration
+      /**
+       * What its failure does to the node; `fail-node` when left out. `stop-wave` also starts nothing more in the wave, whose gate then fails.
+       */
+      onFailure?: 'fail-node' | 'stop-wave'
+    }
+  }
+  /**
+   * Each node is taken out of service before it is changed, and put back afterwards. Not at all when left out.
+   */
+  drain?: {
+    /**
+     * `auto`: out of every load balancer target group that it is in, and back into the same.
+     */
+    targetGroups: 'auto' | 'none'
+    /**
+     * How long connections may drain: as long as each target group says, or so long at most.
+     */
+    wait: string
+    /**
+     * `standby`: a member of an Auto Scaling group is in standby meanwhile, so that the group does not replace it.
+     */
+    autoScaling: 'standby' | 'leave'
+  }
+  /**
+   * What becomes of nodes that are stopped.
+   */
+  power: {
+    /**
+     * `skip` them, or `start-and-restore`: start them for the change and stop them again.
+     */
+    stopped: 'skip' | 'start-and-restore'
+  }
+  /**
+   * A copy of each node from before its first change. None when left out.
+   */
+  backup?: {
+    /**
+     * EBS snapshots of all volumes, crash-consistent.
+     */
+    method: 'snapshot'
+    keep: Duration
+  }
+  /**
    * What happens when a gate fails.
    */
   rollback: {
@@ -327,9 +439,9 @@ export interface RunbookDocument {
      */
     scope: 'wave' | 'run'
     /**
-     * `packages` restores the versions that each node had before; `none` has nothing to undo with.
+     * `packages` restores the versions that each node had before, `root-volume` replaces its root volume by a snapshot taken before (the node reboots), `none` has nothing to undo with.
      */
-    method: 'packages' | 'none'
+    method: 'packages' | 'root-volume' | 'none'
     /**
      * Whether it may run when the window has closed, or must ask.
      */

@@ -1,4 +1,4 @@
-import { HOUR, type Instant, type Ms } from '../../kit/instant.ts'
+import { HOUR, MINUTE, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Period } from '../../kit/period.ts'
 
 /** A count, or a share of what is meant, in percent. Who uses it says which way it rounds. */
@@ -19,6 +19,13 @@ export type Runbook = Readonly<{
   checks: Readonly<Record<string, CheckRule>>
   disruption: readonly DisruptionRule[]
   waves: readonly WaveRule[]
+  apply: ApplyRule
+  hooks: HooksRule
+  drain: DrainRule | null
+  /** Nodes that are stopped: left alone, or started for the change and stopped again. */
+  power: Readonly<{ stopped: 'skip' | 'start-and-restore' }>
+  /** Snapshots taken before a node's first change, kept so long; null: none. */
+  backup: Readonly<{ keepMs: Ms }> | null
   rollback: RollbackRule
   feedback: FeedbackRule | null
   limit: Readonly<{ nodes: number | null; sharePercent: number }>
@@ -103,7 +110,13 @@ export type InputRule = Readonly<{
   default: string | null
 }>
 
-export type PatchRule = Readonly<{ approve: readonly ApproveRule[]; reject: readonly string[]; reboot: 'never' | 'if-needed' | 'always' }>
+export type PatchRule = Readonly<{
+  approve: readonly ApproveRule[]
+  reject: readonly string[]
+  reboot: 'never' | 'if-needed' | 'always'
+  /** What becomes of kernel packages: installed like others, left alone, or left alone while live patches mend the running kernel. */
+  kernel: 'install' | 'hold' | 'live-patch'
+}>
 
 /** A missing patch is a candidate when every key that is present fits it. */
 export type ApproveRule = Readonly<{
@@ -115,7 +128,31 @@ export type ApproveRule = Readonly<{
   names: readonly string[] | null
 }>
 
-export type TrialRule = Readonly<{ match: Match; leadMs: Ms; perAmi: number; soakMs: Ms; checks: readonly string[] }>
+export type TrialRule = Readonly<{
+  match: Match
+  leadMs: Ms
+  perAmi: number
+  soakMs: Ms
+  checks: readonly string[]
+  /** What a failed trial does: end, or look for the patches that break it. */
+  onFailure: 'stop' | 'isolate'
+}>
+
+/** With what a node's patches are installed: our own document, or AWS-RunPatchBaseline with an override list. */
+export type ApplyRule = Readonly<{ with: 'baseline-document' | 'patch-manager' }>
+
+/** One hook: a script that is on the node, or an SSM document of the same account. */
+export type HookRule = Readonly<{
+  run: Readonly<{ kind: 'script'; script: string } | { kind: 'document'; document: string }>
+  timeoutMs: Ms
+  onFailure: 'skip-node' | 'fail-node' | 'stop-wave'
+}>
+
+/** What runs on a node around its change. `exit` runs whenever a node was begun, also after a failure. */
+export type HooksRule = Readonly<{ before: HookRule | null; after: HookRule | null; exit: HookRule | null }>
+
+/** How a node is taken out of service before it is changed; `waitMs` null: as long as each target group says. */
+export type DrainRule = Readonly<{ targetGroups: 'auto' | 'none'; waitMs: Ms | null; autoScaling: 'standby' | 'leave' }>
 
 export type BaselineRule = Readonly<{ path: string; maxAgeMs: Ms; approval: ApprovalRule | null }>
 
@@ -158,7 +195,7 @@ export type GateRule = Readonly<{
 export type RollbackRule = Readonly<{
   on: 'gate-failed' | 'never' | 'manual'
   scope: 'wave' | 'run'
-  method: 'packages' | 'none'
+  method: 'packages' | 'root-volume' | 'none'
   outside: 'allow' | 'ask'
   failures: Amount
 }>
@@ -169,3 +206,25 @@ export type RetryRule = Readonly<{ attempts: number; on: readonly string[] }>
 
 /** The window that `run --now` opens for a runbook without one: a night's work, and an hour in which what runs may end. */
 export const NOW_WINDOW: Readonly<{ durationMs: Ms; cutoffMs: Ms }> = { durationMs: 6 * HOUR, cutoffMs: HOUR }
+
+/** A change with nothing around it: our own document, no hooks, nothing drained, started or copied. */
+export const NOTHING_AROUND: Readonly<Pick<Runbook, 'apply' | 'hooks' | 'drain' | 'power' | 'backup'>> = {
+  apply: { with: 'baseline-document' },
+  hooks: { before: null, after: null, exit: null },
+  drain: null,
+  power: { stopped: 'skip' },
+  backup: null,
+}
+
+/** The rules of a window that says nothing but its times, as the language fills them in. */
+export const PLAIN_WINDOW: Omit<WindowRule, 'times'> = {
+  unfinished: 'stop',
+  onGap: 'next-valid',
+  onOverlap: 'first',
+  lateMs: 30 * MINUTE,
+  overlap: 'queue',
+  jitterMs: 0,
+  fit: 'warn',
+  freezes: [],
+  breakFreeze: null,
+}

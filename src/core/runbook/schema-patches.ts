@@ -81,6 +81,13 @@ export const patches = object({
       default: 'never',
       examples: ['never'],
     },
+    kernel: {
+      description:
+        'What becomes of kernel packages: `install` them like others (they run after a reboot), `hold` them all back, or `live-patch` the running kernel instead (Amazon Linux).',
+      enum: ['install', 'hold', 'live-patch'],
+      default: 'install',
+      examples: ['live-patch'],
+    },
   },
   examples: [{ approve: [{ classification: ['Security'] }], reboot: 'never' }],
 })
@@ -112,6 +119,12 @@ export const test = object({
       examples: ['30m'],
     },
     checks: { $ref: '#/$defs/checkNames', description: 'Checks that must hold on the tested nodes.' },
+    onFailure: {
+      description: 'After a failed trial: `stop`, or `isolate` the patches that break it, quarantine them and go on with the rest.',
+      enum: ['stop', 'isolate'],
+      default: 'stop',
+      examples: ['isolate'],
+    },
   },
   examples: [{ match: { tags: { Env: 'staging' } }, checks: ['agents-online'] }],
 })

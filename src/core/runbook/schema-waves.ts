@@ -96,8 +96,9 @@ export const rollback = object({
       examples: ['run'],
     },
     method: {
-      description: '`packages` restores the versions that each node had before; `none` has nothing to undo with.',
-      enum: ['packages', 'none'],
+      description:
+        '`packages` restores the versions that each node had before, `root-volume` replaces its root volume by a snapshot taken before (the node reboots), `none` has nothing to undo with.',
+      enum: ['packages', 'root-volume', 'none'],
       default: 'packages',
       examples: ['packages'],
     },

@@ -2,6 +2,7 @@ import type { JsonSchema } from '../../kit/schema.ts'
 import { object, PARTS, RETRY_REASONS } from './schema-parts.ts'
 import { inputs } from './schema-inputs.ts'
 import { baseline, patches, test } from './schema-patches.ts'
+import { apply, backup, drain, hooks, power } from './schema-node.ts'
 import { rollback, wave } from './schema-waves.ts'
 import { window } from './schema-window.ts'
 
@@ -139,6 +140,11 @@ export const RUNBOOK_SCHEMA: JsonSchema = object({
         ],
       ],
     },
+    apply,
+    hooks,
+    drain,
+    power,
+    backup,
     rollback,
     feedback,
     limit,

@@ -4,7 +4,7 @@ import { baselineDigest, baselineKey, baselineOf, type StoredBaseline } from '..
 import type { ImageSeen, NodeSeen } from '../../../src/core/plan/fleet.ts'
 import type { PlanInput } from '../../../src/core/plan/make.ts'
 import type { Patch } from '../../../src/core/plan/plan.ts'
-import type { Amount, Match, Runbook, WaveRule } from '../../../src/core/runbook/runbook.ts'
+import { NOTHING_AROUND, PLAIN_WINDOW, type Amount, type Match, type Runbook, type WaveRule } from '../../../src/core/runbook/runbook.ts'
 
 export const NOW = parseInstant('2026-03-01T00:00:00Z') ?? instant(0)
 export const STAGING = '111111111111'
@@ -107,15 +107,7 @@ export function runbook(more: Partial<Runbook> = {}): Runbook {
         start: null,
         end: null,
       },
-      unfinished: 'stop',
-      onGap: 'next-valid',
-      onOverlap: 'first',
-      lateMs: 30 * MINUTE,
-      overlap: 'queue',
-      jitterMs: 0,
-      fit: 'warn',
-      freezes: [],
-      breakFreeze: null,
+      ...PLAIN_WINDOW,
     },
     inputs: {},
     patches: {
@@ -131,12 +123,14 @@ export function runbook(more: Partial<Runbook> = {}): Runbook {
       ],
       reject: ['kernel-debug*'],
       reboot: 'never',
+      kernel: 'install',
     },
-    test: { match: tagged({ Env: 'staging' }), leadMs: 3 * DAY, perAmi: 2, soakMs: 30 * MINUTE, checks: ['ping'] },
+    test: { match: tagged({ Env: 'staging' }), leadMs: 3 * DAY, perAmi: 2, soakMs: 30 * MINUTE, checks: ['ping'], onFailure: 'stop' },
     baseline: { path: '/patchwave/{runbook}/{account}/{image}', maxAgeMs: 14 * DAY, approval: null },
     checks: { ping: { type: 'agent-ping' }, smoke: { type: 'script', run: '/opt/smoke', timeoutMs: MINUTE } },
     disruption: [],
     waves: [wave('canary', amount(percent(1))), wave('broad', rest)],
+    ...NOTHING_AROUND,
     rollback: { on: 'gate-failed', scope: 'wave', method: 'packages', outside: 'allow', failures: percent(10) },
     feedback: null,
     limit: { nodes: null, sharePercent: 100 },
