@@ -45,6 +45,7 @@ function node(n: number, more: Partial<SimNode> = {}): SimNode {
     bootId: 'b',
     packages: new Map(),
     health: 'healthy',
+    volumes: [],
     ...more,
   }
 }
@@ -91,7 +92,7 @@ const fleet: SimFleet = {
 const clock = new VirtualClock(START)
 const dispatch = dispatcher({
   clock,
-  services: { ssm: {}, sqs: {}, sts: {}, ec2: ec2(fleet) },
+  services: { ssm: {}, sqs: {}, sts: {}, ec2: ec2(fleet), elasticloadbalancing: {}, autoscaling: {}, s3: {} },
   callers: new Callers({ clock, ids: idsFrom(1, 's'), accounts: [STAGING] }),
   quotas: new Quotas(clock),
   calls: new Calls(),

@@ -1,14 +1,19 @@
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellKey, type Cell } from '../../kit/ids.ts'
 import { instant, plus, SECOND } from '../../kit/instant.ts'
+import type { Balancers } from '../../ports/balancers.ts'
 import type { Calendars } from '../../ports/calendars.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Commands, Documents } from '../../ports/commands.ts'
 import type { Fleet } from '../../ports/fleet.ts'
 import type { Log } from '../../ports/log.ts'
+import type { Machines } from '../../ports/machines.ts'
+import type { Objects } from '../../ports/objects.ts'
 import type { Parameters } from '../../ports/parameters.ts'
 import type { Queue } from '../../ports/queue.ts'
+import type { Scaling } from '../../ports/scaling.ts'
 import type { CallCounter, Identity, Random } from '../../ports/world.ts'
+import { balancersOver } from './balancers.ts'
 import { baseKeys } from './base-keys.ts'
 import { calendarsOver } from './calendars.ts'
 import { Calls } from './calls.ts'
@@ -17,9 +22,12 @@ import { documentsOver } from './documents.ts'
 import { fleetOver } from './fleet.ts'
 import { identityOver } from './identity.ts'
 import { openLanes } from './lanes.ts'
+import { machinesOver } from './machines.ts'
+import { objectsOver } from './objects.ts'
 import { parametersOver } from './parameters.ts'
 import { queueOver } from './queue.ts'
 import { Quota } from './quota.ts'
+import { scalingOver } from './scaling.ts'
 import { Sessions, type AccountAccess, type Keys, type Session } from './sessions.ts'
 
 /** All that the engine asks of AWS, over the SDK. */
@@ -30,6 +38,10 @@ export type Aws = Readonly<{
   parameters: Parameters
   queue: Queue
   calendars: Calendars
+  balancers: Balancers
+  scaling: Scaling
+  machines: Machines
+  objects: Objects
   identity: Identity
   counter: CallCounter
   /** Closes the sockets. */
@@ -79,6 +91,7 @@ export function createAws(options: AwsOptions): Aws {
       base.expired()
       sessions.expired(account)
     },
+    denied: (account: string) => sessions.denied(account),
   }
   const calls: Calls = new Calls({ lanes, quota, clock, random, credentials })
   const identity = identityOver(calls, home)
@@ -89,6 +102,10 @@ export function createAws(options: AwsOptions): Aws {
     parameters: parametersOver(calls),
     queue: queueOver(calls),
     calendars: calendarsOver(calls),
+    balancers: balancersOver(calls),
+    scaling: scalingOver(calls),
+    machines: machinesOver(calls),
+    objects: objectsOver(calls),
     identity,
     counter: quota,
     close() {

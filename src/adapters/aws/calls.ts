@@ -1,4 +1,7 @@
+import type { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
 import type { EC2Client } from '@aws-sdk/client-ec2'
+import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
+import type { S3Client } from '@aws-sdk/client-s3'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import type { SSMClient } from '@aws-sdk/client-ssm'
 import type { STSClient } from '@aws-sdk/client-sts'
@@ -7,7 +10,7 @@ import type { Cell } from '../../kit/ids.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Random } from '../../ports/world.ts'
 import { failedAs, translate, type Kind } from './errors.ts'
-import type { Ec2Sdk, Lane, Lanes, SqsSdk, SsmSdk, StsSdk } from './lanes.ts'
+import type { Ec2Sdk, ElbSdk, Lane, Lanes, S3Sdk, ScalingSdk, SqsSdk, SsmSdk, StsSdk } from './lanes.ts'
 import type { Quota } from './quota.ts'
 import type { CallOptions } from './requests.ts'
 import { retry } from './retry.ts'
@@ -36,6 +39,8 @@ export type Credentials = Readonly<{
   base(): Promise<Keys>
   /** AWS calls them expired. */
   expired(account: string): void
+  /** AWS denies a call that they made: whether others are worth a try. */
+  denied(account: string): boolean
 }>
 
 /** The one way to AWS: quota, credentials, one attempt, typed failure, and again as far as the call's kind allows. */
@@ -66,6 +71,18 @@ export class Calls {
     return this.#do('sqs', this.#lanes.sqs, call, work)
   }
 
+  elb<T>(call: Call, work: Work<ElbSdk, ElasticLoadBalancingV2Client, T>): Promise<T> {
+    return this.#do('elasticloadbalancing', this.#lanes.elasticloadbalancing, call, work)
+  }
+
+  scaling<T>(call: Call, work: Work<ScalingSdk, AutoScalingClient, T>): Promise<T> {
+    return this.#do('autoscaling', this.#lanes.autoscaling, call, work)
+  }
+
+  s3<T>(call: Call, work: Work<S3Sdk, S3Client, T>): Promise<T> {
+    return this.#do('s3', this.#lanes.s3, call, work)
+  }
+
   /** STS is always called with the process's own credentials: it is where the others come from. */
   sts<T>(call: Call, work: Work<StsSdk, STSClient, T>): Promise<T> {
     return this.#do('sts', this.#lanes.sts, call, work)
@@ -78,12 +95,18 @@ export class Calls {
       try {
         return await attempt()
       } catch (error) {
-        // Expired credentials are refused before anything is done, so that one more try with new ones is safe for every kind.
-        if (!failedAs(error, 'aws.expired')) throw error
-        this.#credentials.expired(call.cell.account)
+        // Expired or revoked credentials are refused before anything is done, so that one more try with new ones is safe for every kind.
+        if (!this.#isRenewed(error, name, call)) throw error
         return await attempt()
       }
     })
+  }
+
+  #isRenewed(error: unknown, name: string, { cell }: Call): boolean {
+    if (failedAs(error, 'aws.expired')) this.#credentials.expired(cell.account)
+    else if (!failedAs(error, 'aws.denied') || error.more.detail?.['call'] !== name || name.startsWith('sts.')) return false
+    else return this.#credentials.denied(cell.account)
+    return true
   }
 
   async #attempt<Sdk, Client, T>(name: string, lane: Lane<Sdk, Client>, call: Call, work: Work<Sdk, Client, T>): Promise<T> {

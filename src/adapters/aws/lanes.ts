@@ -1,4 +1,7 @@
+import type { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
 import type { EC2Client } from '@aws-sdk/client-ec2'
+import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
+import type { S3Client } from '@aws-sdk/client-s3'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import type { SSMClient } from '@aws-sdk/client-ssm'
 import type { STSClient } from '@aws-sdk/client-sts'
@@ -11,6 +14,12 @@ export type SsmSdk = typeof import('@aws-sdk/client-ssm')
 export type Ec2Sdk = typeof import('@aws-sdk/client-ec2')
 export type SqsSdk = typeof import('@aws-sdk/client-sqs')
 export type StsSdk = typeof import('@aws-sdk/client-sts')
+/** The module of load balancing (ELBv2). */
+export type ElbSdk = typeof import('@aws-sdk/client-elastic-load-balancing-v2')
+/** The module of EC2 Auto Scaling. */
+export type ScalingSdk = typeof import('@aws-sdk/client-auto-scaling')
+/** The module of S3. */
+export type S3Sdk = typeof import('@aws-sdk/client-s3')
 
 /** What the SDK's clients are made with. The endpoint follows the SDK's own variables unless it is given. */
 export type Setting = Readonly<{ requestHandler?: object; endpoint?: string }>
@@ -35,6 +44,9 @@ export type Lanes = Readonly<{
   ec2: Lane<Ec2Sdk, EC2Client>
   sqs: Lane<SqsSdk, SQSClient>
   sts: Lane<StsSdk, STSClient>
+  elasticloadbalancing: Lane<ElbSdk, ElasticLoadBalancingV2Client>
+  autoscaling: Lane<ScalingSdk, AutoScalingClient>
+  s3: Lane<S3Sdk, S3Client>
 }>
 
 /**
@@ -64,8 +76,25 @@ export function openLanes(setting: Setting, load: <T>(work: () => Promise<T>) =>
       () => import('@aws-sdk/client-sts'),
       (sdk, config) => new sdk.STSClient(config),
     ),
+    elasticloadbalancing: lane(
+      () => import('@aws-sdk/client-elastic-load-balancing-v2'),
+      (sdk, config) => new sdk.ElasticLoadBalancingV2Client(config),
+    ),
+    autoscaling: lane(
+      () => import('@aws-sdk/client-auto-scaling'),
+      (sdk, config) => new sdk.AutoScalingClient(config),
+    ),
+    s3: lane(
+      () => import('@aws-sdk/client-s3'),
+      // A bucket is no host name's part where the endpoint is a server of one's own.
+      (sdk, config) => new sdk.S3Client({ ...config, forcePathStyle: hasEndpoint(setting) }),
+    ),
   }
 }
+
+/** As the SDK itself finds one. */
+const hasEndpoint = ({ endpoint }: Setting): boolean =>
+  endpoint !== undefined || ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'].some((name) => (process.env[name] ?? '') !== '')
 
 type Openable = { config: { requestHandler: object }; middlewareStack: { remove(name: string): boolean }; destroy(): void }
 

@@ -1,28 +1,27 @@
-import { DAY, instant, type Instant, SECOND } from '../../kit/instant.ts'
+import { DAY, instant, type Instant, latest, plus, SECOND } from '../../kit/instant.ts'
 import { type Caller, type Service, ServiceError } from '../model.ts'
-import { hexOf } from '../nodes/chance.ts'
+import { hits } from '../nodes/chance.ts'
 import type { SimulatedFleet } from '../nodes/fleet.ts'
 import type { SimulatedNode } from '../nodes/node.ts'
+import { baselineOf, foreignBaseline, patchGroupOf } from '../nodes/patch-baseline.ts'
+import { patchCounts, type PatchReport, patchRows, type PatchRow } from '../nodes/patch-report.ts'
 import type { Surroundings } from '../nodes/surroundings.ts'
 import { INSTANCE_ID, positionOf, requiredText, structuresOf, textsOf, tokenFor, wholeOf } from './run-command-input.ts'
 
 type Input = Readonly<Record<string, unknown>>
-type Row = Readonly<{
-  Title: string
-  KBId: string
-  Classification: string
-  Severity: string
-  State: string
-  InstalledTime: number
-  CVEIds?: string
-}>
-
 /** Patch Manager's filter values for the states that it stores. */
-const STATES: Readonly<Record<string, string>> = { Missing: 'MISSING', Installed: 'INSTALLED', InstalledOther: 'INSTALLED_OTHER' }
+const STATES: Readonly<Record<string, PatchRow['State']>> = {
+  Missing: 'MISSING',
+  Failed: 'FAILED',
+  Installed: 'INSTALLED',
+  InstalledOther: 'INSTALLED_OTHER',
+  InstalledPendingReboot: 'INSTALLED_PENDING_REBOOT',
+}
 
 /**
  * Patch Manager's compliance data: DescribeInstancePatches and DescribeInstancePatchStates. An association scans every node once a day, at
- * the hour at which the fleet began; between two scans the data stay as they were, but for versions installed meanwhile.
+ * the hour at which the fleet began, and AWS-RunPatchBaseline whenever it runs; between two of them the data stay as they were, whatever is
+ * installed meanwhile.
  */
 export function compliance(around: Surroundings, fleet: SimulatedFleet): Service {
   return {
@@ -32,8 +31,8 @@ export function compliance(around: Surroundings, fleet: SimulatedFleet): Service
       if (!isOf(node, caller)) throw new ServiceError('InvalidInstanceId', 'The instance is not managed.')
       const filters = filtersOf(input)
       const from = Number(positionOf(input, 'DescribeInstancePatches') ?? 0)
-      const rows = rowsOf(node, around).filter((row) =>
-        filters.every(({ key, values }) => values.includes(key === 'State' ? stateName(row.State) : row[key])),
+      const rows = patchRows(node, around.repository(node.platform), reportOf(node, around)).filter((row) =>
+        filters.every((filter) => fits(filter, row)),
       )
       const more = rows.length > from + limit
       return {
@@ -58,11 +57,18 @@ export function compliance(around: Surroundings, fleet: SimulatedFleet): Service
 const isOf = (node: SimulatedNode | undefined, caller: Caller): node is SimulatedNode =>
   node?.account === caller.account && node.region === caller.region
 
-const stateName = (state: string): string => Object.entries(STATES).find(([, stored]) => stored === state)?.[0] ?? state
-
 type FilterKey = 'Classification' | 'KBId' | 'Severity' | 'State'
+type Filter = Readonly<{ key: FilterKey; values: readonly string[] }>
 
-function filtersOf(input: Input): readonly Readonly<{ key: FilterKey; values: readonly string[] }>[] {
+/** Medium finds Moderate too. */
+const fits = ({ key, values }: Filter, row: PatchRow): boolean =>
+  values.some(
+    (value) =>
+      (key === 'State' ? (STATES[value] ?? value) : value) === row[key] ||
+      (key === 'Severity' && value === 'Medium' && row.Severity === 'Moderate'),
+  )
+
+function filtersOf(input: Input): readonly Filter[] {
   return (structuresOf(input, 'Filters', 5) ?? []).map((filter) => {
     const key = requiredText(filter, 'Key', { min: 1, max: 128 })
     if (key !== 'Classification' && key !== 'KBId' && key !== 'Severity' && key !== 'State') throw new ServiceError('InvalidFilter', '')
@@ -70,55 +76,53 @@ function filtersOf(input: Input): readonly Readonly<{ key: FilterKey; values: re
   })
 }
 
-/** The last daily scan. */
-function scannedAt(around: Surroundings): Instant {
+/** Of nodes that nobody scans any more the last scan is so old. */
+const STALE_MS = 3 * DAY
+
+/** Who scanned last: the association once a day, somebody else's after it, or AWS-RunPatchBaseline. */
+function reportOf(node: SimulatedNode, around: Surroundings): PatchReport {
+  const { report } = node.patching
+  const { patchData, seed } = around.faults()
+  const stale = hits(patchData.stale, seed, 'stale', node.node)
+  const scannedAt = stale ? plus(around.start, -STALE_MS) : latest(dailyScan(around), node.launchedAt)
+  if (report && report.endedAt >= scannedAt) return report
+  const foreign = hits(patchData.overwritten, seed, 'overwritten', node.node)
+  return {
+    operation: 'Scan',
+    startedAt: scannedAt,
+    endedAt: scannedAt,
+    baseline: foreign ? foreignBaseline(node) : baselineOf(node),
+    snapshotId: '',
+    overrideList: '',
+    rebootOption: 'NoReboot',
+    standing: node.patching.at(scannedAt, node.installed),
+    failed: new Set(),
+  }
+}
+
+function dailyScan(around: Surroundings): Instant {
   const sinceMs = around.clock.now() - around.start
   return instant(around.start + Math.floor(sinceMs / DAY) * DAY)
 }
 
-function rowsOf(node: SimulatedNode, around: Surroundings): readonly Row[] {
-  const missing = around.repository(node.platform).missing(node.installed, scannedAt(around))
-  const rows: Row[] = missing.map((update) => ({
-    Title: `${update.key}:${update.version}`,
-    KBId: update.key,
-    Classification: update.classification,
-    Severity: update.severity,
-    State: 'MISSING',
-    InstalledTime: 0,
-    ...(update.cves.length > 0 && { CVEIds: update.cves.join(',') }),
-  }))
-  const behind = new Set(missing.map(({ key }) => key))
-  for (const [key, version] of node.packages) {
-    if (behind.has(key)) continue
-    const InstalledTime = node.launchedAt / SECOND
-    rows.push({ Title: `${key}:${version}`, KBId: key, Classification: '', Severity: '', State: 'INSTALLED_OTHER', InstalledTime })
-  }
-  return rows
-}
+/** What of an override list's place InstancePatchState has room for. */
+const OVERRIDE_MAX = 256
 
 function stateOf(node: SimulatedNode, around: Surroundings): Record<string, unknown> {
-  const rows = rowsOf(node, around)
-  const missing = rows.filter(({ State }) => State === 'MISSING')
-  const count = (fits: (row: Row) => boolean): number => missing.filter(fits).length
-  const at = scannedAt(around) / SECOND
+  const report = reportOf(node, around)
+  const { snapshotId, overrideList } = report
+  const { lastNoRebootAt } = node.patching
   return {
     InstanceId: node.node,
-    PatchGroup: node.tags['PatchGroup'] ?? node.tags['Patch Group'] ?? '',
-    BaselineId: `pb-${hexOf(17, 0, 'patch-baseline', node.platform)}`,
-    InstalledCount: 0,
-    InstalledOtherCount: rows.length - missing.length,
-    InstalledPendingRebootCount: 0,
-    InstalledRejectedCount: 0,
-    MissingCount: missing.length,
-    FailedCount: 0,
-    UnreportedNotApplicableCount: 0,
-    NotApplicableCount: 0,
-    CriticalNonCompliantCount: count(({ Severity }) => Severity === 'Critical'),
-    SecurityNonCompliantCount: count(({ Classification }) => Classification === 'Security'),
-    OtherNonCompliantCount: count(({ Classification }) => Classification !== 'Security'),
-    OperationStartTime: at,
-    OperationEndTime: at,
-    Operation: 'Scan',
-    RebootOption: 'NoReboot',
+    PatchGroup: patchGroupOf(node),
+    BaselineId: report.baseline.id,
+    ...(snapshotId !== '' && { SnapshotId: snapshotId }),
+    ...(overrideList !== '' && overrideList.length <= OVERRIDE_MAX && { InstallOverrideList: overrideList }),
+    ...patchCounts(patchRows(node, around.repository(node.platform), report)),
+    OperationStartTime: report.startedAt / SECOND,
+    OperationEndTime: report.endedAt / SECOND,
+    Operation: report.operation,
+    ...(lastNoRebootAt !== null && { LastNoRebootInstallOperationTime: lastNoRebootAt / SECOND }),
+    RebootOption: report.rebootOption,
   }
 }

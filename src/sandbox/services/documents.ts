@@ -176,17 +176,26 @@ type Base = Readonly<{ number: number; type: string; at: Instant; format: string
 
 function newVersion(input: Read<typeof UPDATE> | Read<typeof CREATE>, { number, type, at, format: standard }: Base): Version {
   const format = input.DocumentFormat ?? standard
-  return {
-    number,
-    name: input.VersionName,
-    displayName: input.DisplayName,
-    content: input.Content,
-    hash: sha256(input.Content),
-    format,
-    targetType: input.TargetType,
-    says: readContent(input.Content, format, type),
-    at,
+  const { VersionName: name, DisplayName: displayName, TargetType: targetType } = input
+  return { number, name, displayName, format, targetType, at, ...textOf(input.Content, format, type) }
+}
+
+type Text = Pick<Version, 'content' | 'hash' | 'says'>
+const texts = new Map<string, Text>()
+/** An engine brings a handful of texts to every cell; when there are more than these, their owner tries out something else. */
+const TEXTS_MAX = 64
+
+/** The same document in hundreds of cells is read and kept once. Throws what SSM answers for one that it would not store. */
+function textOf(content: string, format: string, type: string): Text {
+  const hash = sha256(content)
+  const key = `${type} ${format} ${hash}`
+  let text = texts.get(key)
+  if (text === undefined) {
+    text = { content, hash, says: readContent(content, format, type) }
+    if (texts.size >= TEXTS_MAX) texts.clear()
+    texts.set(key, text)
   }
+  return text
 }
 
 function setDefault(shelf: ReadonlyMap<string, Document>, input: ReturnType<typeof readDefault>): Record<string, unknown> {

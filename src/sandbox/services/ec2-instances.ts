@@ -1,7 +1,7 @@
 import { sha256 } from '../../kit/digest.ts'
 import { cellKey, type Cell } from '../../kit/ids.ts'
 import { iso } from '../../kit/instant.ts'
-import { type SimFleet, type SimNode, ServiceError } from '../model.ts'
+import { type SimFleet, type SimNode, type SimVolume, ServiceError } from '../model.ts'
 import type { XmlTree } from '../wire/xml.ts'
 import type { Attributes } from './ec2-input.ts'
 
@@ -93,7 +93,7 @@ function instance(node: SimNode): XmlTree {
     architecture: architecture(node),
     rootDeviceType: 'ebs',
     rootDeviceName: '/dev/xvda',
-    blockDeviceMapping: [],
+    blockDeviceMapping: gone ? [] : node.volumes.map(deviceOf),
     virtualizationType: 'hvm',
     clientToken: '',
     tagSet: Object.entries(node.tags).map(([key, value]) => ({ key, value })),
@@ -118,7 +118,13 @@ export function instanceStatus(node: SimNode): XmlTree {
   }
 }
 
-const stateOf = ({ state }: SimNode): XmlTree => ({ code: STATE_CODES[state], name: state })
+const deviceOf = ({ device, volume, attachedAt, root }: SimVolume): XmlTree => ({
+  deviceName: device,
+  ebs: { volumeId: volume, status: 'attached', attachTime: iso(attachedAt), deleteOnTermination: root },
+})
+
+/** An instance's state, with the names of the XML. */
+export const stateOf = ({ state }: Pick<SimNode, 'state'>): XmlTree => ({ code: STATE_CODES[state], name: state })
 
 /** A check only means something while the instance runs. */
 function statusOf(node: SimNode): Readonly<{ status: string; reachability: string }> {

@@ -4,6 +4,7 @@ import type { CommandFacts, StatusEvents } from '../events.ts'
 import { RETRY_MS, runOrder } from '../nodes/agent.ts'
 import { pickUpMs } from '../nodes/fate.ts'
 import { type SimulatedNode, stepUp } from '../nodes/node.ts'
+import { runRealOrder } from '../nodes/real-order.ts'
 import type { Surroundings } from '../nodes/surroundings.ts'
 import type { CommandRecord, Detail, Invocation } from './run-command-record.ts'
 import { STATUS } from './run-command-record.ts'
@@ -106,14 +107,18 @@ export class Delivery {
 
   async #run(command: CommandRecord, invocation: Invocation): Promise<void> {
     const { node } = invocation
-    const report = await runOrder(node, this.#around, {
+    const { name, content } = command.draft.document
+    const order = {
       commandId: command.id,
-      document: command.draft.document.name,
+      document: name,
       parameters: firstValues(command),
+      comment: command.draft.comment,
       requestedAt: command.requestedAt,
       executionMs: command.draft.executionSeconds * SECOND,
       cancel: invocation.cancel.signal,
-    })
+    }
+    const { real } = this.#around
+    const report = await (real ? runRealOrder(node, this.#around, real, { ...order, content }) : runOrder(node, this.#around, order))
     node.slots.free += 1
     node.slots.waiting.shift()?.()
     if (!report || !isOpen(invocation)) return

@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
 import type { Cell } from '../../kit/ids.ts'
 import { ServiceError } from '../model.ts'
+import { PATCH_BASELINE } from '../nodes/document-kind.ts'
 import { isRecord } from './run-command-input.ts'
 
 /** A version of an SSM document as the document store keeps it. */
@@ -23,10 +24,34 @@ export type CommandDocument = Readonly<{
   version: string
   parameters: ReadonlyMap<string, DocumentParameter> | null
   plugin: string
+  /** Its text; empty where Amazon owns it. */
+  content: string
 }>
 
-/** Documents that Amazon owns and these nodes know how to run; their parameters are not checked. */
-const AMAZON_OWNED: ReadonlySet<string> = new Set(['AWS-RunPatchBaseline'])
+/** A URL of the documents of Patch Manager, or nothing. */
+const OVERRIDE = /^$|^https:\/\/.+$|^s3:\/\/([^/]+)\/(.*?([^/]+))$/
+const optional = (rule: Partial<DocumentParameter>): DocumentParameter => ({
+  required: false,
+  standard: '',
+  pattern: null,
+  values: null,
+  ...rule,
+})
+
+/** Documents that Amazon owns and these nodes know how to run, with what they ask of their parameters. */
+const AMAZON_OWNED: ReadonlyMap<string, ReadonlyMap<string, DocumentParameter>> = new Map([
+  [
+    PATCH_BASELINE,
+    new Map<string, DocumentParameter>([
+      ['Operation', { required: true, standard: null, pattern: null, values: ['Scan', 'Install'] }],
+      ['AssociationId', optional({ pattern: /^$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ })],
+      ['SnapshotId', optional({ pattern: /^$|^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/ })],
+      ['InstallOverrideList', optional({ pattern: OVERRIDE })],
+      ['BaselineOverride', optional({ pattern: OVERRIDE })],
+      ['RebootOption', optional({ standard: 'RebootIfNeeded', values: ['RebootIfNeeded', 'NoReboot'] })],
+    ]),
+  ],
+])
 
 const READ = new Map<string, Readonly<Pick<CommandDocument, 'parameters' | 'plugin'>>>()
 
@@ -42,9 +67,10 @@ export function commandDocument(
     if (asked.hash !== undefined && asked.hash.toLowerCase() !== stored.hash.toLowerCase()) {
       throw new ServiceError('InvalidDocument', `The hash of document ${name} does not match.`)
     }
-    return { name: asked.name, version: asked.version ?? '$DEFAULT', ...read(stored) }
+    return { name: asked.name, version: asked.version ?? '$DEFAULT', ...read(stored), content: stored.content }
   }
-  if (AMAZON_OWNED.has(name)) return { name: asked.name, version: asked.version ?? '$DEFAULT', parameters: null, plugin: 'PatchLinux' }
+  const owned = AMAZON_OWNED.get(name)
+  if (owned) return { name: asked.name, version: asked.version ?? '$DEFAULT', parameters: owned, plugin: 'PatchLinux', content: '' }
   if (asked.version !== undefined && resolve(cell, name))
     throw new ServiceError('InvalidDocumentVersion', `Document ${name} has no version ${asked.version}.`)
   throw new ServiceError('InvalidDocument', `Document with name ${name} does not exist.`)

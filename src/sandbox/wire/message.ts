@@ -10,7 +10,7 @@ export type WireRequest = Readonly<{
 export type WireResponse = Readonly<{ status: number; headers: Readonly<Record<string, string>>; body: Uint8Array }>
 
 /** The services that the sandbox speaks, as the signature's scope spells them. */
-export type ServiceName = 'ssm' | 'sqs' | 'ec2' | 'sts'
+export type ServiceName = 'ssm' | 'sqs' | 'ec2' | 'sts' | 'elasticloadbalancing' | 'autoscaling' | 's3'
 
 /** A request that was understood: which operation, and its input as plain values. */
 export type Call = Readonly<{ service: ServiceName; operation: string; input: Record<string, unknown> }>

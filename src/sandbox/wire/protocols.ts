@@ -2,8 +2,9 @@ import { ServiceError } from '../model.ts'
 import { readForm } from './form.ts'
 import { jsonAnswer, jsonError, readJson } from './json.ts'
 import { BODY_BYTES_MAX, type Call, type ServiceName, textOf, type WireRequest, type WireResponse } from './message.ts'
-import { queryAnswer, queryError, VERSIONS } from './query.ts'
+import { queryAnswer, queryError, type QueryService, VERSIONS } from './query.ts'
 import { refused } from './refusals.ts'
+import { readS3, s3Answer, s3Error } from './s3.ts'
 
 const TARGETS: Readonly<Record<string, 'ssm' | 'sqs'>> = { AmazonSSM: 'ssm', AmazonSQS: 'sqs' }
 
@@ -15,19 +16,21 @@ export function address(request: WireRequest): Addressed {
   const target = request.headers['x-amz-target']
   if (target !== undefined) return jsonAddress(request, target)
   if (request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true) return formAddress(request)
+  if (scopeService(request) === 's3') return { service: 's3', read: () => readS3(request) }
   return lost('ssm')
 }
 
 /** The answer with this output, in the service's protocol. */
 export function answered({ service, operation }: Call, output: Record<string, unknown>, requestId: string): WireResponse {
-  return service === 'ssm' || service === 'sqs'
-    ? jsonAnswer(service, output, requestId)
-    : queryAnswer(service, operation, output, requestId)
+  if (service === 'ssm' || service === 'sqs') return jsonAnswer(service, output, requestId)
+  return service === 's3' ? s3Answer(output, requestId) : queryAnswer(service, operation, output, requestId)
 }
 
 /** The error, in the service's protocol. */
-export const failed = (service: ServiceName, error: ServiceError, requestId: string): WireResponse =>
-  service === 'ssm' || service === 'sqs' ? jsonError(service, error, requestId) : queryError(service, error, requestId)
+export function failed(service: ServiceName, error: ServiceError, requestId: string): WireResponse {
+  if (service === 'ssm' || service === 'sqs') return jsonError(service, error, requestId)
+  return service === 's3' ? s3Error(error, requestId) : queryError(service, error, requestId)
+}
 
 function jsonAddress(request: WireRequest, target: string): Addressed {
   const [prefix = '', operation = ''] = target.split('.')
@@ -39,7 +42,7 @@ function jsonAddress(request: WireRequest, target: string): Addressed {
 function formAddress(request: WireRequest): Addressed {
   const form = request.body.length > BODY_BYTES_MAX ? {} : attempt(() => readForm(textOf(request.body)))
   const version = form instanceof ServiceError ? undefined : form['Version']
-  const service = (typeof version === 'string' ? VERSIONS[version] : undefined) ?? (scopeService(request) === 'sts' ? 'sts' : 'ec2')
+  const service = (typeof version === 'string' ? VERSIONS[version] : undefined) ?? scopedService(request)
   const read = (): Call => {
     bounded(request)
     if (form instanceof ServiceError) throw form
@@ -57,6 +60,12 @@ const lost = (service: ServiceName): Addressed => ({
     throw refused('unknown-operation', service)
   },
 })
+
+/** A form without a version is for whom it was signed. */
+function scopedService(request: WireRequest): QueryService {
+  const scope = scopeService(request)
+  return Object.values(VERSIONS).find((service) => service === scope) ?? 'ec2'
+}
 
 const scopeService = (request: WireRequest): string | undefined => request.headers['authorization']?.split('/')[3]
 

@@ -4,14 +4,14 @@ export interface XmlTree {
   readonly [name: string]: XmlValue
 }
 
-/** `value` as the content of an element, lists as `<item>` (ec2Query). What XML 1.0 cannot carry becomes U+FFFD. */
-export function xmlOf(value: XmlValue): string {
+/** `value` as the content of an element, lists as `<item>` (ec2Query) or whatever `item` is. What XML 1.0 cannot carry becomes U+FFFD. */
+export function xmlOf(value: XmlValue, item = 'item'): string {
   if (value === undefined) return ''
   if (typeof value === 'string') return escapeXml(value)
   if (typeof value !== 'object') return String(value)
   let text = ''
-  if (isList(value)) for (const item of value) text += `<item>${xmlOf(item)}</item>`
-  else for (const name in value) if (value[name] !== undefined) text += `<${name}>${xmlOf(value[name])}</${name}>`
+  if (isList(value)) for (const each of value) text += `<${item}>${xmlOf(each, item)}</${item}>`
+  else for (const name in value) if (value[name] !== undefined) text += `<${name}>${xmlOf(value[name], item)}</${name}>`
   return text
 }
 

@@ -17,6 +17,7 @@ function calls(clock: VirtualClock) {
     newest: () => undefined,
     base: () => Promise.reject(new Error('unused')),
     expired: () => undefined,
+    denied: () => false,
   }
   const lanes = { ssm: { open: () => clock.hold(lane.open) } } as unknown as Lanes
   const quota = new Quota(clock, silentLog)

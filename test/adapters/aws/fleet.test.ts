@@ -185,32 +185,64 @@ describe('instance status', () => {
   })
 })
 
-describe('missing patches', () => {
-  it('are read page by page', async () => {
-    const { aws, clock, asked } = wire(() => ({
+describe('what Patch Manager recorded', () => {
+  it('is read page by page, what is missing beside what failed', async () => {
+    const { aws, clock, asked } = wire(({ input }) => ({
       json: {
         Patches: [
           {
-            Title: 'openssl',
+            Title: `openssl.x86_64:1:3.0.8-${'NextToken' in input ? '1' : '0'}`,
             KBId: 'openssl.x86_64',
             Classification: 'Security',
             Severity: 'Critical',
             State: 'Missing',
+            InstalledTime: 0,
             CVEIds: 'CVE-1, CVE-2',
           },
         ],
+        ...(!('NextToken' in input) && { NextToken: 'more' }),
       },
     }))
+    const row = { kbId: 'openssl.x86_64', classification: 'Security', severity: 'Critical', state: 'Missing', cves: ['CVE-1', 'CVE-2'] }
     expect(await clock.run(() => all(aws.fleet.missing(control, 'i-00000001', signal)))).toEqual([
-      {
-        title: 'openssl',
-        kbId: 'openssl.x86_64',
-        classification: 'Security',
-        severity: 'Critical',
-        state: 'Missing',
-        cves: ['CVE-1', 'CVE-2'],
-      },
+      { ...row, title: 'openssl.x86_64:1:3.0.8-0' },
+      { ...row, title: 'openssl.x86_64:1:3.0.8-1' },
     ])
-    expect(asked[0]?.input).toEqual({ InstanceId: 'i-00000001', Filters: [{ Key: 'State', Values: ['Missing'] }], MaxResults: 100 })
+    const question = { InstanceId: 'i-00000001', Filters: [{ Key: 'State', Values: ['Missing', 'Failed'] }], MaxResults: 100 }
+    expect(asked.map(({ input }) => input)).toEqual([question, { ...question, NextToken: 'more' }])
+  })
+
+  it('keeps a CVE whole or leaves it out, and titles long enough to show that they are too long', async () => {
+    const cves = Array.from({ length: 1_000 }, (_, n) => `CVE-2026-${String(10_000 + n)}`)
+    const Title = `${'a'.repeat(300)}.x86_64:0:1-1`
+    const { aws, clock } = wire(() => ({ json: { Patches: [{ Title, KBId: 'a', State: 'Missing', CVEIds: cves.join(',') }] } }))
+    const [row] = await clock.run(() => all(aws.fleet.missing(control, 'i-00000001', signal)))
+    expect(row?.title).toBe(Title)
+    expect(row?.cves.length).toBeGreaterThan(500)
+    expect(cves.slice(0, row?.cves.length)).toEqual(row?.cves)
+  })
+
+  it('says who wrote the data of each node and when, 50 nodes a call', async () => {
+    const { aws, clock, asked } = wire((request) => ({
+      json: {
+        InstancePatchStates: (request.input['InstanceIds'] as string[]).slice(0, 1).map((InstanceId) => ({
+          InstanceId,
+          PatchGroup: 'web',
+          BaselineId: 'pb-0123456789abcdef0',
+          OperationStartTime: 1_767_225_590,
+          OperationEndTime: 1_767_225_600,
+          Operation: 'Scan',
+          MissingCount: 3,
+        })),
+      },
+    }))
+    const nodes = Array.from({ length: 51 }, (_, n) => `i-${String(n).padStart(8, '0')}`)
+    const seen = { patchGroup: 'web', baselineId: 'pb-0123456789abcdef0', snapshotId: '', operation: 'Scan', missing: 3, failed: 0 }
+    const endedAt = 1_767_225_600_000
+    expect(await clock.run(() => all(aws.fleet.patchData(control, nodes, signal)))).toEqual([
+      { node: 'i-00000000', ...seen, endedAt },
+      { node: 'i-00000050', ...seen, endedAt },
+    ])
+    expect(asked.map(({ input }) => (input['InstanceIds'] as string[]).length)).toEqual([50, 1])
   })
 })

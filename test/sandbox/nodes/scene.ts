@@ -3,6 +3,7 @@ import { instant, MINUTE, SECOND } from '../../../src/kit/instant.ts'
 import { type FaultsFile, parseFaults } from '../../../src/sandbox/faults.ts'
 import { type FleetFile, parseFleet } from '../../../src/sandbox/fleet-file.ts'
 import type { Caller, SimNode } from '../../../src/sandbox/model.ts'
+import type { ObjectStore } from '../../../src/sandbox/nodes/objects.ts'
 import { buildWorld, type ResolveDocument, type World } from '../../../src/sandbox/nodes/world.ts'
 import { TestClock } from './clock.ts'
 
@@ -22,6 +23,10 @@ const PARAMETERS = [
   'Timeout',
   'Digest',
   'Offset',
+  'Kernel',
+  'Record',
+  'Moment',
+  'Mode',
   'executionTimeout',
 ]
 const CONTENT = JSON.stringify({
@@ -32,7 +37,7 @@ const CONTENT = JSON.stringify({
 export const HASH = sha256(CONTENT)
 
 const resolveDocument: ResolveDocument = (_, name, version) =>
-  name.startsWith('Patchwave-') && (version === undefined || version.startsWith('$') || version === '1')
+  /^(Patchwave-|Acme-Quiesce$)/.test(name) && (version === undefined || version.startsWith('$') || version === '1')
     ? { version: '1', hash: HASH, content: CONTENT }
     : undefined
 
@@ -58,12 +63,15 @@ export class Scene {
   readonly events: SeenEvent[] = []
   readonly world: World
 
-  constructor(options: Readonly<{ fleet?: FleetFile; faults?: FaultsFile; resolveDocument?: ResolveDocument }> = {}) {
+  constructor(
+    options: Readonly<{ fleet?: FleetFile; faults?: FaultsFile; resolveDocument?: ResolveDocument; objects?: ObjectStore }> = {},
+  ) {
     this.world = buildWorld({
       clock: this.clock,
       fleet: options.fleet ?? fleetOf(),
       faults: options.faults ?? null,
       resolveDocument: options.resolveDocument ?? resolveDocument,
+      objects: options.objects,
       onEvent: (event) => this.events.push(event as SeenEvent),
     })
   }
@@ -150,4 +158,7 @@ const DEFAULTS: Readonly<Record<string, Record<string, string>>> = {
   'Patchwave-Scan': {},
   'Patchwave-Check': { Script: '/opt/app/bin/smoke', Timeout: '60' },
   'Patchwave-Fetch': {},
+  'Patchwave-Verify': listOf(...OPENSSL),
+  'Patchwave-Hook': { Script: '/opt/app/bin/warm', Timeout: '60', Moment: 'before' },
+  'Patchwave-LivePatch': { Mode: 'status' },
 }

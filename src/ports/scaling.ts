@@ -1,0 +1,17 @@
+import type { Cell, NodeId } from '../kit/ids.ts'
+
+/** A node's membership of an Auto Scaling group. `lifecycle` as DescribeAutoScalingInstances says it (`InService`, `Standby`, `EnteringStandby`, `Pending`, `Terminating`, …). */
+export type MemberSeen = Readonly<{ node: NodeId; group: string; lifecycle: string }>
+
+/** EC2 Auto Scaling. Groups are named. Throws PatchwaveError `aws.*`. */
+export interface Scaling {
+  /** The groups of at most 50 nodes; nodes of no group are absent. Safe to repeat. */
+  membersOf(cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<readonly MemberSeen[]>
+  /**
+   * EnterStandby with a lower desired capacity, so that no replacement is started. A repeat is recognised by reading first: a member that is not
+   * `InService` is refused by AWS (`aws.invalid`), as is one whose group would fall below its minimum size.
+   */
+  enterStandby(cell: Cell, group: string, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
+  /** ExitStandby, which raises the desired capacity again. A repeat is recognised by reading first: a member that is not in `Standby` is refused (`aws.invalid`). */
+  exitStandby(cell: Cell, group: string, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
+}
