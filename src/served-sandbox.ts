@@ -1,8 +1,13 @@
 import type { SandboxOptions, ServedSandbox } from './cli/app.ts'
 import { nextExecutions } from './next-executions.ts'
 import { parseFaults } from './sandbox/faults.ts'
-import { parseFleet } from './sandbox/fleet-file.ts'
+import { type FleetFile, parseFleet } from './sandbox/fleet-file.ts'
+import { PatchwaveError } from './kit/error.ts'
+import type { Clock } from './ports/clock.ts'
 import { serveSandbox } from './sandbox/http.ts'
+import { RealFleet } from './sandbox/real/fleet.ts'
+import { RealNodesImpossible } from './sandbox/real/namespace.ts'
+import { refusePackageFaults } from './sandbox/sandbox.ts'
 
 /** The embedded AWS over HTTP, from a fleet file (or the shipped one) and a fault file. */
 export async function serveSandboxFiles(
@@ -13,7 +18,28 @@ export async function serveSandboxFiles(
   const path = options.fleet ?? shipped
   const fleet = parseFleet(await read(path), path)
   const faults = options.faults === null ? null : parseFaults(await read(options.faults), options.faults)
-  const served = await serveSandbox({ fleet, faults, port: options.port, speed: options.speed, nextExecutions })
+  if (options.nodes === 'real') refusePackageFaults(faults, options.faults ?? 'faults')
+  const served = await serveSandbox({
+    fleet,
+    faults,
+    port: options.port,
+    speed: options.speed,
+    nextExecutions,
+    ...(options.nodes === 'real' && { real: (clock: Clock) => realNodes(clock, fleet) }),
+  })
   const { endpoint, env, identities } = served
   return { ready: { endpoint, env, identities, fleet: served.fleet }, close: () => served.close() }
+}
+
+/** @throws `usage.invalid` where this machine cannot have real nodes */
+async function realNodes(clock: Clock, { groups, seed }: FleetFile): Promise<RealFleet> {
+  try {
+    return await RealFleet.start({ clock, platforms: groups.map(({ platform }) => platform), seed })
+  } catch (cause) {
+    if (!(cause instanceof RealNodesImpossible)) throw cause
+    throw new PatchwaveError('usage.invalid', cause.message, {
+      hint: 'see docs/guides/real-nodes.md for what the machine needs, or leave `--nodes real` out',
+      cause,
+    })
+  }
 }

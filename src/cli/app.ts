@@ -29,7 +29,13 @@ export type Io = Readonly<{
 export type Common = Readonly<{ json: boolean; store?: string | undefined; config?: string | undefined }>
 
 /** A journal and no more: for commands that ask nothing of AWS. */
-export type StoreSession = Readonly<{ store: Store; now: () => Instant; close: () => Promise<void> }>
+export type StoreSession = Readonly<{
+  store: Store
+  now: () => Instant
+  /** How long the config lets a node wait for a reboot. */
+  rebootWithinMs: Ms
+  close: () => Promise<void>
+}>
 
 /** AWS (or a sandbox behind its endpoints), the store and the config, as the engine wants them. */
 export type Session = Readonly<{
@@ -82,7 +88,14 @@ export type RehearsalOptions = Readonly<{
   config: string | undefined
 }>
 
-export type SandboxOptions = Readonly<{ fleet: string | null; faults: string | null; port: number; speed: number }>
+/** `real`: scripts run in isolated roots with real package managers, at speed 1 only. */
+export type SandboxOptions = Readonly<{
+  fleet: string | null
+  faults: string | null
+  port: number
+  speed: number
+  nodes: 'simulated' | 'real'
+}>
 
 /** What runs until `close`: the embedded AWS over HTTP. `ready` is the contract's first line. */
 export type ServedSandbox = Readonly<{ ready: Readonly<Record<string, unknown>>; close: () => Promise<void> }>

@@ -1,24 +1,30 @@
 /** Older, the same, newer: what a sort wants. */
 export type Order = -1 | 0 | 1
 
-type Parts = Readonly<{ epoch: string; version: string; release: string }>
+/** `release` is null where there is no dash. */
+type Parts = Readonly<{ epoch: string; version: string; release: string | null }>
+type Compare = (a: string, b: string) => Order
 
 /**
  * The order of rpm versions written `epoch:version-release` (an absent epoch is 0): `rpmvercmp` as rpm 4.15 and newer has it, with `~` older
- * than nothing and `^` newer than nothing but older than any further segment.
+ * than nothing and `^` newer than nothing but older than any further segment. No release is older than any.
  */
 export function rpmCompare(a: string, b: string): Order {
-  return compareParts(a, b, rpmSegments)
+  return compareParts(a, b, rpmSegments, (left, right) =>
+    left === null || right === null ? presence(left, right) : rpmSegments(left, right),
+  )
 }
+
+const presence = (left: string | null, right: string | null): Order => (left === right ? 0 : left === null ? -1 : 1)
 
 /** The order of Debian versions written `epoch:version-revision`, as `dpkg --compare-versions` has it. An absent revision equals `0`. */
 export function debCompare(a: string, b: string): Order {
-  return compareParts(a, b, debSegments)
+  return compareParts(a, b, debSegments, (left, right) => debSegments(left ?? '', right ?? ''))
 }
 
-function compareParts(a: string, b: string, compare: (a: string, b: string) => Order): Order {
+function compareParts(a: string, b: string, compare: Compare, releases: (a: string | null, b: string | null) => Order): Order {
   const [left, right] = [partsOf(a), partsOf(b)]
-  return digits(left.epoch, right.epoch) || compare(left.version, right.version) || compare(left.release, right.release)
+  return digits(left.epoch, right.epoch) || compare(left.version, right.version) || releases(left.release, right.release)
 }
 
 function partsOf(text: string): Parts {
@@ -26,7 +32,7 @@ function partsOf(text: string): Parts {
   const epoch = colon > 0 && /^\d+$/.test(text.slice(0, colon)) ? text.slice(0, colon) : '0'
   const rest = colon > 0 && /^\d+$/.test(text.slice(0, colon)) ? text.slice(colon + 1) : text
   const dash = rest.lastIndexOf('-')
-  return dash < 0 ? { epoch, version: rest, release: '' } : { epoch, version: rest.slice(0, dash), release: rest.slice(dash + 1) }
+  return dash < 0 ? { epoch, version: rest, release: null } : { epoch, version: rest.slice(0, dash), release: rest.slice(dash + 1) }
 }
 
 /** Two runs of digits as numbers of any length. */

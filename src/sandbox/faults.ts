@@ -13,10 +13,22 @@ export type PackageFault = Readonly<{
   match: string
   /** Account names; null: everywhere. */
   in: readonly string[] | null
+  /** Only where a package of such a name changes with it; null: alone too. */
+  beside: string | null
   share: number
   /** Works until it is rolled back. */
   breaks: 'health' | 'agent' | 'reachability' | null
-  fails: 'install' | 'scriptlet' | 'repository' | 'disk' | 'checksum' | 'database' | 'rollback' | null
+  fails: 'install' | 'scriptlet' | 'repository' | 'disk' | 'checksum' | 'database' | 'rollback' | 'livepatch' | null
+}>
+
+/** What befalls scripts of the nodes' owner: SSM documents that are not ours, and hooks. Shares are 0-1. */
+export type DocumentFault = Readonly<{
+  /** Names of documents, or paths of a hook's script; `*` and `?` are wildcards. */
+  match: string
+  /** Account names; null: everywhere. */
+  in: readonly string[] | null
+  fails: number
+  hangs: number
 }>
 
 /** A zone (name or id) that nobody can reach, from `fromMs` after the faults were set. */
@@ -45,6 +57,9 @@ export type FaultsFile = Readonly<{
   }>
   events: Readonly<{ lost: number; doubled: number; late: Readonly<{ share: number; byMs: Ms }> }>
   packages: readonly PackageFault[]
+  documents: readonly DocumentFault[]
+  /** Patch Manager's own data. `stale`: no scan for days; `overwritten`: the last scan was by somebody else's baseline. */
+  patchData: Readonly<{ stale: number; overwritten: number }>
   zones: readonly ZoneFault[]
   listCommands: Readonly<{ lagMs: Ms }>
   /** `poison`: NULs and lone surrogates after the result; `garbled`: the first line is no result. */
@@ -87,11 +102,37 @@ const PACKAGE: JsonSchema = {
     in: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Only in these accounts.', examples: [['prod-us']] },
     breaks: { enum: ['health', 'agent', 'reachability'], description: 'What stops working when it is installed.', examples: ['health'] },
     fails: {
-      enum: ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database', 'rollback'],
-      description: 'How its installation (or its rollback) fails.',
+      enum: ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database', 'rollback', 'livepatch'],
+      description: 'How its installation (or its rollback) fails; `livepatch`: it is installed and the kernel does not load it.',
       examples: ['install'],
     },
+    beside: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 200,
+      description: 'Only where such a package changes with it.',
+      examples: ['zlib*'],
+    },
     share: { ...share('On how many nodes.'), default: '100%' },
+  },
+}
+
+const DOCUMENT: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['match'],
+  description: 'What befalls an SSM document that is not ours, or the script of a hook.',
+  properties: {
+    match: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 256,
+      description: 'Names of documents or paths of scripts; `*` and `?` are wildcards.',
+      examples: ['Acme-*'],
+    },
+    in: { type: 'array', minItems: 1, items: { type: 'string' }, description: 'Only in these accounts.', examples: [['prod-us']] },
+    fails: { ...share('How many runs end with an error.'), examples: ['5%'] },
+    hangs: { ...share('How many runs never end by themselves.'), examples: ['1%'] },
   },
 }
 
@@ -146,6 +187,18 @@ export const FAULTS_SCHEMA: JsonSchema = {
       late: section('Arrive late.', { share: share('How many.'), by: length('At most how late.', '10m') }),
     }),
     packages: { type: 'array', default: [], maxItems: 100, items: PACKAGE, description: 'Bad packages.' },
+    documents: {
+      type: 'array',
+      default: [],
+      maxItems: 100,
+      items: DOCUMENT,
+      description: 'Bad documents and hooks; the first that matches counts.',
+      examples: [[{ match: 'Acme-*', fails: '5%', hangs: '1%' }]],
+    },
+    patchData: section('What Patch Manager has on record of nodes.', {
+      stale: share('Nodes whose daily scan has failed for days.'),
+      overwritten: share('Nodes that another association scanned last, by another patch baseline.'),
+    }),
     zones: { type: 'array', default: [], maxItems: 100, items: ZONE, description: 'Dark zones.' },
     listCommands: section('ListCommands.', { lag: length('Does not show commands younger than this.', '0s') }),
     output: section('What nodes print.', {
@@ -164,7 +217,16 @@ type RawFaults = Readonly<{
   api: { throttled: string; failedAfterEffect: string; latency: { median: string; p95: string } }
   agents: Record<Exclude<keyof FaultsFile['agents'], 'lag'>, string> & { lag: Late }
   events: { lost: string; doubled: string; late: Late }
-  packages: Readonly<{ match: string; in?: string[]; share: string; breaks?: PackageFault['breaks']; fails?: PackageFault['fails'] }>[]
+  packages: Readonly<{
+    match: string
+    in?: string[]
+    beside?: string
+    share: string
+    breaks?: PackageFault['breaks']
+    fails?: PackageFault['fails']
+  }>[]
+  documents: Readonly<{ match: string; in?: string[]; fails: string; hangs: string }>[]
+  patchData: { stale: string; overwritten: string }
   zones: Readonly<{ zone: string; dark: { from: string; for: string } }>[]
   listCommands: { lag: string }
   output: { poison: string; garbled: string }
@@ -225,10 +287,18 @@ function faultsOf(raw: RawFaults): FaultsFile {
     packages: raw.packages.map((each) => ({
       match: each.match,
       in: each.in ?? null,
+      beside: each.beside ?? null,
       share: shareOf(each.share),
       breaks: each.breaks ?? null,
       fails: each.fails ?? null,
     })),
+    documents: raw.documents.map(({ match, in: accounts = null, fails, hangs }) => ({
+      match,
+      in: accounts,
+      fails: shareOf(fails),
+      hangs: shareOf(hangs),
+    })),
+    patchData: { stale: shareOf(raw.patchData.stale), overwritten: shareOf(raw.patchData.overwritten) },
     zones: raw.zones.map(({ zone, dark }) => ({ zone, fromMs: msOf(dark.from), forMs: msOf(dark.for) })),
     listCommands: { lagMs: msOf(raw.listCommands.lag) },
     output: { poison: shareOf(raw.output.poison), garbled: shareOf(raw.output.garbled) },

@@ -6,6 +6,15 @@ import { type Diagnostic, InvalidDocument } from '../kit/error.ts'
 import { instant, type Instant, type Ms, parseInstant } from '../kit/instant.ts'
 import { fillDefaults, type JsonSchema } from '../kit/schema.ts'
 import { CALENDAR_SCHEMAS, calendarMistakes, type FleetWindow, type RawCalendars, windowsOf } from './fleet-calendars.ts'
+import {
+  BUCKETS_SCHEMA,
+  DOCUMENTS_SCHEMA,
+  GROUP_SERVICE_SCHEMAS,
+  groupMistakes,
+  groupServices,
+  type GroupServices,
+  type RawGroupServices,
+} from './fleet-services.ts'
 import type { SimNode } from './model.ts'
 
 /** Nodes that are alike. */
@@ -22,7 +31,8 @@ export type FleetGroup = Readonly<{
   /** Images of one lineage and number are copies of one another. */
   lineage: string
   instanceType: string
-}>
+}> &
+  GroupServices
 
 /** A fleet file after schema and defaults. */
 export type FleetFile = Readonly<{
@@ -37,6 +47,10 @@ export type FleetFile = Readonly<{
   windows?: readonly FleetWindow[]
   /** Change Calendars there: iCalendar texts by name. */
   calendars?: Readonly<Record<string, string>>
+  /** S3 buckets of the control account; none when absent. */
+  buckets?: readonly string[]
+  /** Command documents of the nodes' owner, in every account and region of the fleet; none when absent. */
+  documents?: readonly string[]
 }>
 
 const duration = (description: string, example: string): JsonSchema => ({
@@ -110,6 +124,7 @@ const GROUP: JsonSchema = {
       description: 'EC2 instance type.',
       examples: ['m6i.large'],
     },
+    ...GROUP_SERVICE_SCHEMAS,
   },
 }
 
@@ -141,7 +156,7 @@ export const FLEET_SCHEMA: JsonSchema = {
       description: 'Account ids by name. Names without an entry get a fixed id.',
       examples: [{ sandbox: '444444444444' }],
     },
-    groups: { type: 'array', minItems: 1, maxItems: 200, items: GROUP, description: 'The nodes.' },
+    groups: { type: 'array', minItems: 1, maxItems: 1_000, items: GROUP, description: 'The nodes.' },
     commandTime: {
       type: 'object',
       additionalProperties: false,
@@ -166,6 +181,8 @@ export const FLEET_SCHEMA: JsonSchema = {
         },
       },
     },
+    buckets: BUCKETS_SCHEMA,
+    documents: DOCUMENTS_SCHEMA,
     ...CALENDAR_SCHEMAS,
   },
 }
@@ -183,7 +200,8 @@ type RawGroup = Readonly<{
   tags: Record<string, string>
   lineage?: string
   instanceType: string
-}>
+}> &
+  RawGroupServices
 type RawFleet = Readonly<{
   seed: number
   start: string
@@ -191,6 +209,8 @@ type RawFleet = Readonly<{
   groups: RawGroup[]
   commandTime: { median: string; p95: string }
   urls: Record<string, { status: number; within: string }>
+  buckets: string[]
+  documents: string[]
 }> &
   RawCalendars
 
@@ -210,11 +230,18 @@ export function parseFleet(bytes: Uint8Array | string, file: string): FleetFile 
     seed: raw.seed,
     start: parseInstant(raw.start) ?? instant(0),
     accounts: raw.accounts,
-    groups: raw.groups.map((group) => ({ ...group, clusterSize: group.clusterSize ?? null, lineage: group.lineage ?? group.platform })),
+    groups: raw.groups.map((group, number) => ({
+      ...group,
+      clusterSize: group.clusterSize ?? null,
+      lineage: group.lineage ?? group.platform,
+      ...groupServices(group, { ...group, number }),
+    })),
     commandTime: { medianMs: msOf(raw.commandTime.median), p95Ms: msOf(raw.commandTime.p95) },
     urls: Object.fromEntries(Object.entries(raw.urls).map(([url, { status, within }]) => [url, { status, withinMs: msOf(within) }])),
     ...(raw.windows && { windows: windowsOf(raw) }),
     ...(raw.calendars && { calendars: raw.calendars }),
+    ...(raw.buckets.length > 0 && { buckets: raw.buckets }),
+    ...(raw.documents.length > 0 && { documents: raw.documents }),
   }
 }
 
@@ -228,6 +255,7 @@ function contradictions(raw: RawFleet, document: ParsedDocument): Diagnostic[] {
     wrong('/commandTime', 'p95 is shorter than the median', 'make p95 the longer one')
   for (const { pointer, message } of calendarMistakes(raw, parseInstant(raw.start) ?? instant(0)))
     wrong(pointer, message, 'write it as SSM would take it')
+  for (const { pointer, message, hint } of groupMistakes(raw.groups)) wrong(pointer, message, hint)
   const owners = new Map<string, string>()
   for (const name of new Set(raw.groups.map((group) => group.account))) {
     const id = accountId(name, raw.accounts)

@@ -1,7 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { assert } from '../kit/assert.ts'
 import { instant } from '../kit/instant.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { FaultsFile } from './faults.ts'
 import { accountId, type FleetFile } from './fleet-file.ts'
+import type { RealNodes } from './nodes/real-nodes.ts'
 import { observe, OBSERVER_PATH } from './observer.ts'
 import { createSandbox, type Sandbox, type SandboxIdentity, type SandboxOptions } from './sandbox.ts'
 import { speedClock } from './speed-clock.ts'
@@ -15,6 +18,8 @@ export type ServeOptions = Readonly<{
   /** How many times faster than the wall its time runs; 1 by default. */
   speed?: number
   nextExecutions?: SandboxOptions['nextExecutions']
+  /** Makes the real nodes behind it, once its clock is known; only at speed 1. */
+  real?: (clock: Clock) => Promise<RealNodes>
 }>
 
 /** A sandbox that listens. `env` makes any AWS client its operator. */
@@ -33,26 +38,44 @@ export type ServedSandbox = Readonly<{
  * Serves a sandbox on 127.0.0.1. At speed 1 its clock is the wall's; at any other it begins at the fleet file's start, and answers carry no
  * `Date`, from which clients would correct their own clocks.
  *
- * @throws the server's own error when the port is taken
+ * @throws the server's own error when the port is taken, and what making real nodes throws
  */
-export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1, nextExecutions }: ServeOptions): Promise<ServedSandbox> {
+export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1, ...more }: ServeOptions): Promise<ServedSandbox> {
   const start = speed === 1 ? instant(Date.now()) : fleet.start
-  const sandbox = createSandbox({ clock: speedClock(start, speed), fleet, faults, ...(nextExecutions && { nextExecutions }) })
+  const clock = speedClock(start, speed)
+  assert(speed === 1 || !more.real, 'real nodes live by the wall’s clock')
+  const real = await more.real?.(clock)
+  try {
+    const { nextExecutions } = more
+    const sandbox = createSandbox({ clock, fleet, faults, ...(nextExecutions && { nextExecutions }), ...(real && { real }) })
+    return await listen(sandbox, { fleet, port, speed })
+  } catch (error) {
+    await real?.stop()
+    throw error
+  }
+}
+
+type Served = Readonly<{ fleet: FleetFile; port: number; speed: number }>
+
+async function listen(sandbox: Sandbox, { fleet, port, speed }: Served): Promise<ServedSandbox> {
   const server = createServer((request, response) => {
     response.sendDate = speed === 1
     void serve(sandbox, speed, request, response)
   })
   const endpoint = `http://127.0.0.1:${String(await listening(server, port))}`
   sandbox.locate(endpoint)
-  const clock = speed === 1 ? {} : { PATCHWAVE_CLOCK: `${endpoint}${OBSERVER_PATH}clock` }
+  const ticking = speed === 1 ? {} : { PATCHWAVE_CLOCK: `${endpoint}${OBSERVER_PATH}clock` }
   return {
     endpoint,
-    env: { ...sandbox.env(endpoint), ...clock },
+    env: { ...sandbox.env(endpoint), ...ticking },
     identities: sandbox.identities(),
     fleet: sandbox.summary(),
     accounts: Object.fromEntries(fleet.groups.map(({ account }) => [account, accountId(account, fleet.accounts)])),
     sandbox,
-    close: () => closed(server),
+    close: async () => {
+      await closed(server)
+      await sandbox.close()
+    },
   }
 }
 
@@ -64,7 +87,7 @@ async function serve(sandbox: Sandbox, speed: number, request: IncomingMessage, 
     if (path.startsWith(OBSERVER_PATH)) {
       // A browser names the page that asks; no page has any business here.
       if (request.headers.origin !== undefined) return write(response, json(403, { error: 'not for browsers' }))
-      const { status, body: seen } = observe(sandbox, { method, path, body: body.toString('utf8') }, speed)
+      const { status, body: seen } = await observe(sandbox, { method, path, body: body.toString('utf8') }, speed)
       return write(response, json(status, seen))
     }
     const gone = new AbortController()

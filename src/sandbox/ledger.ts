@@ -17,8 +17,8 @@ export type LedgerRow = {
   verdict: string | null
   /** At the start of a changing script: how many nodes of each of its groups had one in flight, itself included. */
   readonly inFlightInGroup: Readonly<Record<string, number>>
-  /** The package transaction that this execution started; it may end later than the execution. */
-  transaction: { readonly startedAt: string; endedAt: string | null; changed: number; cut: 'power' | null } | null
+  /** The package transaction that this execution started; it may end later than the execution. `kill`: the script's own end cut it. */
+  transaction: { readonly startedAt: string; endedAt: string | null; changed: number; cut: 'power' | 'kill' | null } | null
 }
 
 /** A row that is being written. */
@@ -26,7 +26,7 @@ export type Execution = Readonly<{
   row: LedgerRow
   ended: (at: Instant, exitCode: number | null, verdict: string | null) => void
   transactionStarted: (at: Instant) => void
-  transactionEnded: (at: Instant, changed: number, cut: 'power' | null) => void
+  transactionEnded: (at: Instant, changed: number, cut: 'power' | 'kill' | null) => void
 }>
 
 type Started = Readonly<{ commandId: string; token: string; document: string; changes: boolean; at: Instant }>

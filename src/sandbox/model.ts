@@ -43,6 +43,9 @@ export type SimImage = Readonly<{
   tags: Readonly<Record<string, string>>
 }>
 
+/** One EBS volume of an instance. */
+export type SimVolume = Readonly<{ volume: string; device: string; root: boolean; sizeGiB: number; attachedAt: Instant }>
+
 /** One simulated instance. The nodes' side changes it; EC2's operations read it. */
 export type SimNode = {
   readonly node: NodeId
@@ -69,6 +72,8 @@ export type SimNode = {
   readonly packages: Map<string, string>
   /** What its own application check says. */
   health: 'healthy' | 'broken'
+  /** The volume that it boots from comes first. */
+  readonly volumes: readonly SimVolume[]
 }
 
 /** API faults, as in a fault file's `api`. Shares are 0-1. */

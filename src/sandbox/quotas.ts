@@ -16,6 +16,16 @@ const SSM_OTHER = { burst: 20, perSecond: 10 }
 const EC2_DESCRIBE = { burst: 100, perSecond: 20 }
 /** The same without filters, ids and pages: EC2 counts these apart. */
 const EC2_DESCRIBE_ALL = { burst: 50, perSecond: 10 }
+/** EC2's mutating calls (as above), each with a bucket of its own … */
+const CHANGES = { burst: 50, perSecond: 5 }
+const EC2_CHANGING = ['StartInstances', 'StopInstances', 'DeleteSnapshot', 'CreateReplaceRootVolumeTask']
+/** … and CreateSnapshots. */
+const EC2_SNAPSHOTS = { burst: 100, perSecond: 5 }
+/** Load balancing and Auto Scaling publish no figures that can be relied on: those of EC2, which they are modelled on. */
+const OTHER_DESCRIBES = { burst: 100, perSecond: 20 }
+/** S3 takes 3,500 writes and 5,500 reads a second for each prefix. */
+const S3_WRITES = 3_500
+const S3_READS = 5_500
 /** STS is generous: 600 a second for an account and Region. */
 const STS = { burst: 600, perSecond: 600 }
 
@@ -30,8 +40,18 @@ const RATES = new Map<string, Rate>([
     PARAMETER_WRITES,
   ),
   ...['DeleteParameter', 'DeleteParameters'].map((call) => shared(`ssm.${call}`, 'ssm.parameter-deletes', PARAMETER_WRITES)),
+  ...EC2_CHANGING.map((operation) => changing(`ec2.${operation}`)),
+  ['ec2.CreateSnapshots', { bucket: 'ec2.CreateSnapshots', ...EC2_SNAPSHOTS }],
+  ...['RegisterTargets', 'DeregisterTargets'].map((call) => changing(`elasticloadbalancing.${call}`)),
+  ...['EnterStandby', 'ExitStandby'].map((call) => changing(`autoscaling.${call}`)),
+  ...each(['s3.PutObject'], S3_WRITES),
+  ...each(['s3.GetObject', 's3.HeadObject', 's3.HeadBucket'], S3_READS),
   ...['GetParameter', 'GetParameters', 'GetParametersByPath'].map((call) => shared(`ssm.${call}`, 'ssm.parameter-gets', PARAMETER_GETS)),
 ])
+
+function changing(call: string): [string, Rate] {
+  return [call, { bucket: call, ...CHANGES }]
+}
 
 function shared(call: string, bucket: string, rate: number): [string, Rate] {
   return [call, { bucket, burst: rate, perSecond: rate }]
@@ -45,12 +65,13 @@ export function rateOf({ service, operation, input }: Call): Rate | undefined {
   if (service === 'ssm') return { bucket: call, ...SSM_OTHER }
   if (service === 'sts') return { bucket: 'sts', ...STS }
   if (service === 'sqs') return undefined
+  if (service !== 'ec2') return { bucket: call, ...OTHER_DESCRIBES }
   return isUnbounded(operation, input) ? { bucket: `${call} of everything`, ...EC2_DESCRIBE_ALL } : { bucket: call, ...EC2_DESCRIBE }
 }
 
 const isUnbounded = (operation: string, input: Record<string, unknown>): boolean =>
-  (operation === 'DescribeInstances' || operation === 'DescribeInstanceStatus') &&
-  ['InstanceId', 'Filter', 'MaxResults', 'NextToken'].every((name) => input[name] === undefined)
+  ['DescribeInstances', 'DescribeInstanceStatus', 'DescribeSnapshots'].includes(operation) &&
+  ['InstanceId', 'SnapshotId', 'Filter', 'MaxResults', 'NextToken'].every((name) => input[name] === undefined)
 
 /** One bucket that fills with the clock. */
 export class Bucket {

@@ -1,3 +1,4 @@
+import { type Diagnostic, InvalidDocument } from '../kit/error.ts'
 import type { Cell } from '../kit/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import { Callers, CONTROL_ACCOUNT, HOME_REGION, userArn, userKey } from './callers.ts'
@@ -7,14 +8,15 @@ import type { FaultsFile } from './faults.ts'
 import type { FleetFile } from './fleet-file.ts'
 import { idsFrom } from './ids.ts'
 import type { Caller } from './model.ts'
+import type { RealNodes } from './nodes/real-nodes.ts'
 import { buildWorld, type LedgerRow, type NodeView, type World } from './nodes/world.ts'
 import { Quotas } from './quotas.ts'
 import { changeCalendar } from './services/change-calendar.ts'
 import { type Documents, documents } from './services/documents.ts'
-import { ec2 } from './services/ec2.ts'
 import { maintenanceWindows } from './services/maintenance-windows.ts'
 import type { NextExecutions } from './services/maintenance-windows-schedule.ts'
 import { parameters } from './services/parameters.ts'
+import { Buckets } from './services/s3.ts'
 import { type Sqs, sqs } from './services/sqs.ts'
 import { sts } from './services/sts.ts'
 
@@ -39,6 +41,8 @@ export type SandboxOptions = Readonly<{
   externalIds?: ReadonlyMap<string, string>
   /** When maintenance windows open; without it their next executions are left out. */
   nextExecutions?: NextExecutions
+  /** Where scripts really run; without it nodes are simulated. Ends with the sandbox. */
+  real?: RealNodes
 }>
 
 /** A person or process that may call, and the environment that makes an AWS client be it. */
@@ -50,8 +54,10 @@ export interface Sandbox {
   readonly dispatch: Dispatch
   ledger(): readonly LedgerRow[]
   nodes(): readonly NodeView[]
+  /** The same, after real nodes have been asked what they are now. */
+  look(): Promise<readonly NodeView[]>
   calls(): readonly CallRow[]
-  /** Faults hold from now on; `null`: none. */
+  /** Faults hold from now on; `null`: none. @throws InvalidDocument where these nodes cannot have them */
   setFaults(faults: FaultsFile | null): void
   /** Everything as at the start, with the fleet again or without any node. The clock goes on; sessions end. */
   reset(options?: Readonly<{ empty?: boolean }>): void
@@ -64,6 +70,8 @@ export interface Sandbox {
   urls(): FleetFile['urls']
   /** Queue URLs begin with this from now on. */
   locate(endpoint: string): void
+  /** Ends what it runs beside itself. */
+  close(): Promise<void>
 }
 
 /** Builds the world of a fleet file and puts the services in front of it. */
@@ -83,7 +91,7 @@ class EmbeddedAws implements Sandbox {
     this.#options = options
     this.clock = options.clock
     this.#fleet = options.fleet
-    this.#faults = options.faults ?? null
+    this.#faults = this.#possible(options.faults ?? null)
     this.#part = this.#build()
   }
 
@@ -97,12 +105,16 @@ class EmbeddedAws implements Sandbox {
     return this.#part.world.nodesView()
   }
 
+  async look(): Promise<readonly NodeView[]> {
+    return await this.#part.world.look()
+  }
+
   calls(): readonly CallRow[] {
     return this.#part.calls.rows()
   }
 
   setFaults(faults: FaultsFile | null): void {
-    this.#faults = faults
+    this.#faults = this.#possible(faults)
     this.#part.world.setFaults(faults)
   }
 
@@ -138,6 +150,17 @@ class EmbeddedAws implements Sandbox {
     this.#endpoint = endpoint
   }
 
+  async close(): Promise<void> {
+    const stopped = this.#options.real?.stop()
+    this.#part.world.reset() // What still runs in it is forgotten.
+    await stopped
+  }
+
+  #possible(faults: FaultsFile | null): FaultsFile | null {
+    if (this.#options.real) refusePackageFaults(faults, 'faults')
+    return faults
+  }
+
   #build(): Part {
     return build({ ...this.#options, fleet: this.#fleet, faults: this.#faults, endpoint: () => this.#endpoint })
   }
@@ -147,7 +170,21 @@ class EmbeddedAws implements Sandbox {
 type Part = Readonly<{ dispatch: Dispatch; world: World; calls: Calls }>
 type BuildOptions = SandboxOptions & Readonly<{ endpoint: () => string | undefined }>
 
-function build({ clock, fleet, faults, record, externalIds, endpoint, nextExecutions }: BuildOptions): Part {
+/** A real package does what it does. @throws InvalidDocument where a fault file wants one to do something else */
+export function refusePackageFaults(faults: FaultsFile | null, file: string): void {
+  if (!faults || faults.packages.length === 0) return
+  const diagnostic: Diagnostic = {
+    file,
+    line: 1,
+    column: 1,
+    code: 'fleet.invalid',
+    message: 'real nodes take no package faults',
+    hint: 'leave `packages` out; the sample repository has packages that fail and break (docs/guides/real-nodes.md)',
+  }
+  throw new InvalidDocument('fleet.invalid', [diagnostic])
+}
+
+function build({ clock, fleet, faults, record, externalIds, endpoint, nextExecutions, real }: BuildOptions): Part {
   const library = documents(clock)
   storeCalendars(library, fleet)
   const queues = sqs({
@@ -155,15 +192,19 @@ function build({ clock, fleet, faults, record, externalIds, endpoint, nextExecut
     ids: idsFrom(fleet.seed, 'sqs'),
     urlOf: ({ account, region }, name) => `${endpoint() ?? `https://sqs.${region}.amazonaws.com`}/${account}/${name}`,
   })
+  const buckets = new Buckets(fleet.buckets ?? [])
   const world = buildWorld({
     clock,
     fleet,
     faults: faults ?? null,
     resolveDocument: library.resolve,
+    objects: buckets,
+    real,
     onEvent: (event, cell) => {
       if (isForwarded(event)) queues.deliver({ account: CONTROL_ACCOUNT, region: cell.region }, EVENTS_QUEUE, JSON.stringify(event))
     },
   })
+  storeDocuments(library, fleet, world.fleet.accounts())
   const callers = new Callers({ clock, ids: idsFrom(fleet.seed, 'sessions'), accounts: world.fleet.accounts().values() })
   const calls = new Calls()
   createQueues(queues, fleet, clock)
@@ -183,7 +224,10 @@ function build({ clock, fleet, faults, record, externalIds, endpoint, nextExecut
         ...world.services.ssm,
       },
       sqs: queues.service,
-      ec2: ec2(world.fleet),
+      ec2: world.services.ec2,
+      elasticloadbalancing: world.services.elasticloadbalancing,
+      autoscaling: world.services.autoscaling,
+      s3: buckets.operations(),
       sts: sts({ callers, ids: idsFrom(fleet.seed, 'sts'), ...(externalIds && { externalIds }) }),
     },
     callers,
@@ -208,6 +252,20 @@ const HOME: Cell = { account: CONTROL_ACCOUNT, region: HOME_REGION }
 function storeCalendars({ service }: Documents, { calendars = {} }: FleetFile): void {
   for (const [Name, Content] of Object.entries(calendars))
     void service['CreateDocument']?.({ Name, Content, DocumentType: 'ChangeCalendar', DocumentFormat: 'TEXT' }, OPERATOR)
+}
+
+const OWNERS_DOCUMENT = JSON.stringify({
+  schemaVersion: '2.2',
+  description: 'A document of the owner.',
+  mainSteps: [{ action: 'aws:runShellScript', name: 'run', inputs: { runCommand: ['true'] } }],
+})
+
+/** Documents of the fleet's file, in every cell that has nodes. */
+function storeDocuments({ service }: Documents, { documents: names = [], groups }: FleetFile, ids: ReadonlyMap<string, string>): void {
+  const cells = new Map(groups.map(({ account, region }) => [`${account}/${region}`, { account: ids.get(account) ?? account, region }]))
+  for (const cell of cells.values())
+    for (const Name of names)
+      void service['CreateDocument']?.({ Name, Content: OWNERS_DOCUMENT, DocumentType: 'Command' }, { ...OPERATOR, ...cell })
 }
 
 /** The rule's event pattern: an invocation that has ended. What only begins wakes nobody, and would double the queue's traffic. */

@@ -20,7 +20,11 @@ describe.skipIf(why !== null)('apt on real nodes', () => {
 
   /** Versions and states of the samples, as the node's own database has them. */
   async function installed(node: string): Promise<Record<string, string>> {
-    const { stdout } = await shell(roots, node, `dpkg-query -W -f '\${Package} \${db:Status-Status} \${Version}\\n' 'sample-*'`)
+    const { stdout } = await shell(
+      roots,
+      node,
+      `dpkg-query -W -f '\${Package} \${db:Status-Status} \${Version}\\n' 'sample-*' amazon-ssm-agent`,
+    )
     const rows = stdout.trim().split('\n').map((line) => line.split(' ')) // prettier-ignore
     return Object.fromEntries(rows.map(([name, state, version]) => [name, state === 'installed' ? version : `${state} ${version}`]))
   }

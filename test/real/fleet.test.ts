@@ -34,15 +34,19 @@ describe.skipIf(why !== null)('a real fleet', () => {
     const upgrade = 'apt-get -q -y install sample-good=1.1-1 >/dev/null && hostname'
     const reports = await Promise.all(ids.map((id) => command(id, upgrade)))
     expect(reports).toMatchObject(ids.map((id) => ({ ended: 'exited', exit: 0, stdout: `${id}\n` })))
-    expect((await fleet.facts(node(ids[0]!))).packages.get('sample-good.all')).toBe('1.1-1')
-    expect((await fleet.facts(node('i-0000000000000004a'))).packages.get('sample-good.all')).toBe('1.0-1')
+    expect((await fleet.facts(node(ids[0]!)))?.packages.get('sample-good.all')).toBe('1.1-1')
+    expect(await fleet.facts(node('i-0000000000000004a'))).toBeNull()
+    await fleet.agent(node('i-0000000000000004a'))
+    const untouched = await fleet.facts(node('i-0000000000000004a'))
+    expect(untouched).toMatchObject({ healthy: true, packages: fleet.catalogue('debian').installed })
+    expect(untouched?.packages.get('sample-good.all')).toBe('1.0-1')
     expect((await fleet.usage()).nodes).toBe(4)
   })
 
   it('a node that was terminated begins anew under its name', async () => {
     const id = 'i-0000000000000005a'
     await command(id, 'touch /kept')
-    await fleet.terminate(id)
+    fleet.terminate(node(id))
     expect(await command(id, 'test -e /kept')).toMatchObject({ ended: 'exited', exit: 1 })
   })
 })

@@ -6,6 +6,9 @@ import { speedClock } from '../../src/sandbox/speed-clock.ts'
 /** The wall's: what runs on a real node knows no other. */
 export const clock = speedClock(instant(Date.now()), 1)
 
+/** Real work waits for a machine that may have other work to do. */
+export const PATIENCE_MS = 300_000
+
 const impossible = await whyNoRealNodes(clock)
 
 /** Why tests of a family cannot run here, said once on stderr; null: they can. */

@@ -1,5 +1,5 @@
 import { countOf, textOf, type Call, type CommandSpec } from '../call.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT, usage } from '../exit.ts'
 
 /** A whole month passes in an hour; more would leave a driver no time to think. */
 const SPEED_MAX = 100_000
@@ -13,6 +13,11 @@ export const sandbox: CommandSpec = {
     { flags: '--port <n>', means: 'where to listen (default: any free port)' },
     { flags: '--speed <n>', means: 'how much faster than the wall’s its time runs (default: 1)' },
     { flags: '--faults <file>', means: 'what goes wrong, and how often' },
+    {
+      flags: '--nodes <kind>',
+      means: 'what scripts run on (default: simulated); real needs root and speed 1',
+      choices: ['simulated', 'real'],
+    },
   ],
   example: 'sandbox --fleet config/fleets/demo.yaml --port 4566 --speed 600',
   output: 'stream',
@@ -21,11 +26,19 @@ export const sandbox: CommandSpec = {
 
 async function serve(call: Call): Promise<number> {
   const { app, common } = call
+  const speed = countOf(call, 'speed', 1, SPEED_MAX) ?? 1
+  const nodes = textOf(call, 'nodes') === 'real' ? 'real' : 'simulated'
+  if (nodes === 'real' && speed !== 1)
+    throw usage(
+      `real nodes cannot run at ${String(speed)} times the speed: package managers and scripts know only the wall’s clock`,
+      'leave --speed out',
+    )
   const served = await app.serveSandbox({
     fleet: textOf(call, 'fleet') ?? null,
     faults: textOf(call, 'faults') ?? null,
     port: countOf(call, 'port', 0, 65_535) ?? 0,
-    speed: countOf(call, 'speed', 1, SPEED_MAX) ?? 1,
+    speed,
+    nodes,
   })
   try {
     if (common.json) app.io.out(JSON.stringify(served.ready))

@@ -1,11 +1,15 @@
+import { parseToken, type Token } from '../../kit/ids.ts'
 import { earliest, HOUR, type Instant, MINUTE, type Ms, plus, SECOND } from '../../kit/instant.ts'
 import { hits } from './chance.ts'
 import type { Outcome } from './disk.ts'
+import { changesNode, documentName, PATCH_BASELINE, workName } from './document-kind.ts'
 import { type Fate, fateOf, takesMs } from './fate.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
 import { CHECK_MS } from './reading.ts'
 import { stdoutOf } from './result.ts'
-import { runScript } from './script.ts'
+import { runOwnerDocument } from './owner-document.ts'
+import { runPatchBaseline } from './patch-baseline-script.ts'
+import { runScript, type ScriptRun } from './script.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** One node's part of a command, as it reaches the agent. */
@@ -14,6 +18,8 @@ export type Order = Readonly<{
   document: string
   /** Each parameter's first value. */
   parameters: Readonly<Record<string, string>>
+  /** The command's comment: it may bear a token where the document takes none. */
+  comment?: string
   requestedAt: Instant
   /** SSM's execution timeout. */
   executionMs: Ms
@@ -53,12 +59,13 @@ export async function runOrder(node: SimulatedNode, around: Surroundings, order:
 
 async function attempts(node: SimulatedNode, around: Surroundings, order: Order): Promise<Report | null> {
   const { clock } = around
-  const number = node.nextStart(order.document)
-  const takes = order.document === 'Patchwave-Check' ? CHECK_MS : takesMs(node, around, order.document, number)
-  let fate = fateOf(node, around, { document: order.document, number, startedAt: clock.now(), takesMs: takes })
+  const document = workName(order.document, order.parameters)
+  const number = node.nextStart(document)
+  const takes = document === 'Patchwave-Check' ? CHECK_MS : takesMs(node, around, document, number)
+  let fate = fateOf(node, around, { document, number, startedAt: clock.now(), takesMs: takes })
   for (let run = 0; run <= RERUNS_MAX; run += 1) {
     if (clock.now() - order.requestedAt > RERUN_AGE_MAX_MS) return null
-    const ending = await new Attempt(node, around, order, takes).watch(fate)
+    const ending = await new Attempt(node, around, order, { number, takesMs: takes }).watch(fate)
     fate = null
     const report = reported(node, around, ending)
     if (report) return report
@@ -110,15 +117,15 @@ class Attempt {
   readonly #node: SimulatedNode
   readonly #around: Surroundings
   readonly #order: Order
-  readonly #takesMs: Ms
+  readonly #draw: Pick<ScriptRun, 'number' | 'takesMs'>
   readonly #kill = new AbortController()
   readonly #over = new AbortController()
 
-  constructor(node: SimulatedNode, around: Surroundings, order: Order, takes: Ms) {
+  constructor(node: SimulatedNode, around: Surroundings, order: Order, draw: Pick<ScriptRun, 'number' | 'takesMs'>) {
     this.#node = node
     this.#around = around
     this.#order = order
-    this.#takesMs = takes
+    this.#draw = draw
   }
 
   async watch(fate: Fate | null): Promise<Ending> {
@@ -147,10 +154,10 @@ class Attempt {
   async #run(): Promise<Outcome | null> {
     const { clock, ledger } = this.#around
     const { commandId, document, parameters } = this.#order
-    const changes = document === 'Patchwave-Apply' || document === 'Patchwave-Rollback'
-    const execution = ledger.begin(this.#node, { commandId, token: parameters['Token'] ?? '', document, changes, at: clock.now() })
-    const run = { document, parameters, execution, takesMs: this.#takesMs, kill: this.#kill.signal }
-    const outcome = document.startsWith('Patchwave-') ? await runScript(this.#node, this.#around, run) : await this.#otherDocument()
+    const changes = changesNode(document, parameters)
+    const execution = ledger.begin(this.#node, { commandId, token: tokenIn(this.#order), document, changes, at: clock.now() })
+    const run = { document, parameters, execution, ...this.#draw, kill: this.#kill.signal }
+    const outcome = await scriptOf(document)(this.#node, this.#around, run)
     execution.ended(clock.now(), outcome ? outcome.exit : this.#poweredOff() ? null : KILLED_EXIT, outcome?.verdict ?? null)
     return outcome
   }
@@ -160,23 +167,31 @@ class Attempt {
     return reason === 'power-cut' || reason === 'power-lost'
   }
 
-  /** Documents that are not ours do nothing here and succeed after their time. */
-  async #otherDocument(): Promise<Outcome | null> {
-    const { clock } = this.#around
-    await clock.sleep(stepUp(plus(clock.now(), this.#takesMs)), this.#kill.signal)
-    return this.#kill.signal.aborted ? null : { exit: 0, verdict: 'passed', line: '', rest: '' }
-  }
-
   #when(signal: AbortSignal, act: () => void): void {
     if (signal.aborted) act()
     else signal.addEventListener('abort', act, { once: true, signal: this.#over.signal })
   }
 }
 
+/** Our documents take their token as a parameter; others are sent with it as their comment. */
+export function tokenIn({ document, parameters, comment = '' }: Order): Token {
+  if (documentName(document).startsWith('Patchwave-')) return parameters['Token'] ?? ''
+  return parseToken(comment) ? comment : ''
+}
+
+function scriptOf(document: string): typeof runScript {
+  const name = documentName(document)
+  if (name === PATCH_BASELINE) return runPatchBaseline
+  return name.startsWith('Patchwave-') ? runScript : runOwnerDocument
+}
+
 /** What the script printed, with what the fault file adds to it. */
-function printed(node: SimulatedNode, around: Surroundings, outcome: Outcome): Readonly<{ stdout: string; stderr: string }> {
+const printed = (node: SimulatedNode, around: Surroundings, outcome: Outcome): Readonly<{ stdout: string; stderr: string }> =>
+  spoilt(node, around, stdoutOf(outcome))
+
+/** A script's output with what the fault file adds to it. */
+export function spoilt(node: SimulatedNode, around: Surroundings, stdout: string): Readonly<{ stdout: string; stderr: string }> {
   const { output, seed } = around.faults()
-  const stdout = stdoutOf(outcome)
   if (hits(output.garbled, seed, 'garbled', node.node)) return { stdout: `\u001b[31mwarning\u0000: \ud83d\n${stdout}`, stderr: '' }
   if (hits(output.poison, seed, 'poison', node.node))
     return { stdout: `${stdout}\u0000\u0000 caf\ud800 \udfff\n`, stderr: 'dnf: \u0000\ud83d' }
@@ -184,7 +199,7 @@ function printed(node: SimulatedNode, around: Surroundings, outcome: Outcome): R
 }
 
 /** Waits until SSM can hear the agent; false when it never does. */
-async function heard(node: SimulatedNode, around: Surroundings, order: Order): Promise<boolean> {
+export async function heard(node: SimulatedNode, around: Surroundings, order: Order): Promise<boolean> {
   const { clock } = around
   const giveUp = plus(order.requestedAt, RERUN_AGE_MAX_MS)
   for (let now = clock.now(); now < giveUp; now = clock.now()) {

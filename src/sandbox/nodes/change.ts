@@ -1,16 +1,28 @@
+import type { Token } from '../../kit/ids.ts'
 import { type Ms, plus, SECOND } from '../../kit/instant.ts'
 import type { PackageFault } from '../faults.ts'
 import type { Execution } from '../ledger.ts'
-import type { AfterBoot, BeforeRecord, Outcome } from './disk.ts'
+import type { AfterBoot, Outcome } from './disk.ts'
 import { packageFaults } from './fate.ts'
+import { isLoaded, livePatchKey, loadLivePatches } from './kernel.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
-import type { ApplyParameters, RollbackParameters } from './parameters.ts'
+import type { ApplyParameters, RollbackParameters, ScriptParameters, VerifyParameters } from './parameters.ts'
 import type { Repository } from './repository.ts'
-import { type Finding, outcomeOf } from './result.ts'
+import { type Changes, differing, pendingOf, record, refusal, resolveRollback } from './resolve.ts'
+import { type Finding, kernelKeys, outcomeOf } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 
 type Parameters = ApplyParameters | RollbackParameters
-type Changes = ReadonlyMap<string, string>
+
+/** What works on a node under its lock, in a session of its own. */
+export interface Work {
+  /** The first time. The caller has written the marker `started`. */
+  start(): void
+  /** `started`, but nobody works any more. */
+  repair(): void
+  /** After the boot. */
+  readBack(after: AfterBoot): void
+}
 
 /** Shares of a change's time: resolve and record, the transaction, read back. */
 const [PREPARE, TRANSACT, READ_BACK] = [0.15, 0.7, 0.15]
@@ -22,7 +34,7 @@ const REPAIR_MS: Ms = 30 * SECOND
  * The part of a change that works in a session of its own: takes the lock, and nothing but a loss of power stops it. It ends with the marker
  * `done` or `rebooting`; without power it ends as it is.
  */
-export class Change {
+export class Change implements Work {
   readonly #node: SimulatedNode
   readonly #around: Surroundings
   readonly #parameters: Parameters
@@ -39,37 +51,31 @@ export class Change {
     this.#power = node.power.signal
   }
 
-  /** The first time. The caller has written the marker `started`. */
   start(): void {
     void this.#hold(() => this.#work())
   }
 
-  /** `started`, but nobody works any more: installs nothing. */
+  /** Installs nothing. */
   repair(): void {
     void this.#hold(async () => {
       if (!(await this.#step(REPAIR_MS))) return null
-      return this.#outcome({ verdict: 'failed', reason: 'interrupted', changed: this.#changedSince() })
+      return this.#outcome({ verdict: 'failed', reason: 'interrupted', changed: differing(this.#node, this.#parameters.run).length })
     })
   }
 
-  /** After the boot. */
   readBack(after: AfterBoot): void {
     void this.#hold(() => this.#finish(after.changed))
   }
 
   async #hold(work: () => Promise<Outcome | null>): Promise<void> {
-    const { disk } = this.#node
-    const free = disk.take(this.#parameters.token)
-    const outcome = await work()
-    if (outcome && !this.#power.aborted) disk.markers.set(this.#parameters.token, { state: 'done', outcome })
-    free()
+    await hold(this.#node, this.#parameters.token, work)
   }
 
   async #work(): Promise<Outcome | null> {
     if (!(await this.#step(this.#takesMs * PREPARE))) return null
     const resolved =
       this.#parameters.document === 'Patchwave-Apply' ? this.#resolveApply(this.#parameters) : this.#resolveRollback(this.#parameters)
-    if (!(resolved instanceof Map)) return this.#outcome(resolved)
+    if ('verdict' in resolved) return this.#outcome(resolved)
     if (resolved.size > 0) {
       const failure = await this.#transact(resolved)
       if (failure !== undefined) return failure
@@ -92,12 +98,15 @@ export class Change {
     this.#execution.transactionEnded(clock.now(), made.size, whole ? null : 'power')
     if (!whole) return null
     if (refused) return this.#failure('install')
-    return faults.some(({ fails }) => fails === 'scriptlet') ? this.#failure('scriptlet', made.size) : undefined
+    // The script that fails is the new version's: going back runs the old one's.
+    const failed = this.#parameters.document === 'Patchwave-Apply' && faults.some(({ fails }) => fails === 'scriptlet')
+    return failed ? this.#failure('scriptlet', made.size) : undefined
   }
 
   #install(changes: Changes, faults: readonly Readonly<{ key: string } & PackageFault>[]): void {
     const node = this.#node
-    // A package is bad at the version that an apply brought; a rollback replaces that version and so heals.
+    // A package is bad at the version that an apply brought; whatever replaces that version heals.
+    for (const key of changes.keys()) node.ills.delete(key)
     if (this.#parameters.document === 'Patchwave-Apply') {
       for (const { key, breaks } of faults) {
         const version = changes.get(key)
@@ -108,48 +117,24 @@ export class Change {
     if (changes.size === 0) return
     node.disk.changedBy = this.#parameters.run
     node.install(this.#repository.after(node.installed, changes))
+    // What the kernel has loaded stays loaded when its package goes.
+    if (this.#parameters.document === 'Patchwave-Apply' && !faults.some(({ fails }) => fails === 'livepatch')) loadLivePatches(node)
   }
 
   /** What an apply would change, or why it ends here. */
-  #resolveApply(parameters: ApplyParameters): Map<string, string> | Finding {
-    this.#record(parameters.list.map(([key]) => key))
-    const { packages } = this.#node
-    const changes = new Map<string, string>()
-    for (const [key, version] of parameters.list) {
-      const installed = packages.get(key)
-      const least = changes.get(key) ?? installed
-      if (least === undefined || this.#repository.compare(least, version) >= 0) continue
-      if (!this.#repository.has(key, version, this.#around.clock.now())) return { verdict: 'failed', reason: 'unknown-version' }
-      changes.set(key, version)
-    }
-    return this.#closed(changes) ? changes : { verdict: 'skipped', reason: 'untested-dependency', missing: changes.size }
-  }
-
-  /** Whether nothing outside the changes would have to change with them. */
-  #closed(changes: Changes): boolean {
-    for (const [key, version] of changes) {
-      for (const need of this.#repository.needs(key, version)) {
-        const there = changes.get(need.key) ?? this.#node.packages.get(need.key)
-        if (there === undefined || this.#repository.compare(there, need.version) < 0) return false
-      }
-    }
-    return true
+  #resolveApply({ list, kernel, run }: ApplyParameters): Changes | Finding {
+    record(this.#node, run, list.map(([key]) => key)) // prettier-ignore
+    const pending = pendingOf(this.#node, this.#repository, list, kernel)
+    return refusal(this.#node, this.#repository, pending, this.#around.clock.now()) ?? pending.changes
   }
 
   /** What a rollback would change, or why it cannot. */
-  #resolveRollback(parameters: RollbackParameters): Map<string, string> | Finding {
-    const record = this.#node.disk.before.get(parameters.undo)
-    if (!record) return { verdict: 'rollback-failed', reason: 'no-before-record' }
-    const { changedBy } = this.#node.disk
-    if (changedBy !== null && changedBy !== parameters.undo && changedBy !== parameters.run)
-      return { verdict: 'rollback-failed', reason: 'changed-since' }
-    this.#record([...record.installed.keys()])
-    const changes = new Map<string, string>()
-    for (const [key, version] of record.installed) if (this.#node.packages.get(key) !== version) changes.set(key, version)
-    const faults = packageFaults(this.#node, this.#around, changes.keys())
-    const gone = [...changes].some(([key, version]) => !this.#repository.has(key, version, this.#around.clock.now()))
-    if (gone || faults.some(({ fault }) => fault.fails === 'rollback')) return { verdict: 'rollback-failed', reason: 'version-unavailable' }
-    return changes
+  #resolveRollback(parameters: RollbackParameters): Changes | Finding {
+    const resolved = resolveRollback(this.#node, this.#repository, parameters, this.#around.clock.now())
+    if ('verdict' in resolved) return resolved
+    record(this.#node, parameters.run, this.#node.disk.before.get(parameters.undo)?.touched ?? [])
+    const faults = packageFaults(this.#node, this.#around, resolved.keys())
+    return faults.some(({ fault }) => fault.fails === 'rollback') ? { verdict: 'rollback-failed', reason: 'version-unavailable' } : resolved
   }
 
   #wantsReboot(): boolean {
@@ -169,18 +154,12 @@ export class Change {
     if (this.#parameters.document === 'Patchwave-Rollback') {
       return this.#outcome({ verdict: 'rolled-back', reason: changed > 0 ? 'restored' : 'nothing-changed', changed })
     }
-    const missing = this.#missing(this.#parameters)
-    if (missing > 0) return this.#outcome({ verdict: 'failed', reason: 'package-database', changed, missing })
-    return this.#outcome(
-      changed > 0 ? { verdict: 'patched', reason: 'installed', changed } : { verdict: 'not-needed', reason: 'nothing-missing' },
-    )
+    return this.#outcome(readBackOf(this.#node, this.#repository, this.#parameters, changed))
   }
 
-  #missing(parameters: ApplyParameters): number {
-    return parameters.list.filter(([key, version]) => {
-      const installed = this.#node.packages.get(key)
-      return installed !== undefined && this.#repository.compare(installed, version) < 0
-    }).length
+  #missing({ list, kernel }: ApplyParameters): number {
+    const { changes, held } = pendingOf(this.#node, this.#repository, list, kernel)
+    return changes.size + held.length
   }
 
   #failure(fails: NonNullable<PackageFault['fails']>, changed = 0): Outcome {
@@ -190,25 +169,7 @@ export class Change {
   }
 
   #outcome(finding: Finding): Outcome {
-    const before = this.#node.disk.before.get(this.#parameters.run)?.set.digest
-    return outcomeOf(this.#node, this.#parameters.token, this.#around.clock.now(), { ...finding, before })
-  }
-
-  #changedSince(): number {
-    const record = this.#node.disk.before.get(this.#parameters.run)
-    return record ? [...record.installed].filter(([key, version]) => this.#node.packages.get(key) !== version).length : 0
-  }
-
-  #record(keys: readonly string[]): void {
-    const { disk, installed, kernel } = this.#node
-    const versions = new Map<string, string>()
-    for (const key of keys) {
-      const version = installed.packages.get(key)
-      if (version !== undefined) versions.set(key, version)
-    }
-    const record: BeforeRecord = { installed: versions, set: installed, kernel, transaction: disk.transactions }
-    disk.recordBefore(this.#parameters.run, record)
-    disk.lists.set(installed.digest, installed.text)
+    return changeOutcome(this.#node, this.#around, this.#parameters, finding)
   }
 
   get #repository(): Repository {
@@ -221,6 +182,43 @@ export class Change {
     await clock.sleep(stepUp(plus(clock.now(), ms)), this.#power)
     return !this.#power.aborted
   }
+}
+
+/** Takes the node's lock and works; the outcome becomes the token's marker, unless the power went. */
+export async function hold(node: SimulatedNode, token: Token, work: () => Promise<Outcome | null>): Promise<void> {
+  const { disk, power } = node
+  const free = disk.take(token)
+  const outcome = await work()
+  if (outcome && !power.signal.aborted) disk.markers.set(token, { state: 'done', outcome })
+  free()
+}
+
+/** What a change or a verify says: the finding beside what the run found before it and what the kernel shows. */
+export function changeOutcome(node: SimulatedNode, around: Surroundings, parameters: ScriptParameters, finding: Finding): Outcome {
+  const before = node.disk.before.get(parameters.run)?.set.digest
+  const repository = around.repository(node.platform)
+  const ask = parameters.document === 'Patchwave-LivePatch' || ('kernel' in parameters && parameters.kernel === 'live-patch')
+  const more = { ...finding.more, stale: node.patching.stale, ...kernelKeys(node, repository, ask) }
+  return outcomeOf(node, parameters.token, around.clock.now(), { before, ...finding, more })
+}
+
+/** What an apply reads back of its list, and a verify of another tool's. */
+export function readBackOf(
+  node: SimulatedNode,
+  repository: Repository,
+  parameters: ApplyParameters | VerifyParameters,
+  changed: number,
+): Finding {
+  const { list, kernel, document } = parameters
+  const { changes, held, otherKernel } = pendingOf(node, repository, list, kernel)
+  const more = { ...(held.length > 0 && { held: held.length }), ...(otherKernel > 0 && { otherkernel: otherKernel }) }
+  const found = { changed, missing: changes.size + held.length, more }
+  if (changes.size > 0)
+    return { verdict: 'failed', reason: document === 'Patchwave-Apply' ? 'package-database' : 'not-installed', ...found }
+  const ours = list.some(([key]) => key === livePatchKey(node.kernel))
+  if (kernel === 'live-patch' && ours && !isLoaded(node)) return { verdict: 'failed', reason: 'livepatch-not-loaded', ...found }
+  if (changed > 0) return { verdict: 'patched', reason: 'installed', ...found }
+  return held.length > 0 ? { verdict: 'skipped', reason: 'held', ...found } : { verdict: 'not-needed', reason: 'nothing-missing', ...found }
 }
 
 /** What a cut transaction got done. */
@@ -237,4 +235,5 @@ const REASONS: Readonly<Record<NonNullable<PackageFault['fails']>, string>> = {
   checksum: 'checksum',
   database: 'package-database',
   rollback: 'version-unavailable',
+  livepatch: 'livepatch-not-loaded',
 }

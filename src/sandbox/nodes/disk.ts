@@ -12,8 +12,14 @@ export type AfterBoot = Readonly<{ bootId: string; changed: number; kind: 'apply
 export type Marker =
   Readonly<{ state: 'started' }> | Readonly<{ state: 'rebooting'; after: AfterBoot }> | Readonly<{ state: 'done'; outcome: Outcome }>
 
-/** Installed versions of what the list named, and the whole of what was installed, before a run first changed the node. */
-export type BeforeRecord = Readonly<{ installed: ReadonlyMap<string, string>; set: PackageSet; kernel: string; transaction: number }>
+/** What was installed before a run first changed the node, whose change was the last then, and which packages the run's lists named. */
+export type BeforeRecord = Readonly<{
+  set: PackageSet
+  kernel: string
+  transaction: number
+  changedBy: RunId | null
+  touched: ReadonlySet<string>
+}>
 
 /** Who works. `released` resolves when the lock is free, also when the power goes. */
 export type Lock = Readonly<{ token: Token; released: Promise<void> }>
@@ -29,9 +35,19 @@ export class Disk {
   /** Number of the package manager's last transaction. */
   transactions = 0
 
-  /** Kept only if the run has none yet. */
+  /** The same again, to be changed apart, with the lock free: what a snapshot of the volume holds. */
+  copy(): Disk {
+    const made = new Disk()
+    for (const [name, value] of Object.entries(this))
+      Reflect.set(made, name, value instanceof Map ? new Map<unknown, unknown>(value) : value)
+    made.lock = null
+    return made
+  }
+
+  /** Kept only if the run has none yet; what its further lists name is touched too. */
   recordBefore(run: RunId, record: BeforeRecord): void {
-    if (!this.before.has(run)) this.before.set(run, record)
+    const known = this.before.get(run)
+    this.before.set(run, known ? { ...known, touched: new Set([...known.touched, ...record.touched]) } : record)
   }
 
   /** Takes the free lock; what is given back frees it. */

@@ -38,7 +38,10 @@ const SHARES: Readonly<Record<string, number>> = {
   'Patchwave-Apply': 1,
   'Patchwave-Rollback': 0.8,
   'Patchwave-Scan': 0.1,
-  'AWS-RunPatchBaseline': 0.15,
+  'AWS-RunPatchBaseline/Install': 1,
+  'AWS-RunPatchBaseline/Scan': 0.15,
+  'Patchwave-LivePatch': 0.3,
+  'Patchwave-Hook': 0.05,
 }
 
 /** How long the agent needs to pick a command up. */
@@ -46,6 +49,15 @@ export function pickUpMs(node: SimulatedNode, around: Surroundings): Ms {
   const { seed, agents } = around.faults()
   const late = hits(agents.lag.share, seed, 'lag', node.node) ? agents.lag.byMs : 0
   return SECOND * (1 + Math.floor(chance(around.seed, 'pick-up', node.node) * 2)) + late
+}
+
+/** How a run of a document that is not ours, or of a hook's script, ends. Drawn by (seed, node, name, number of the run). */
+export function documentFate(node: SimulatedNode, around: Surroundings, name: string, number: number): 'passes' | 'fails' | 'hangs' {
+  const { documents, seed } = around.faults()
+  const fault = documents.find(({ match, in: accounts }) => isIn(accounts, node) && matcher(match).test(name))
+  if (!fault) return 'passes'
+  if (hits(fault.hangs, seed, 'hangs', node.node, name, number)) return 'hangs'
+  return hits(fault.fails, seed, 'document', node.node, name, number) ? 'fails' : 'passes'
 }
 
 /** The faults of the packages that a transaction is about to change on this node. */
@@ -57,16 +69,20 @@ export function packageFaults(
   const faults = around.faults()
   if (faults.packages.length === 0) return []
   const found: { key: string; fault: PackageFault }[] = []
-  for (const key of keys) {
+  const all = [...keys]
+  const isBeside = (glob: string | null): boolean => glob === null || all.some((key) => matcher(glob).test(splitKey(key).name))
+  for (const key of all) {
     const { name } = splitKey(key)
     for (const [index, fault] of faults.packages.entries())
-      if (concerns(fault, node, name) && drawn(faults, node, fault, index)) found.push({ key, fault })
+      if (concerns(fault, node, name) && isBeside(fault.beside) && drawn(faults, node, fault, index)) found.push({ key, fault })
   }
   return found
 }
 
 const concerns = (fault: PackageFault, node: SimulatedNode, name: string): boolean =>
-  (fault.in === null || fault.in.includes(node.accountName)) && matcher(fault.match).test(name)
+  isIn(fault.in, node) && matcher(fault.match).test(name)
+
+const isIn = (accounts: readonly string[] | null, { accountName }: SimulatedNode): boolean => accounts?.includes(accountName) ?? true
 
 const drawn = (faults: FaultsFile, node: SimulatedNode, fault: PackageFault, index: number): boolean =>
   hits(fault.share, faults.seed, 'package', index, node.node)

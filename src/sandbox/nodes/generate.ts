@@ -1,6 +1,6 @@
 import { DAY, instant, type Instant } from '../../kit/instant.ts'
 import { accountId, type FleetFile, type FleetGroup } from '../fleet-file.ts'
-import { chance, hexOf } from './chance.ts'
+import { chance, hexOf, hits } from './chance.ts'
 import { groupAmi } from './images.ts'
 import type { Birth } from './node.ts'
 import type { Repository } from './repository.ts'
@@ -19,11 +19,15 @@ export function* births(fleet: FleetFile, repositories: Repositories): Iterable<
   }
 }
 
-/** The node that an Auto Scaling group starts in place of `lost`: fresh from the same image (`packages` of a birth are the image's). */
-export const successor = (lost: Birth, seed: number, now: Instant): Birth => ({
+/**
+ * The node that an Auto Scaling group starts in place of `lost`: fresh from the same image (`packages` of a birth are the image's). `earlier`
+ * others were started for it before.
+ */
+export const successor = (lost: Birth, seed: number, now: Instant, earlier = 0): Birth => ({
   ...lost,
-  node: `i-${hexOf(17, seed, 'successor', lost.node)}`,
+  node: `i-${hexOf(17, seed, 'successor', lost.node, ...(earlier > 0 ? [earlier] : []))}`,
   tags: { ...lost.tags },
+  stopped: false,
   launchedAt: now,
 })
 
@@ -52,6 +56,10 @@ function birth(fleet: FleetFile, group: FleetGroup, place: Place, repositories: 
     privateIp: `10.${String(place.number % 256)}.${String(Math.floor(place.index / 250) % 256)}.${String((place.index % 250) + 4)}`,
     launchedAt: instant(fleet.start - Math.floor((10 + chance(seed, 'launch', node) * 50) * DAY)),
     packages: repositories(group.platform).imagePackages(image),
+    stopped: hits(group.stopped, seed, 'stopped', node),
+    dataVolumes: group.dataVolumes,
+    targetGroups: group.targetGroups,
+    autoScaling: group.autoScaling && { ...group.autoScaling, max: group.autoScaling.max ?? group.count },
   }
 }
 

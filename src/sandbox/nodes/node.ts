@@ -1,10 +1,15 @@
 import type { NodeId } from '../../kit/ids.ts'
-import { instant, type Instant, latest, MINUTE, type Ms, plus } from '../../kit/instant.ts'
-import type { SimNode } from '../model.ts'
+import { instant, type Instant, latest, MINUTE, type Ms, plus, SECOND } from '../../kit/instant.ts'
+import type { FleetTargetGroup } from '../fleet-services.ts'
+import type { SimNode, SimVolume } from '../model.ts'
 import { hexOf, hits, uuidOf } from './chance.ts'
 import { Disk } from './disk.ts'
+import { loadLivePatches } from './kernel.ts'
 import type { PackageSet } from './package-set.ts'
+import { Patching } from './patching.ts'
+import type { NodeFacts } from './real-nodes.ts'
 import { STEP_MS, type Surroundings } from './surroundings.ts'
+import { volumesOf } from './volumes.ts'
 
 /** What a node is from its launch on. */
 export type Birth = Readonly<{
@@ -21,7 +26,20 @@ export type Birth = Readonly<{
   privateIp: string
   launchedAt: Instant
   packages: PackageSet
+  /** Stopped from the start. */
+  stopped: boolean
+  dataVolumes: number
+  targetGroups: readonly FleetTargetGroup[]
+  autoScaling: Readonly<{ name: string; min: number; max: number }> | null
 }>
+
+/** What a root volume holds: the packages, and `/var/lib/patchwave`. */
+export type RootContent = Readonly<{ packages: PackageSet; disk: Disk }>
+
+/** EC2 is about so long at stopping an instance, and at starting one until it runs; then it boots. */
+const STOPPING_MS: Ms = 30 * SECOND
+const PENDING_MS: Ms = 10 * SECOND
+const BOOTING_MS: Ms = 60 * SECOND
 
 /** SSM hears from an agent about every five minutes. */
 const PING_EVERY_MS: Ms = 5 * MINUTE
@@ -39,9 +57,10 @@ export class SimulatedNode implements SimNode {
   readonly tags: Record<string, string>
   readonly instanceType: string
   readonly privateIp: string
-  readonly launchedAt: Instant
+  launchedAt: Instant
   readonly agentVersion: string
-  readonly disk = new Disk()
+  disk = new Disk()
+  readonly patching = new Patching()
   state: SimNode['state'] = 'running'
   terminatedAt: Instant | null = null
   kernel: string
@@ -60,8 +79,16 @@ export class SimulatedNode implements SimNode {
   #off: Readonly<{ since: Instant; until: Instant }> | null = null
   #deadSince: Instant | null = null
   #upSince: Instant
+  #bootedAt: Instant
   #coreChanged = false
+  /** What a real node's own health script said last. */
+  #broken = false
   #up: Promise<boolean> = Promise.resolve(true)
+  /** While it is not powered: since when, and who waits for it to be up again. */
+  #away: Readonly<{ since: Instant; over: PromiseWithResolvers<boolean> }> | null = null
+  /** How often it was stopped: a boot that was going on then is another's to end. */
+  #stops = 0
+  readonly #volumes: SimVolume[]
 
   constructor(birth: Birth, around: Surroundings) {
     this.node = birth.node
@@ -79,10 +106,25 @@ export class SimulatedNode implements SimNode {
     this.#packages = birth.packages
     this.#around = around
     this.#upSince = birth.launchedAt
+    this.#bootedAt = birth.launchedAt
     this.#phaseMs = parseInt(hexOf(8, around.seed, 'ping', birth.node), 16) % PING_EVERY_MS
     this.bootId = uuidOf(around.seed, 'boot', birth.node, this.#boots)
     this.kernel = this.#newestKernel()
     this.agentVersion = (birth.packages.packages.get('amazon-ssm-agent.x86_64') ?? '0:3.3.1345.0').replace(/^\d+:|-.*$/g, '')
+    this.#volumes = volumesOf(birth, around.seed)
+    if (birth.stopped) {
+      this.#powerOff(around.start)
+      this.state = 'stopped'
+    }
+  }
+
+  get volumes(): readonly SimVolume[] {
+    return this.#volumes
+  }
+
+  /** Since when it has been up and in reach of those that ask its application. */
+  get upSince(): Instant {
+    return this.#backSince(this.#around.clock.now(), this.#bootedAt)
   }
 
   get packages(): Map<string, string> {
@@ -94,7 +136,7 @@ export class SimulatedNode implements SimNode {
   }
 
   get health(): 'healthy' | 'broken' {
-    return this.#ill('health') ? 'broken' : 'healthy'
+    return this.#broken || this.#ill('health') ? 'broken' : 'healthy'
   }
 
   get reachability(): SimNode['reachability'] {
@@ -111,17 +153,33 @@ export class SimulatedNode implements SimNode {
     const now = this.#around.clock.now()
     const heard = this.#silentSince(now) ?? now
     const regular = instant(heard - ((((heard - this.#phaseMs) % PING_EVERY_MS) + PING_EVERY_MS) % PING_EVERY_MS))
-    return latest(regular, this.#silentSince(now) === null ? this.#backSince(now) : this.launchedAt)
+    return latest(regular, this.#silentSince(now) === null ? this.#backSince(now, this.#upSince) : this.launchedAt)
   }
 
   /** SSM's opinion: an agent stays Online until a ping is overdue. */
   get ping(): 'Online' | 'ConnectionLost' {
+    if (this.state !== 'running') return 'ConnectionLost' // EC2 tells SSM of instances that are not there any more.
     return this.#around.clock.now() - this.lastPing > PING_EVERY_MS + MINUTE ? 'ConnectionLost' : 'Online'
   }
 
   /** Whether a core package has been replaced since the boot (what `needs-restarting -r` answers). */
   get rebootWanted(): boolean {
     return this.#coreChanged || this.kernel !== this.#newestKernel()
+  }
+
+  get bootedAt(): Instant {
+    return this.#bootedAt
+  }
+
+  /** The newest kernel that is installed, where it is newer than the running one. */
+  get newerKernel(): string | null {
+    const newest = this.#newestKernel()
+    return this.#around.repository(this.platform).compare(newest, this.kernel) > 0 ? newest : null
+  }
+
+  /** Whether the kernel that is installed runs: its package cannot go. */
+  get runsNewestKernel(): boolean {
+    return this.kernel === this.#newestKernel()
   }
 
   /** Numbers the commands of one document on this node, from 0: seeded faults and durations are drawn by this number. */
@@ -143,7 +201,18 @@ export class SimulatedNode implements SimNode {
     const before = this.#packages.packages
     this.#coreChanged ||= [...next.packages].some(([key, version]) => CORE.test(key) && before.get(key) !== version)
     const wasSick = this.#sick()
+    this.patching.changes(this.#packages, next, this.#around.clock.now())
     this.#packages = next
+    if (!wasSick && this.#sick()) this.#around.sickened(this)
+  }
+
+  /** What a real node shows of itself is what is known of it from now on. */
+  shows({ packages, kernel, bootId, healthy }: Readonly<Omit<NodeFacts, 'packages'> & { packages: PackageSet }>): void {
+    const wasSick = this.#sick()
+    this.#packages = packages
+    this.kernel = kernel
+    this.bootId = bootId
+    this.#broken = !healthy
     if (!wasSick && this.#sick()) this.#around.sickened(this)
   }
 
@@ -161,47 +230,105 @@ export class SimulatedNode implements SimNode {
     return (this.#up = this.#boot(afterMs))
   }
 
+  /** StopInstances: the power goes at once, and comes back with `start` only. Does nothing to an instance that does not run. */
+  async stop(): Promise<void> {
+    if (this.state !== 'running') return
+    const { clock } = this.#around
+    this.state = 'stopping'
+    this.#powerOff(clock.now())
+    await clock.sleep(stepUp(plus(clock.now(), STOPPING_MS)))
+    if (this.state === 'stopping') this.state = 'stopped'
+  }
+
+  /** StartInstances: a new boot id, and the agent is back when it has booted: true. Does nothing to an instance that is not stopped. */
+  async start(): Promise<boolean> {
+    if (this.state !== 'stopped') return false
+    const { clock } = this.#around
+    this.state = 'pending'
+    this.launchedAt = clock.now()
+    await clock.sleep(stepUp(plus(clock.now(), PENDING_MS)))
+    if (this.state !== 'pending') return false
+    const away = this.#away
+    this.state = 'running'
+    this.#away = null
+    const up = this.boot(BOOTING_MS)
+    away?.over.resolve(up)
+    return await up
+  }
+
+  /** What the root volume holds now. */
+  rootContent(): RootContent {
+    return { packages: this.#packages, disk: this.disk.copy() }
+  }
+
+  /** Boots from a new root volume that holds `content`; false when it was terminated meanwhile. */
+  replaceRoot(content: RootContent, afterMs: Ms): Promise<boolean> {
+    const { clock, seed } = this.#around
+    const [root] = this.#volumes
+    if (root) this.#volumes[0] = { ...root, volume: `vol-${hexOf(17, seed, 'root', root.volume)}`, attachedAt: clock.now() }
+    return (this.#up = this.#boot(afterMs, content))
+  }
+
   /** Resolves when the boot that goes on has ended; to false when the node was terminated. */
   whenUp(): Promise<boolean> {
     return this.#up
   }
 
-  async #boot(afterMs: Ms): Promise<boolean> {
+  #powerOff(at: Instant): void {
+    this.#stops += 1
+    this.#away = { since: at, over: Promise.withResolvers<boolean>() }
+    this.#up = this.#away.over.promise
+    this.#off = null
+    this.power.abort('power')
+    this.disk.lock = null
+  }
+
+  async #boot(afterMs: Ms, root: RootContent | null = null): Promise<boolean> {
     const { clock, seed } = this.#around
     const since = clock.now()
     const until = stepUp(plus(since, afterMs))
+    const stops = this.#stops
     this.#off = { since, until }
     this.power.abort('power')
     this.disk.lock = null
     await clock.sleep(until)
-    if (this.state !== 'running') return false
+    if (root) {
+      this.disk = root.disk.copy()
+      this.install(root.packages)
+    }
+    if (this.state !== 'running' || this.#stops !== stops) return await this.whenUp()
     this.#off = null
+    this.#bootedAt = until
     this.#boots += 1
     this.bootId = uuidOf(seed, 'boot', this.node, this.#boots)
     this.kernel = this.#newestKernel()
     this.power = new AbortController()
     this.#coreChanged = false
+    this.patching.booted(this.#packages, clock.now())
+    loadLivePatches(this)
     this.agentReturns()
     return true
   }
 
   terminate(): void {
     this.state = 'terminated'
+    this.#away?.over.resolve(false)
     this.#up = Promise.resolve(false)
     this.terminatedAt = this.#around.clock.now()
     this.power.abort('power')
+    this.#around.real?.terminate(this)
   }
 
   /** The last moment at which SSM could hear it, or null while it can. */
   #silentSince(now: Instant): Instant | null {
-    if (this.state !== 'running') return this.terminatedAt ?? this.launchedAt
+    if (this.state !== 'running') return this.terminatedAt ?? this.#away?.since ?? this.launchedAt
     const faults = this.#around.faults()
     if (hits(faults.agents.offline, faults.seed, 'offline', this.node)) return plus(this.launchedAt, MINUTE)
     return this.#deadSince ?? this.#off?.since ?? this.#darkness(now)?.from ?? null
   }
 
-  #backSince(now: Instant): Instant {
-    let since = this.#upSince
+  #backSince(now: Instant, from: Instant): Instant {
+    let since = from
     for (const dark of this.#darkTimes()) if (dark.until <= now) since = latest(since, dark.until)
     return since
   }
@@ -221,7 +348,7 @@ export class SimulatedNode implements SimNode {
   }
 
   #sick(): boolean {
-    return this.#ill('health') || this.#ill('reachability')
+    return this.#broken || this.#ill('health') || this.#ill('reachability')
   }
 
   #ill(part: 'health' | 'reachability'): boolean {

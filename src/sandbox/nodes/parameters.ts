@@ -1,25 +1,40 @@
 import { sha256 } from '../../kit/digest.ts'
 import { parseToken, type RunId, type Token } from '../../kit/ids.ts'
 import { instant, type Instant, SECOND } from '../../kit/instant.ts'
+import type { KernelPolicy } from './kernel.ts'
 
 /** When a change may boot the node. */
 export type RebootPolicy = 'never' | 'if-needed' | 'always'
 type Common = Readonly<{ token: Token; run: RunId; startBefore: Instant }>
 
-/** What an apply works by: the list in its order, keys are `name.arch`. */
-export type ApplyParameters = Common &
-  Readonly<{ document: 'Patchwave-Apply'; list: readonly (readonly [key: string, version: string])[]; reboot: RebootPolicy }>
+/** The list in its order, keys are `name.arch`, and what of it may be the kernel's. */
+export type PackageList = readonly (readonly [key: string, version: string])[]
+type Listed = Readonly<{ list: PackageList; kernel: KernelPolicy }>
+
+/** What an apply works by. */
+export type ApplyParameters = Common & Listed & Readonly<{ document: 'Patchwave-Apply'; reboot: RebootPolicy }>
 /** `undo` is the run whose before-record is restored. */
 export type RollbackParameters = Common & Readonly<{ document: 'Patchwave-Rollback'; undo: RunId; reboot: RebootPolicy }>
-/** What a document that changes nothing works by. */
+/** What a verify works by; `record`: it only writes the before-record. */
+export type VerifyParameters = Common & Listed & Readonly<{ document: 'Patchwave-Verify'; record: boolean }>
+/** What a hook works by. */
+export type HookParameters = Common &
+  Readonly<{ document: 'Patchwave-Hook'; script: string; timeoutSeconds: number; moment: 'before' | 'after' | 'exit' }>
+/** What works under the lock without a package list of its own. */
+export type HeldParameters =
+  | VerifyParameters
+  | HookParameters
+  | (Common & Readonly<{ document: 'Patchwave-Restart' } | { document: 'Patchwave-LivePatch'; mode: 'enable' }>)
+/** What a document that takes no lock works by. */
 export type ReadParameters = Common &
   Readonly<
-    | { document: 'Patchwave-Scan' }
+    | { document: 'Patchwave-Scan'; kernel: KernelPolicy }
     | { document: 'Patchwave-Check'; script: string; timeoutSeconds: number }
     | { document: 'Patchwave-Fetch'; digest: string; offset: number }
+    | { document: 'Patchwave-LivePatch'; mode: 'status' }
   >
 /** Parameters that fit the grammar, by document. */
-export type ScriptParameters = ApplyParameters | RollbackParameters | ReadParameters
+export type ScriptParameters = ApplyParameters | RollbackParameters | HeldParameters | ReadParameters
 
 /** Why a script refuses (exit 64). */
 export type Refusal = Readonly<{ refused: 'bad-parameter' | 'list-digest' }>
@@ -38,8 +53,16 @@ export function readParameters(document: string, given: Readonly<Record<string, 
       return readApply(common, given)
     case 'Patchwave-Rollback':
       return readRollback(common, given)
-    case 'Patchwave-Scan':
+    case 'Patchwave-Verify':
+      return readVerify(common, given)
+    case 'Patchwave-Hook':
+      return readHook(common, given)
+    case 'Patchwave-Restart':
       return { ...common, document }
+    case 'Patchwave-LivePatch':
+      return readLivePatch(common, given)
+    case 'Patchwave-Scan':
+      return readScan(common, given)
     case 'Patchwave-Check':
       return readCheck(common, given)
     case 'Patchwave-Fetch':
@@ -49,15 +72,41 @@ export function readParameters(document: string, given: Readonly<Record<string, 
   }
 }
 
-function readApply(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
-  const reboot = rebootPolicy(given['Reboot'])
+/** Characters of base64: half of a document, so that both together reach an agent. */
+const LIST_MAX = 32_000
+
+function listed(given: Readonly<Record<string, string>>): Listed | Refusal {
+  const kernel = oneOf(given['Kernel'], ['hold', 'live-patch', 'install'])
   const encoded = given['List'] ?? ''
-  // 60,000: an SSM document's parameters must stay below the 64 KB of a command.
-  if (!reboot || encoded.length > 60_000 || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return REFUSED
+  if (!kernel || encoded.length > LIST_MAX || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return REFUSED
   const text = Buffer.from(encoded, 'base64').toString('utf8')
   if (sha256(text) !== given['ListDigest']) return { refused: 'list-digest' }
   const list = readList(text)
-  return list ? { ...common, document: 'Patchwave-Apply', list, reboot } : REFUSED
+  return list ? { list, kernel } : REFUSED
+}
+
+function readApply(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const reboot = rebootPolicy(given['Reboot'])
+  const list = listed(given)
+  if (!reboot) return REFUSED
+  return 'refused' in list ? list : { ...common, document: 'Patchwave-Apply', ...list, reboot }
+}
+
+function readVerify(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const record = oneOf(given['Record'], ['no', 'yes'])
+  const list = listed(given)
+  if (!record) return REFUSED
+  return 'refused' in list ? list : { ...common, document: 'Patchwave-Verify', ...list, record: record === 'yes' }
+}
+
+function readScan(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const kernel = oneOf(given['Kernel'], ['hold', 'live-patch', 'install'])
+  return kernel ? { ...common, document: 'Patchwave-Scan', kernel } : REFUSED
+}
+
+function readLivePatch(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const { Mode: mode } = given
+  return mode === 'status' || mode === 'enable' ? { ...common, document: 'Patchwave-LivePatch', mode } : REFUSED
 }
 
 function readRollback(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
@@ -67,11 +116,23 @@ function readRollback(common: Common, given: Readonly<Record<string, string>>): 
   return { ...common, document: 'Patchwave-Rollback', undo, reboot }
 }
 
-function readCheck(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+function scriptOf(given: Readonly<Record<string, string>>): Readonly<{ script: string; timeoutSeconds: number }> | undefined {
   const script = given['Script'] ?? ''
   const timeoutSeconds = seconds(given['Timeout']) ?? 0
   const fits = /^\/[A-Za-z0-9._/-]{1,255}$/.test(script) && !script.includes('..') && timeoutSeconds >= 1 && timeoutSeconds <= 3_600
-  return fits ? { ...common, document: 'Patchwave-Check', script, timeoutSeconds } : REFUSED
+  return fits ? { script, timeoutSeconds } : undefined
+}
+
+function readCheck(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const script = scriptOf(given)
+  return script ? { ...common, document: 'Patchwave-Check', ...script } : REFUSED
+}
+
+function readHook(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const script = scriptOf(given)
+  const { Moment: moment } = given
+  const fits = moment === 'before' || moment === 'after' || moment === 'exit'
+  return script && fits ? { ...common, document: 'Patchwave-Hook', ...script, moment } : REFUSED
 }
 
 function readFetch(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
@@ -98,5 +159,8 @@ function readList(text: string): (readonly [string, string])[] | undefined {
 
 const seconds = (text: string | undefined): number | undefined => (text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined)
 
-const rebootPolicy = (text: string | undefined): RebootPolicy | undefined =>
-  text === 'never' || text === 'if-needed' || text === 'always' ? text : undefined
+const rebootPolicy = (text: string | undefined): RebootPolicy | undefined => oneOf(text, ['never', 'if-needed', 'always'])
+
+/** One of these words; the first of them when nothing was given. */
+const oneOf = <Word extends string>(text: string | undefined, words: readonly [Word, ...Word[]]): Word | undefined =>
+  text === undefined || text === '' ? words[0] : words.find((word) => word === text)

@@ -1,8 +1,9 @@
 import { type Ms, SECOND } from '../../kit/instant.ts'
 import type { Outcome } from './disk.ts'
+import type { KernelPolicy } from './kernel.ts'
 import type { SimulatedNode } from './node.ts'
 import type { ReadParameters } from './parameters.ts'
-import { type Finding, outcomeOf } from './result.ts'
+import { type Finding, kernelKeys, outcomeOf } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /**
@@ -23,19 +24,24 @@ export function readOutcome(node: SimulatedNode, around: Surroundings, parameter
 function findingOf(node: SimulatedNode, around: Surroundings, parameters: ReadParameters): Finding {
   switch (parameters.document) {
     case 'Patchwave-Scan':
-      return scan(node, around)
+      return scan(node, around, parameters.kernel)
     case 'Patchwave-Check':
       return node.health === 'healthy' ? { verdict: 'passed', reason: 'passed' } : { verdict: 'failed', reason: 'check-failed' }
     case 'Patchwave-Fetch':
       return fetched(node, parameters.digest, parameters.offset)
+    case 'Patchwave-LivePatch':
+      return { verdict: 'passed', reason: 'passed', more: kernelKeys(node, around.repository(node.platform), true) }
   }
 }
 
 /** `list` in the result line names the scan's text: the last line, which names it too, may be cut off. */
-function scan(node: SimulatedNode, around: Surroundings): Finding {
-  const { text, digest, count, printed } = around.repository(node.platform).scanText(node.installed, around.clock.now())
+function scan(node: SimulatedNode, around: Surroundings, policy: KernelPolicy): Finding {
+  const repository = around.repository(node.platform)
+  const { kernel, installed } = node
+  const { text, digest, count, held, printed } = repository.scanText(installed, around.clock.now(), { policy, kernel })
   node.disk.lists.set(digest, text)
-  return { verdict: 'scanned', reason: 'scanned', missing: count, more: { list: digest }, rest: printed }
+  const more = { list: digest, ...(held > 0 && { held }), ...kernelKeys(node, repository, policy === 'live-patch') }
+  return { verdict: 'scanned', reason: 'scanned', missing: count + held, more, rest: printed }
 }
 
 function fetched(node: SimulatedNode, digest: string, offset: number): Finding {

@@ -1,6 +1,8 @@
 import { type Instant, SECOND } from '../../kit/instant.ts'
 import type { Outcome } from './disk.ts'
+import { coveredUntil } from './kernel.ts'
 import type { SimulatedNode } from './node.ts'
+import type { Repository } from './repository.ts'
 
 /** What a script found out; the rest of the result line is read off the node. */
 export type Finding = Readonly<{
@@ -11,7 +13,7 @@ export type Finding = Readonly<{
   /** Digest before the run first touched the node; absent: nothing was touched, so it is what is there now. */
   before?: string | undefined
   /** Further keys of the line. */
-  more?: Readonly<Record<string, string>>
+  more?: Readonly<Record<string, string | number>>
   /** What follows the result line. */
   rest?: string
 }>
@@ -36,10 +38,19 @@ export function outcomeOf(node: SimulatedNode, token: string, at: Instant, findi
     boot: node.bootId,
     reboot: node.rebootWanted ? 'wanted' : 'no',
     endedAt: Math.floor(at / SECOND),
+    since: Math.floor(node.bootedAt / SECOND),
+    ...(node.newerKernel !== null && { kernelnew: node.newerKernel }),
     ...finding.more,
   }
   const failed = verdict === 'failed' || verdict === 'rollback-failed'
   return { exit: EXITS[reason] ?? (failed ? 70 : 0), verdict, line: JSON.stringify(line), rest: finding.rest ?? '' }
+}
+
+/** What changes, verifies, scans and live patches add to the line. `ask`: the repositories are asked until when live patches come. */
+export function kernelKeys(node: SimulatedNode, repository: Repository, ask: boolean): Readonly<Record<string, number>> {
+  const { patching } = node
+  if (ask) patching.covered = coveredUntil(node, repository)
+  return { live: patching.live.size, covered: patching.covered }
 }
 
 /** All of stdout. */

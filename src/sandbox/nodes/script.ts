@@ -1,10 +1,11 @@
 import { type Instant, MINUTE, type Ms, plus } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Execution } from '../ledger.ts'
-import { Change } from './change.ts'
+import { Change, type Work } from './change.ts'
 import type { Outcome } from './disk.ts'
+import { HeldWork } from './held-work.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
-import { type ApplyParameters, type ReadParameters, readParameters, type RollbackParameters } from './parameters.ts'
+import { type ReadParameters, readParameters, type ScriptParameters } from './parameters.ts'
 import { readOutcome } from './reading.ts'
 import { outcomeOf } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -14,6 +15,8 @@ export type ScriptRun = Readonly<{
   document: string
   parameters: Readonly<Record<string, string>>
   execution: Execution
+  /** The how-manieth command of its document on this node, from 0: faults are drawn by it. */
+  number: number
   takesMs: Ms
   /** The agent's kill of the process group, or the loss of power. */
   kill: AbortSignal
@@ -31,8 +34,23 @@ export async function runScript(node: SimulatedNode, around: Surroundings, run: 
   if ('refused' in parameters) {
     return outcomeOf(node, run.parameters['Token'] ?? '', around.clock.now(), { verdict: 'failed', reason: parameters.refused })
   }
-  const changes = parameters.document === 'Patchwave-Apply' || parameters.document === 'Patchwave-Rollback'
-  return changes ? await runChange(node, around, run, parameters) : await runReading(node, around, run, parameters)
+  return isReading(parameters) ? await runReading(node, around, run, parameters) : await runHeld(node, around, run, parameters)
+}
+
+function isReading(parameters: ScriptParameters): parameters is ReadParameters {
+  const { document } = parameters
+  if (document === 'Patchwave-LivePatch') return parameters.mode === 'status'
+  return document === 'Patchwave-Scan' || document === 'Patchwave-Check' || document === 'Patchwave-Fetch'
+}
+
+function workOf(node: SimulatedNode, around: Surroundings, run: ScriptRun, parameters: Exclude<ScriptParameters, ReadParameters>): Work {
+  switch (parameters.document) {
+    case 'Patchwave-Apply':
+    case 'Patchwave-Rollback':
+      return new Change(node, around, parameters, run.execution, run.takesMs)
+    default:
+      return new HeldWork(node, around, parameters, run)
+  }
 }
 
 async function runReading(node: SimulatedNode, around: Surroundings, run: ScriptRun, parameters: ReadParameters): Promise<Outcome | null> {
@@ -49,16 +67,16 @@ async function runReading(node: SimulatedNode, around: Surroundings, run: Script
 }
 
 /** The marker table. Each turn looks at the marker and the lock anew: either may have changed while it waited. */
-async function runChange(
+async function runHeld(
   node: SimulatedNode,
   around: Surroundings,
   run: ScriptRun,
-  parameters: ApplyParameters | RollbackParameters,
+  parameters: Exclude<ScriptParameters, ReadParameters>,
 ): Promise<Outcome | null> {
   const { disk } = node
   const { clock } = around
   const { token } = parameters
-  const change = new Change(node, around, parameters, run.execution, run.takesMs)
+  const work = workOf(node, around, run, parameters)
   const patience = plus(clock.now(), LOCK_WAIT_MS)
   while (!run.kill.aborted) {
     const marker = disk.markers.get(token)
@@ -71,12 +89,12 @@ async function runChange(
     } else if (marker === undefined) {
       if (clock.now() >= parameters.startBefore) return tooLate(node, token, clock.now())
       disk.markers.set(token, { state: 'started' })
-      change.start()
+      work.start()
     } else if (marker.state === 'started') {
-      change.repair()
+      work.repair()
     } else {
       if (marker.after.bootId === node.bootId) return { exit: REBOOT_EXIT, verdict: 'rebooting', line: '', rest: '' }
-      change.readBack(marker.after)
+      work.readBack(marker.after)
     }
   }
   return null
@@ -84,6 +102,13 @@ async function runChange(
 
 const tooLate = (node: SimulatedNode, token: string, at: Instant): Outcome =>
   outcomeOf(node, token, at, { verdict: 'skipped', reason: 'too-late' })
+
+/** Resolves when a script is killed; never otherwise. */
+export const killed = (kill: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (kill.aborted) resolve()
+    else kill.addEventListener('abort', () => { resolve() }, { once: true }) // prettier-ignore
+  })
 
 /** Resolves when the lock is free, patience (if any) is at its end, or the script is killed. */
 async function released(lock: Promise<void>, until: Instant | null, clock: Clock, kill: AbortSignal): Promise<void> {

@@ -4,6 +4,8 @@ import type { FaultsFile } from '../faults.ts'
 import type { Ledger } from '../ledger.ts'
 import type { SimNode } from '../model.ts'
 import type { SimulatedNode } from './node.ts'
+import type { ObjectStore } from './objects.ts'
+import type { RealNodes } from './real-nodes.ts'
 import type { Repository } from './repository.ts'
 
 /** What every node of a world shares. */
@@ -20,6 +22,10 @@ export type Surroundings = Readonly<{
   faultsSince: () => Instant
   /** Told when a node's application or reachability breaks. */
   sickened: (node: SimulatedNode) => void
+  /** S3, as nodes read it. */
+  objects: ObjectStore
+  /** Where scripts really run; null: nodes are simulated. */
+  real: RealNodes | null
 }>
 
 /** Steps are whole seconds: nodes that wait for the same one wake together, which keeps 50,000 of them cheap. */

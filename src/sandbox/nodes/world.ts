@@ -1,6 +1,7 @@
 import { known } from '../../kit/assert.ts'
+import { eachBounded } from '../../kit/bounded.ts'
 import type { Cell } from '../../kit/ids.ts'
-import { type Instant, plus } from '../../kit/instant.ts'
+import type { Instant } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { StatusEvents } from '../events.ts'
 import { type FaultsFile, NO_FAULTS } from '../faults.ts'
@@ -11,10 +12,13 @@ import { compliance } from '../services/compliance.ts'
 import { inventory } from '../services/inventory.ts'
 import { RunCommand } from '../services/run-command.ts'
 import type { ResolveDocument } from '../services/run-command-document.ts'
-import { hits } from './chance.ts'
+import { Estate, type EstateServices, type Standing } from './estate.ts'
 import { SimulatedFleet } from './fleet.ts'
-import { births, successor } from './generate.ts'
-import { type Birth, SimulatedNode } from './node.ts'
+import { births } from './generate.ts'
+import type { SimulatedNode } from './node.ts'
+import type { ObjectStore } from './objects.ts'
+import type { RealNodes } from './real-nodes.ts'
+import { refreshed } from './real-order.ts'
 import { Repository } from './repository.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -37,7 +41,8 @@ export type NodeView = Readonly<{
   packages: Readonly<Record<string, string>>
   bootId: string
   tags: Readonly<Record<string, string>>
-}>
+}> &
+  Standing
 
 export type WorldOptions = Readonly<{
   clock: Clock
@@ -46,12 +51,19 @@ export type WorldOptions = Readonly<{
   resolveDocument: ResolveDocument
   /** EventBridge's events as they leave, already lost, doubled or late as the faults say. */
   onEvent: (event: object, cell: Cell) => void
+  /** S3, as nodes read it; absent: it is empty. */
+  objects?: ObjectStore | undefined
+  /** Where scripts really run; absent: nodes are simulated. */
+  real?: RealNodes | undefined
 }>
+
+/** What a world answers itself. */
+export type WorldServices = Readonly<{ ssm: Service }> & EstateServices
 
 /** A simulated fleet with its Run Command. */
 export interface World {
   readonly fleet: SimFleet
-  readonly services: Readonly<{ ssm: Service }>
+  readonly services: WorldServices
   /** One object for ever: it changes in place when faults are set. */
   readonly apiFaults: ApiFaults
   /** Faults hold from now on; dark zones count from now. */
@@ -59,6 +71,8 @@ export interface World {
   /** Every script execution, in the order of their starts. */
   ledger(): readonly LedgerRow[]
   nodesView(): NodeView[]
+  /** The same, after real nodes have been asked what they are now. */
+  look(): Promise<NodeView[]>
   /** The fleet of the file again: no commands, no history. What still runs is forgotten. */
   reset(): void
 }
@@ -68,20 +82,9 @@ export function buildWorld(options: WorldOptions): World {
   return new SimulatedWorld(options)
 }
 
-const OPERATIONS = [
-  'SendCommand',
-  'ListCommands',
-  'ListCommandInvocations',
-  'GetCommandInvocation',
-  'CancelCommand',
-  'DescribeInstanceInformation',
-  'DescribeInstancePatches',
-  'DescribeInstancePatchStates',
-] as const
-
 class SimulatedWorld implements World {
   readonly fleet: SimFleet
-  readonly services: Readonly<{ ssm: Service }>
+  readonly services: WorldServices
   readonly apiFaults: ApiFaults = { ...NO_FAULTS.api }
   readonly #options: WorldOptions
   readonly #repositories = new Map<SimNode['platform'], Repository>()
@@ -102,9 +105,16 @@ class SimulatedWorld implements World {
       images: (region): Iterable<SimImage> => this.#night.fleet.images(region),
       accounts: () => this.#night.fleet.accounts(),
     }
-    const operation = (name: string) => (input: Record<string, unknown>, caller: Caller) =>
-      known(this.#night.ssm[name], name)(input, caller)
-    this.services = { ssm: Object.fromEntries(OPERATIONS.map((name) => [name, operation(name)])) }
+    const operation = (service: keyof WorldServices, name: string) => (input: Record<string, unknown>, caller: Caller) =>
+      known(this.#night.services[service][name], name)(input, caller)
+    const facade = (service: keyof WorldServices): Service =>
+      Object.fromEntries(Object.keys(this.#night.services[service]).map((name) => [name, operation(service, name)]))
+    this.services = {
+      ssm: facade('ssm'),
+      ec2: facade('ec2'),
+      elasticloadbalancing: facade('elasticloadbalancing'),
+      autoscaling: facade('autoscaling'),
+    }
   }
 
   setFaults(faults: FaultsFile | null): void {
@@ -118,7 +128,13 @@ class SimulatedWorld implements World {
   }
 
   nodesView(): NodeView[] {
-    return [...this.#night.fleet.all()].map(viewOf)
+    const { fleet, estate } = this.#night
+    return [...fleet.all()].map((node) => ({ ...viewOf(node), ...estate.standingOf(node) }))
+  }
+
+  async look(): Promise<NodeView[]> {
+    await this.#night.look()
+    return this.nodesView()
   }
 
   reset(): void {
@@ -136,25 +152,27 @@ class SimulatedWorld implements World {
   }
 
   #repository(platform: SimNode['platform']): Repository {
-    const found = this.#repositories.get(platform) ?? new Repository(platform, this.#options.fleet.start)
+    const found =
+      this.#repositories.get(platform) ?? new Repository(platform, this.#options.fleet.start, this.#options.real?.catalogue(platform))
     this.#repositories.set(platform, found)
     return found
   }
 }
 
+/** Real nodes that are asked at once what they are: more only wait for the machine. */
+const LOOKS_AT_ONCE = 8
+
 /** A fleet from its beginning to the next reset. */
 class Night {
   readonly fleet: SimulatedFleet
   readonly ledger = new Ledger()
-  readonly ssm: Service
-  readonly #options: WorldOptions
+  readonly estate: Estate
+  readonly services: WorldServices
   readonly #around: Surroundings
-  readonly #births = new Map<string, Birth>()
   #over = false
 
   constructor(options: WorldOptions, shared: Pick<Surroundings, 'faults' | 'faultsSince' | 'repository'>) {
     const { clock, fleet } = options
-    this.#options = options
     this.#around = {
       ...shared,
       clock,
@@ -162,45 +180,39 @@ class Night {
       start: fleet.start,
       commandTime: fleet.commandTime,
       ledger: this.ledger,
+      real: options.real ?? null,
+      objects: options.objects ?? { read: () => undefined },
       sickened: (node) => {
-        void this.#replace(node)
+        void this.estate.replace(node)
       },
     }
     this.fleet = new SimulatedFleet(fleet, () => clock.now())
-    for (const birth of births(fleet, shared.repository)) this.#launch(birth)
+    this.estate = new Estate(this.#around, this.fleet)
+    for (const birth of births(fleet, shared.repository)) this.estate.place(birth)
     const events = new StatusEvents(clock, shared.faults, (event, cell) => {
       if (!this.#over) options.onEvent(event, cell)
     })
-    this.ssm = {
+    const ssm = {
       ...new RunCommand(this.#around, this.fleet, options.resolveDocument, events).operations(),
       ...inventory(this.fleet),
       ...compliance(this.#around, this.fleet),
     }
+    this.services = { ssm, ...this.estate.services }
+  }
+
+  async look(): Promise<void> {
+    const { real, clock } = this.#around
+    if (real) await clock.hold(() => eachBounded(this.fleet.all(), LOOKS_AT_ONCE, (node) => refreshed(node, real)))
   }
 
   end(): void {
     this.#over = true
+    this.estate.end()
     for (const node of this.fleet.all()) node.terminate()
-  }
-
-  #launch(birth: Birth): void {
-    this.#births.set(birth.node, birth)
-    this.fleet.add(new SimulatedNode(birth, this.#around))
-  }
-
-  /** The Auto Scaling group of a sick node, if it has one, ends it and starts another from the same image. */
-  async #replace(node: SimulatedNode): Promise<void> {
-    const { replace, seed } = this.#around.faults()
-    if (!hits(replace.share, seed, 'replace', node.node)) return
-    const { clock } = this.#options
-    await clock.sleep(plus(clock.now(), replace.afterMs))
-    if (this.#over || node.state !== 'running' || (node.health === 'healthy' && node.reachability === 'ok')) return
-    node.terminate()
-    this.#launch(successor(known(this.#births.get(node.node), node.node), this.#options.fleet.seed, clock.now()))
   }
 }
 
-function viewOf(node: SimulatedNode): NodeView {
+function viewOf(node: SimulatedNode): Omit<NodeView, keyof Standing> {
   return {
     node: node.node,
     account: node.account,
@@ -211,7 +223,7 @@ function viewOf(node: SimulatedNode): NodeView {
     agent: node.agent,
     health: node.health,
     kernel: node.kernel,
-    livePatches: [],
+    livePatches: [...node.patching.live].map(([key, version]) => `${key} ${version}`),
     packages: Object.fromEntries(node.packages),
     bootId: node.bootId,
     tags: node.tags,

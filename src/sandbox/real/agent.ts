@@ -1,14 +1,14 @@
 import { assert } from '../../kit/assert.ts'
 import { HOUR, type Instant, type Ms, plus, SECOND } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Order, Report } from '../nodes/agent.ts'
+import type { Report } from '../nodes/agent.ts'
+import type { NodeAgent, RealOrder } from '../nodes/real-nodes.ts'
 import { type Step, stepsOf } from './document.ts'
 import { Gate } from './gate.ts'
 import type { NodeHost } from './host.ts'
 import type { Ran } from './roots.ts'
 
-/** An order with the document's text, from which the agent makes the script. */
-export type RealOrder = Order & Readonly<{ content: string }>
+export type { RealOrder } from '../nodes/real-nodes.ts'
 
 /** Who an agent is and how long it takes. */
 export type AgentOptions = Readonly<{
@@ -31,7 +31,7 @@ const OUTPUT_BYTES_MAX = 128 * 1_024
 
 /** Where the agent puts a step's script, and how it starts it: not read as an argument by any shell, whatever it says. */
 const FOLDER = '/var/lib/amazon/ssm'
-const START = 'umask 077; mkdir -p "$1" && cat >"$1/_script.sh" && chmod 700 "$1/_script.sh" && cd /usr/bin && exec sh -c "$1/_script.sh"'
+const START = 'umask 077; install -D -m 700 /dev/stdin "$1/_script.sh" && cd /usr/bin && exec sh -c "$1/_script.sh" </dev/null'
 const COMMAND_ID = /^[0-9a-f-]{36}$/
 const STEP_NAME = /^[A-Za-z0-9_-]{1,128}$/
 
@@ -42,7 +42,7 @@ type Ending = Ran | 'agent-gone'
  * One node's agent over a real host, as amazon-ssm-agent does it: five commands at once; cancel and timeout kill the script's process group;
  * after a boot or a restart of its own what is unfinished runs again, beside a first copy that still lives.
  */
-export class RealAgent {
+export class RealAgent implements NodeAgent {
   readonly #host: NodeHost
   readonly #clock: Clock
   readonly #options: AgentOptions
@@ -51,6 +51,9 @@ export class RealAgent {
   readonly #workers = { free: WORKERS, waiting: [] as (() => void)[] }
   /** Aborts when the agent's process ends. */
   #process = new AbortController()
+  /** Aborts when the node is no more. */
+  readonly #gone = new AbortController()
+  #powered = true
 
   constructor(host: NodeHost, clock: Clock, options: AgentOptions) {
     this.#host = host
@@ -58,18 +61,27 @@ export class RealAgent {
     this.#options = options
   }
 
+  /** Whether the node has power. */
+  get powered(): boolean {
+    return this.#powered
+  }
+
   /** Runs an order to its end. Null: SSM never hears how it ended. */
   async take(order: RealOrder): Promise<Report | null> {
     assert(COMMAND_ID.test(order.commandId), `not a command id: ${order.commandId}`)
+    return (await this.#whileThere(() => this.#taken(order))) ?? null
+  }
+
+  async #taken(order: RealOrder): Promise<Report | null> {
     const giveUp = plus(order.requestedAt, RERUN_AGE_MAX_MS)
-    if (!(await this.#heard.passed(this.#clock, giveUp, order.cancel))) return order.cancel.aborted ? this.#ended('cancelled') : null
+    if (!(await this.#heard.passed(this.#clock, giveUp, this.#stop(order)))) return this.#unstarted(order)
     await this.#clock.sleep(plus(this.#clock.now(), this.#options.pickUpMs ?? 0), order.cancel)
     while (this.#workers.free === 0) await new Promise<void>((resolve) => this.#workers.waiting.push(resolve))
     this.#workers.free -= 1
     const report = order.cancel.aborted ? this.#ended('cancelled') : await this.#document(order, giveUp)
     this.#workers.free += 1
     this.#workers.waiting.shift()?.()
-    return report && (await this.#heard.passed(this.#clock, giveUp)) ? report : null
+    return report && (await this.#heard.passed(this.#clock, giveUp, this.#gone.signal)) ? report : null
   }
 
   /** No message gets through, either way. What runs goes on. */
@@ -81,10 +93,10 @@ export class RealAgent {
     this.#heard.open()
   }
 
-  /** Its process ends; scripts live on (`KillMode=process`). */
-  dies(): void {
+  /** Its process ends. Scripts live on (`KillMode=process`), or their process groups end with it. */
+  dies(scripts: 'live' | 'killed' = 'live'): void {
     this.#alive.shut()
-    this.#process.abort('agent')
+    this.#process.abort(scripts)
   }
 
   /** It is there again and takes up what it finds unfinished. */
@@ -96,13 +108,39 @@ export class RealAgent {
   /** The power goes. */
   async powerCut(): Promise<void> {
     this.#alive.shut()
-    await this.#host.off(this.#options.node)
+    this.#powered = false
+    await this.#whileThere(() => this.#clock.hold(() => this.#host.off(this.#options.node)))
   }
 
   /** Power is there again, and with it the agent. */
   async boots(): Promise<void> {
-    await this.#host.up(this.#options.node)
+    await this.#whileThere(() => this.#clock.hold(() => this.#host.up(this.#options.node)))
+    this.#powered = true
     this.returns()
+  }
+
+  /** The node is no more: what it has in hand ends unheard. */
+  ends(): void {
+    this.#gone.abort('gone')
+    this.#alive.shut()
+  }
+
+  /** What is asked of a node that goes away meanwhile fails, and does not matter any more. */
+  async #whileThere<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (this.#gone.signal.aborted) return undefined
+      throw error
+    }
+  }
+
+  #stop({ cancel }: RealOrder): AbortSignal {
+    return AbortSignal.any([cancel, this.#gone.signal])
+  }
+
+  #unstarted({ cancel }: RealOrder): Report | null {
+    return cancel.aborted && !this.#gone.signal.aborted ? this.#ended('cancelled') : null
   }
 
   async #document(order: RealOrder, giveUp: Instant): Promise<Report | null> {
@@ -123,21 +161,21 @@ export class RealAgent {
   /** Starts a step until it has ended for good. */
   async #step(order: RealOrder, step: Step, giveUp: Instant, reruns: { left: number }): Promise<Report | null> {
     for (; reruns.left >= 0; reruns.left -= 1) {
-      if (!(await this.#alive.passed(this.#clock, giveUp, order.cancel))) return order.cancel.aborted ? this.#ended('cancelled') : null
+      if (!(await this.#alive.passed(this.#clock, giveUp, this.#stop(order)))) return this.#unstarted(order)
       const ending = await this.#attempt(order, step)
       if (ending !== 'agent-gone') {
         if (ending.ended === 'killed') return this.#ended('cancelled')
         if (ending.ended === 'timed-out') return this.#ended('timed-out')
         if (ending.ended === 'exited' && ending.exit !== REBOOT_EXIT)
           return this.#ended('exited', ending.exit, ending.stdout, ending.stderr)
-        if (ending.ended === 'exited') await this.#reboot()
+        if (ending.ended === 'exited' && !(await this.#reboot(order))) return null
       }
-      await this.#clock.sleep(plus(this.#clock.now(), this.#options.startMs ?? SECOND))
+      await this.#clock.sleep(plus(this.#clock.now(), this.#options.startMs ?? SECOND), this.#gone.signal)
     }
     return null
   }
 
-  async #attempt({ commandId, cancel }: RealOrder, step: Step): Promise<Ending> {
+  async #attempt({ commandId, cancel, watch }: RealOrder, step: Step): Promise<Ending> {
     const { node, region } = this.#options
     const name = STEP_NAME.test(step.name) ? step.name : 'step'
     const folder = `${FOLDER}/${node}/document/orchestration/${commandId}/${name}`
@@ -149,24 +187,34 @@ export class RealAgent {
     if (cancel.aborted) killed()
     else cancel.addEventListener('abort', killed, { once: true, signal: over.signal })
     const lost = new Promise<'agent-gone'>((resolve) => {
-      gone.addEventListener('abort', () => resolve('agent-gone'), { once: true, signal: over.signal })
+      const left = (): void => {
+        if (gone.reason === 'killed') kill.abort('agent')
+        resolve('agent-gone')
+      }
+      gone.addEventListener('abort', left, { once: true, signal: over.signal })
     })
-    const ran = this.#host.run(node, ['sh', '-c', START, 'sh', folder], {
-      stdin: step.script,
-      signal: kill.signal,
-      timeoutMs: step.seconds * SECOND,
-      env: { AWS_SSM_INSTANCE_ID: node, AWS_SSM_REGION_NAME: region },
-      outputBytesMax: OUTPUT_BYTES_MAX,
-    })
+    const told = watch?.started()
+    const ran = this.#clock.hold(() =>
+      this.#host.run(node, ['sh', '-c', START, 'sh', folder], {
+        stdin: step.script,
+        signal: kill.signal,
+        timeoutMs: step.seconds * SECOND,
+        env: { AWS_SSM_INSTANCE_ID: node, AWS_SSM_REGION_NAME: region },
+        outputBytesMax: OUTPUT_BYTES_MAX,
+      }),
+    )
+    ran.then(told, () => undefined)
     const ending = await Promise.race([ran, lost])
     over.abort('over')
     return ending
   }
 
-  /** As `shutdown -r`: everything on the node ends, other commands' scripts too. */
-  async #reboot(): Promise<void> {
+  /** As `shutdown -r`: everything on the node ends, other commands' scripts too. False: it does not come back. */
+  async #reboot({ watch }: RealOrder): Promise<boolean> {
+    if (watch) return watch.reboot()
     await this.powerCut()
     await this.boots()
+    return true
   }
 
   #ended(ended: Report['ended'], exit = -1, stdout = '', stderr = ''): Report {

@@ -15,7 +15,7 @@ const PLATFORM = 'Linux'
  * quoted. A string tells why the document cannot be run.
  */
 export function stepsOf(content: string, parameters: Readonly<Record<string, string>>): readonly Step[] | string {
-  const document: unknown = parse(content)
+  const document = read(content)
   const steps: unknown = isRecord(document) ? document['mainSteps'] : undefined
   if (!Array.isArray(steps)) return 'the document has no mainSteps'
   const made: Step[] = []
@@ -31,6 +31,19 @@ export function stepsOf(content: string, parameters: Readonly<Record<string, str
     })
   }
   return made
+}
+
+/** Documents of so many texts are kept as they were read: each of a command's nodes asks for the same one. */
+const KEPT = 32
+const READ = new Map<string, unknown>()
+
+function read(content: string): unknown {
+  if (READ.has(content)) return READ.get(content)
+  const [oldest] = READ.keys()
+  if (READ.size >= KEPT && oldest !== undefined) READ.delete(oldest)
+  const document: unknown = parse(content)
+  READ.set(content, document)
+  return document
 }
 
 /** `{{ Name }}` becomes the parameter's value, as it is; what no parameter is called stays. */

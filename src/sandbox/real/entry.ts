@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { assert } from '../../kit/assert.ts'
 import { type Ms, plus } from '../../kit/instant.ts'
@@ -41,6 +41,13 @@ const BOUNDING = ['sys_admin', 'sys_boot', 'sys_module', 'sys_rawio', 'sys_time'
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
 const OUTPUT_BYTES_MAX = 1_048_576
 
+/** The words that lead a command which follows them into a node that is up. */
+export function doorOf(namespace: Namespace, name: string, init: number, cwd: string): readonly string[] {
+  const root = `${namespace.folder}/n/${name}/r`
+  const spaces = [...namespace.handles, `--pid=/proc/${String(init)}/ns/pid`, `--uts=/proc/${String(init)}/ns/uts`]
+  return ['nsenter', ...spaces, `--root=${root}`, `--wd=${root}${cwd}`, '--', 'setpriv', '--bounding-set', BOUNDING, '--']
+}
+
 /** One command on one node: a process group of its own, whose output goes to files that nobody else can name. */
 export class Entry {
   readonly ended: Promise<Ran>
@@ -51,22 +58,19 @@ export class Entry {
   constructor(namespace: Namespace, clock: Clock, { name, init, argv, options }: Start) {
     const { cwd = '/', outputBytesMax = OUTPUT_BYTES_MAX } = options
     assert(cwd.startsWith('/') && argv.length > 0, `no command for a node: ${argv.join(' ')}`)
-    const root = `${namespace.folder}/n/${name}/r`
-    const spaces = [...namespace.handles, `--pid=/proc/${String(init)}/ns/pid`, `--uts=/proc/${String(init)}/ns/uts`]
-    const words = [...spaces, `--root=${root}`, `--wd=${root}${cwd}`, '--', 'setpriv', '--bounding-set', BOUNDING, '--', ...argv]
-    const [stdout, stderr] = [nameless(namespace.folder), nameless(namespace.folder)]
-    this.#child = spawn('nsenter', words, {
+    const [nsenter = '', ...words] = [...doorOf(namespace, name, init, cwd), ...argv]
+    const [stdin, stdout, stderr] = [nameless(namespace.folder, options.stdin), nameless(namespace.folder), nameless(namespace.folder)]
+    this.#child = spawn(nsenter, words, {
       cwd: '/',
       env: { ...ENVIRONMENT, ...options.env },
-      stdio: ['pipe', stdout, stderr],
+      stdio: [stdin, stdout, stderr],
       detached: true, // A process group to kill, as SSM's agent has it.
     })
+    closeSync(stdin)
     this.ended = this.#end().then((exit) => {
       const [out, err] = [headOf(stdout, outputBytesMax), headOf(stderr, outputBytesMax)]
       return { ended: this.#why, exit, stdout: out.text, stderr: err.text, stdoutBytes: out.bytes, stderrBytes: err.bytes }
     })
-    this.#child.stdin?.on('error', () => undefined) // It did not read to the end.
-    this.#child.stdin?.end(options.stdin ?? '')
     this.#guard(clock, options)
   }
 
@@ -113,10 +117,16 @@ export class Entry {
 
 let files = 0
 
-/** A new file without a name, on a small disk of its own: what is written to it is kept even where the one who reads is slow. */
-function nameless(folder: string): number {
+/**
+ * A new file without a name, on a small disk of its own: what is written to it is kept even where the one who reads is slow. With a content, it
+ * is read from its beginning.
+ */
+function nameless(folder: string, content: string | Buffer = ''): number {
   const path = `${folder}/out/${String((files += 1))}`
   const file = openSync(path, 'wx+')
+  const bytes = Buffer.from(content)
+  // At a given place, so that the file's own position stays at the beginning.
+  if (bytes.length > 0) writeSync(file, bytes, 0, bytes.length, 0)
   unlinkSync(path)
   return file
 }

@@ -1,13 +1,8 @@
-import type { Family } from './images.ts'
+import type { NodeFacts } from '../nodes/real-nodes.ts'
+import { type Family, SMOKE } from './images.ts'
 import type { Ran, RealRoots, RunOptions } from './roots.ts'
 
-/** What a node shows of itself. */
-export type NodeFacts = Readonly<{
-  /** `name.arch` → version, as the package manager has it. */
-  packages: ReadonlyMap<string, string>
-  kernel: string
-  bootId: string
-}>
+export type { NodeFacts } from '../nodes/real-nodes.ts'
 
 /** Where scripts run: the sandbox's real roots, or a stand-in of a test. */
 export interface NodeHost {
@@ -41,20 +36,22 @@ export function rootsHost(roots: RealRoots, family: (node: string) => Family): N
   }
 }
 
-/** One line a package: name, architecture, version. The kernel comes first. */
+const HEALTH = `if [ ! -e ${SMOKE} ] || ${SMOKE} >/dev/null 2>&1; then echo healthy; else echo broken; fi`
+
+/** One line a package: name, architecture, version. */
 const READ: Readonly<Record<Family, string>> = {
-  apt: "uname -r; dpkg-query -W -f '${db:Status-Abbrev} ${Package}.${Architecture} ${Version}\\n' | sed -n 's/^ii *//p'",
-  dnf: "uname -r; rpm -qa --qf '%{NAME}.%{ARCH} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n'",
+  apt: "dpkg-query -W -f '${db:Status-Abbrev} ${Package}.${Architecture} ${Version}\\n' | sed -n 's/^ii *//p'",
+  dnf: "rpm -qa --qf '%{NAME}.%{ARCH} %{EPOCHNUM}:%{VERSION}-%{RELEASE}\\n'",
 }
 
 async function factsOf(roots: RealRoots, node: string, family: Family): Promise<NodeFacts> {
-  const { exit, stdout, stderr } = await roots.run(node, ['sh', '-c', READ[family]])
+  const { exit, stdout, stderr } = await roots.run(node, ['sh', '-c', `uname -r; ${HEALTH}; ${READ[family]}`])
   if (exit !== 0) throw new HostFailed(`${node} does not tell its packages: ${stderr.trim()}`)
-  const [kernel = '', ...lines] = stdout.trimEnd().split('\n')
+  const [kernel = '', health = '', ...lines] = stdout.trimEnd().split('\n')
   const packages = new Map<string, string>()
   for (const line of lines.sort()) {
     const [key = '', version = ''] = line.split(' ')
     packages.set(key, version)
   }
-  return { packages, kernel, bootId: roots.bootId(node) }
+  return { packages, kernel, bootId: roots.bootId(node), healthy: health === 'healthy' }
 }

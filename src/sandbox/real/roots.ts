@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { assert, known } from '../../kit/assert.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { uuidOf } from '../nodes/chance.ts'
-import { Entry, type Ran, type RunOptions } from './entry.ts'
+import { doorOf, Entry, type Ran, type RunOptions } from './entry.ts'
 import { Namespace, RealNodesImpossible } from './namespace.ts'
 
 export type { Ran, RunOptions } from './entry.ts'
@@ -110,6 +110,11 @@ export class RealRoots {
   async up(name: string): Promise<string> {
     await this.#up(this.#root(name))
     return this.bootId(name)
+  }
+
+  /** The words that lead a command of this machine into a node, which is switched on: they hold until it boots. */
+  async door(name: string): Promise<readonly string[]> {
+    return doorOf(this.#namespace, name, await this.#up(this.#root(name)), '/')
   }
 
   /** The boot id of a node, also where it is off: the last one. */

@@ -130,6 +130,22 @@ export const SAMPLES: readonly Sample[] = [
   sample('sample-forgotten', 'cannot be rolled back: its old version is in no index', {}, { older: { forgotten: true } }),
   sample('sample-corrupt', 'does not fit its checksum', { corrupt: true }),
   {
+    name: 'amazon-ssm-agent',
+    native: true,
+    does: 'stands for the agent that runs the scripts',
+    versions: [
+      { epoch: 0, version: '3.3.1345.0', release: '1', advisory: null, files: [stamp('amazon-ssm-agent', '3.3.1345.0-1')] },
+      {
+        epoch: 0,
+        version: '3.3.2299.0',
+        release: '1',
+        advisory: advisory('security', 'Moderate'),
+        files: [stamp('amazon-ssm-agent', '3.3.2299.0-1')],
+        after: '[ ! -e /etc/sample-agent ] || sleep "$(cat /etc/sample-agent)"',
+      },
+    ],
+  },
+  {
     name: 'sample-epoch',
     native: false,
     does: 'has an epoch, and a version that is older than it looks',
@@ -147,6 +163,9 @@ export const SAMPLES: readonly Sample[] = [
     ],
   },
 ]
+
+/** With one of these installed a node can never be brought wholly up to date: dnf refuses to resolve all of it, apt keeps packages back. */
+export const UNSOLVABLE: readonly string[] = ['sample-conflicting', 'sample-unmet']
 
 /** Whether nodes begin with this package. */
 export const isInstalled = ({ versions: [first] }: Sample): boolean => first?.advisory === null

@@ -5,6 +5,7 @@ export const AMAZON_LINUX_2: CatalogueText = {
   family: 'rpm',
   arch: 'x86_64',
   kernel: 'kernel',
+  kernelDaysBefore: 60,
   installed: `
     amazon-ssm-agent 0:3.3.1345.0-1.amzn2
     bash 0:4.2.46-34.amzn2
@@ -60,6 +61,7 @@ export const AMAZON_LINUX_2: CatalogueText = {
     zlib 0:1.2.7-19.amzn2.0.3
   `,
   advisories: `
+    ALAS2-2024-2600 | Newpackage | None | 50 | | yum-plugin-kernel-livepatch.noarch kpatch-runtime.noarch 0:1.0-0.11.amzn2
     ALAS2-2025-3061 | Security | Important | 45 | CVE-2025-30112 CVE-2025-30119 | glibc glibc-common glibc-minimal-langpack 0:2.26-64.amzn2.0.4
     ALAS2-2025-3064 | Security | Medium | 42 | CVE-2025-28841 | krb5-libs 0:1.15.1-55.amzn2.2.10
     ALAS2-2025-3068 | Bugfix | None | 40 | | tzdata.noarch 0:2025b-1.amzn2.0.1

@@ -5,6 +5,7 @@ export const AMAZON_LINUX_2023: CatalogueText = {
   family: 'rpm',
   arch: 'x86_64',
   kernel: 'kernel',
+  kernelDaysBefore: 60,
   installed: `
     amazon-ssm-agent 0:3.3.1345.0-1.amzn2023
     audit-libs 0:3.0.6-1.amzn2023.0.2
@@ -61,6 +62,11 @@ export const AMAZON_LINUX_2023: CatalogueText = {
     zlib 0:1.2.11-33.amzn2023.0.5
   `,
   advisories: `
+    ALAS2023LIVEPATCH-2025-231 | Newpackage | None | 60 | | kernel-livepatch-6.1.119-129.201 0:1.0-0.amzn2023
+    ALAS2023LIVEPATCH-2025-244 | Security | Important | 32 | CVE-2025-21756 | kernel-livepatch-6.1.119-129.201 0:1.0-1.amzn2023
+    ALAS2023LIVEPATCH-2025-252 | Security | Important | 13 | CVE-2025-37797 CVE-2025-37890 | kernel-livepatch-6.1.119-129.201 0:1.0-2.amzn2023
+    ALAS2023LIVEPATCH-2025-253 | Newpackage | None | 14 | | kernel-livepatch-6.1.134-150.224 0:1.0-0.amzn2023
+    ALAS2023LIVEPATCH-2025-260 | Security | Important | 3 | CVE-2025-38001 | kernel-livepatch-6.1.134-150.224 0:1.0-1.amzn2023
     ALAS2023-2025-1281 | Security | Important | 44 | CVE-2025-30112 CVE-2025-30119 | glibc glibc-common glibc-minimal-langpack 0:2.34-117.amzn2023.0.1
     ALAS2023-2025-1284 | Security | Medium | 41 | CVE-2025-28841 | krb5-libs 0:1.21.3-1.amzn2023.0.3
     ALAS2023-2025-1290 | Bugfix | None | 40 | | tzdata.noarch 0:2025b-1.amzn2023.0.1
@@ -83,8 +89,9 @@ export const AMAZON_LINUX_2023: CatalogueText = {
     ALAS2023-2025-1337 | Security | Medium | 11 | CVE-2025-40780 | bind-libs bind-license.noarch bind-utils 32:9.18.33-1.amzn2023.0.2
     ALAS2023-2025-1339 | Security | Critical | 9 | CVE-2025-15467 CVE-2025-69419 | openssl openssl-libs 1:3.0.8-1.amzn2023.0.18
     ALAS2023-2025-1341 | Security | Important | 8 | CVE-2025-53859 | nginx nginx-core 1:1.28.0-1.amzn2023.0.1
-    ALAS2023-2025-1343 | Security | Medium | 7 | CVE-2025-6965 | sqlite-libs 0:3.40.0-1.amzn2023.0.6
+    ALAS2023-2025-1343 | Security | Moderate | 7 | CVE-2025-6965 | sqlite-libs 0:3.40.0-1.amzn2023.0.6
     ALAS2023-2025-1345 | Security | Important | 5 | CVE-2025-6020 | pam 0:1.5.1-8.amzn2023.0.6
+    ALAS2023-2025-1347 | Newpackage | None | 50 | | kpatch-dnf.noarch kpatch-runtime.noarch 0:0.9.7-3.amzn2023
     ALAS2023-2025-1348 | Bugfix | None | 4 | | dnf.noarch 0:4.14.0-1.amzn2023.0.6
     ALAS2023-2025-1350 | Security | Important | 1 | CVE-2025-14017 | curl-minimal libcurl-minimal 0:8.11.1-4.amzn2023.0.3
     ALAS2023-2025-1351 | Security | Important | 2 | CVE-2025-13601 | glib2 0:2.74.7-689.amzn2023.0.4

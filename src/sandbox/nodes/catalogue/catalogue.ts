@@ -9,6 +9,8 @@ export type CatalogueText = Readonly<{
   arch: string
   /** The package whose version is the kernel's. */
   kernel: string
+  /** How old the oldest image's kernel is when the fleet begins; absent: as old as the rest. */
+  kernelDaysBefore?: number
   /** `name version`: what the oldest image has. */
   installed: string
   /** `id | classification | severity | days before the fleet's start (negative: after) | CVEs | names… version`. */
@@ -32,6 +34,7 @@ export type AdvisoryRow = Readonly<{
 export type Catalogue = Readonly<{
   family: 'rpm' | 'deb'
   kernelKey: string
+  kernelDaysBefore?: number
   installed: ReadonlyMap<string, string>
   advisories: readonly AdvisoryRow[]
   needs: readonly Readonly<{ key: string; version: string; other: string; otherVersion: string }>[]
@@ -50,6 +53,7 @@ function read(text: CatalogueText): Catalogue {
   return {
     family: text.family,
     kernelKey: keyOf(text.kernel),
+    ...(text.kernelDaysBefore !== undefined && { kernelDaysBefore: text.kernelDaysBefore }),
     installed: new Map(rows(text.installed, ' ').map(([name = '', version = '']) => [keyOf(name), version])),
     advisories: rows(text.advisories, '|').map((row) => advisory(row, keyOf)),
     needs: rows(text.needs, ' ').map(([name = '', version = '', other = '', otherVersion = '']) => ({
