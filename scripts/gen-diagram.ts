@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import ts from 'typescript'
-import type { Phase, WavePhase } from '../src/core/run/state.ts'
+import type { Phase } from '../src/core/run/state.ts'
+import type { WavePhase } from '../src/core/run/parts.ts'
 import { writeGenerated } from './generated-file.ts'
 import { recordedSteps, type Machine, type Step } from './run-phases.ts'
 
@@ -22,6 +23,7 @@ const RUN: Readonly<Record<Phase['name'], string>> = {
   storing: 'trial only: stores what was tested as baselines, and waits for their approval',
   after: 'measures the checks that must hold before the run may call itself succeeded',
   'rolling-back': 'restores touched nodes, newest wave first',
+  isolating: 'trial only: tries parts of the lists until it is known which patches broke them',
   finished: 'it has ended, with an outcome and a reason',
 }
 

@@ -1,3 +1,4 @@
+import { known } from '../src/kit/assert.ts'
 import { sha256 } from '../src/kit/digest.ts'
 import { HOUR, instant, MINUTE, plus, type Instant } from '../src/kit/instant.ts'
 import type { Effect } from '../src/core/run/effect.ts'
@@ -143,10 +144,19 @@ class Telling {
         return [{ type: 'NodesScanned', nodes: positions, lists: positions.map(() => sha256('list')), missing: positions.map(() => 1) }]
       case 'classify':
         return [{ type: 'ListsPinned', lists: sha256('lists'), count: 1, patches: [1], nodes: positions, of: positions.map(() => 0) }]
+      case 'group':
+        return [{ type: 'PatchesGrouped', lines: [['a noarch 1', 'b noarch 1']], units: [[0, 1]] }]
       case 'read':
         if (this.#story.excluded === true && this.#first('excluded'))
           return [{ type: 'BatchRead', batch: effect.batch, skipped: effect.nodes, reasons: effect.nodes.map(() => 'excluded'), down: [] }]
         return [{ type: 'BatchRead', batch: effect.batch, skipped: [], reasons: [], down: [] }, ...this.#lateFor(effect.batch)]
+      case 'step': {
+        const { nodes } = known(this.#state.steps.get(effect.id), 'the step')
+        const none = nodes.map(() => 0)
+        const ended = none.map(() => this.#now)
+        const plain = { nodes, done: nodes.map(() => true), outcomes: nodes.map(() => 'open' as const), reasons: nodes.map(() => '') }
+        return [{ type: 'StepEnded', id: effect.id, ...plain, changed: none, missing: none, ended, stop: false }]
+      }
       case 'send':
       case 'find':
         return this.#sending(effect)
@@ -157,7 +167,9 @@ class Telling {
       case 'measure': {
         const { purpose, wave, round, check } = effect
         const gone: RunEvent[] = this.#story.gone === true && this.#first('gone') ? [{ type: 'NodesGone', nodes: [0] }] : []
-        return [...gone, { type: 'CheckMeasured', purpose, wave, round, check, verdict, evidence: '', subjects: 1, failing: [] }]
+        const failing = this.#culprits(purpose)
+        const fails = failing.length > 0 ? 'fail' : purpose === 'try' ? 'pass' : verdict
+        return [...gone, { type: 'CheckMeasured', purpose, wave, round, check, verdict: fails, evidence: '', subjects: 1, failing }]
       }
       case 'store': {
         const where = { account: effect.account, image: 'ami-1' }
@@ -168,6 +180,16 @@ class Telling {
       case 'approve-baselines':
         return [{ type: 'BaselinesApproved', count: 1 }]
     }
+  }
+
+  /** Nodes that the patch of the story has broken, as long as it is on them. */
+  #culprits(purpose: string): number[] {
+    const { culprit } = this.#story
+    if (culprit === undefined || (purpose !== 'gate' && purpose !== 'try')) return []
+    const tries = this.#state.isolation?.tries ?? new Map<number, { units: readonly number[] }>()
+    return purpose === 'gate'
+      ? [0]
+      : [...tries].flatMap(([position, { units }]) => (units.includes(culprit) || culprit < 0 ? [position] : []))
   }
 
   #lateFor(batch: number): readonly RunEvent[] {

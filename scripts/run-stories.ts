@@ -1,7 +1,7 @@
-import { HOUR, MINUTE } from '../src/kit/instant.ts'
-import type { PlanContent, PlannedNode } from '../src/core/plan/plan.ts'
+import { HOUR } from '../src/kit/instant.ts'
+import type { PlanContent, PlannedNode, PlannedWave } from '../src/core/plan/plan.ts'
 import type { Outcome, Verdict } from '../src/core/run/event.ts'
-import type { Match, Runbook } from '../src/core/runbook/runbook.ts'
+import { NOTHING_AROUND, PLAIN_WINDOW, type Match, type Runbook } from '../src/core/runbook/runbook.ts'
 
 /** How the world answers in one story; what is left out goes well. */
 export type Story = Readonly<{
@@ -27,6 +27,8 @@ export type Story = Readonly<{
   excluded?: boolean
   /** Nodes do not answer the scan. */
   silent?: boolean
+  /** The patch that breaks nodes; below 0: they stay broken without it. */
+  culprit?: number
 }>
 
 const RULE = { group: 'leads', count: 1, expiresMs: HOUR }
@@ -41,6 +43,11 @@ const ROLLBACK = {
 const TRIAL = {
   act: 'trial',
   trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: ['111111111111'] }], path: '/p', approval: RULE },
+} as const
+const ISOLATED = {
+  ...TRIAL,
+  waves: [wave('trial', [0, 1], 0)],
+  checks: { probe: { type: 'agent-ping' } },
 } as const
 const RETRY = { attempts: 2, on: ['lock-held'] }
 
@@ -59,6 +66,8 @@ export const STORIES: readonly Story[] = [
   { plan: TRIAL, answer: 'refuse' },
   { plan: TRIAL, answer: 'silent' },
   { plan: TRIAL, stored: false },
+  { plan: ISOLATED, culprit: 1 },
+  { plan: ISOLATED, culprit: -1 },
   { plan: { work: 'scan' } },
   { plan: { work: 'rollback', undoes: 'earlier' } },
   { drift: 'a node changed' },
@@ -96,23 +105,17 @@ function runbookOf(story: Story): Runbook {
     scope: { accounts: ['one'], regions: ['us-east-1'], match: ANY, exclude: null },
     window: {
       times: { schedule: 'rate(7 days)', timezone: 'UTC', durationMs: 6 * HOUR, cutoffMs: HOUR, offsetDays: 0, start: null, end: null },
+      ...PLAIN_WINDOW,
       unfinished: story.unfinished ?? 'stop',
-      onGap: 'next-valid',
-      onOverlap: 'first',
-      lateMs: 30 * MINUTE,
-      overlap: 'queue',
-      jitterMs: 0,
-      fit: 'warn',
-      freezes: [],
-      breakFreeze: null,
     },
     patches: null,
-    test: null,
+    test: story.culprit === undefined ? null : { match: ANY, leadMs: HOUR, perAmi: 2, soakMs: 0, checks: ['probe'], onFailure: 'isolate' },
     inputs: {},
     baseline: 'none',
     checks: {},
     disruption: [],
     waves: [],
+    ...NOTHING_AROUND,
     rollback: ROLLBACK,
     feedback: null,
     limit: { nodes: null, sharePercent: 100 },
@@ -127,15 +130,6 @@ function runbookOf(story: Story): Runbook {
 
 /** The plan of a story: two waves of one node each. */
 export function planOf(story: Story): PlanContent {
-  const gate = {
-    failuresMax: 0,
-    hard: false,
-    bakeMs: story.bakeMs ?? 0,
-    checks: ['probe'],
-    evidencePercent: null,
-    approval: null,
-    holdForMs: null,
-  }
   return {
     v: 1,
     act: 'rollout',
@@ -145,7 +139,7 @@ export function planOf(story: Story): PlanContent {
     inputs: {},
     nodes: [nodeOf('i-00000001'), nodeOf('i-00000002')],
     groups: [],
-    waves: ['canary', 'rest'].map((name, index) => ({ name, nodes: [index], concurrency: 1, tighter: [], gate, unrepresented: [] })),
+    waves: ['canary', 'rest'].map((name, index) => wave(name, [index], story.bakeMs ?? 0)),
     lists: [],
     trial: null,
     checks: {},
@@ -160,6 +154,11 @@ export function planOf(story: Story): PlanContent {
     documents: {},
     ...story.plan,
   }
+}
+
+function wave(name: string, nodes: readonly number[], bakeMs: number): PlannedWave {
+  const gate = { failuresMax: 0, hard: false, bakeMs, checks: ['probe'], evidencePercent: null, approval: null, holdForMs: null }
+  return { name, nodes, concurrency: nodes.length, tighter: [], gate, unrepresented: [] }
 }
 
 function nodeOf(id: string): PlannedNode {

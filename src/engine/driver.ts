@@ -15,6 +15,7 @@ import { Mailbox } from './mailbox.ts'
 import type { Hints } from './hints.ts'
 import { openRun } from './open.ts'
 import { refuseSkew } from './skew.ts'
+import { unintended } from './unintended.ts'
 import type { World } from './world.ts'
 
 /** A driver's lease on a run. At a third of it, it is renewed; after it, anybody may take the run. */
@@ -25,6 +26,9 @@ const INBOX_MS: Ms = 5 * SECOND
 
 /** Waking so much later than asked for means that the clock was set, or the host was suspended. */
 const STEP_MS: Ms = MINUTE
+
+/** A clock that is set back by more than this may have been right before: a window would stay open for as long as it was set back. */
+const BACK_MS: Ms = SECOND
 
 /** After a failure that may pass, an effect is tried again this much later. */
 const AGAIN_MS: Ms = 30 * SECOND
@@ -55,7 +59,9 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
   parts.opened(opened.state)
   const turn = new Driver(world, journal, parts)
   try {
+    const taken = journal.state.driver !== null || clock.now() > plus(journal.state.requestedAt, STEP_MS)
     await journal.record([{ type: 'DriverTook', driver: world.driver, epoch: lease.epoch }], turn.actor)
+    if (taken) await turn.adopt()
     await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
   } catch (error) {
@@ -108,9 +114,16 @@ class Driver {
     this.#notesAt = world.clock.now()
   }
 
+  /** What was sent for this run and is not in its journal goes on record before anything is decided. */
+  async adopt(): Promise<void> {
+    const found = await unintended(this.#world, this.#journal.state, this.#signal)
+    for (const event of found) await this.#journal.record([event], this.actor)
+  }
+
   async toTheEnd(): Promise<Ended | undefined> {
     const { state } = this.#journal
     while (!this.#signal.aborted) {
+      const before = this.#world.clock.now()
       await this.#takeLetters()
       await this.#takeNotes()
       const wakeAt = await this.#decide()
@@ -123,7 +136,8 @@ class Driver {
       await this.#renew()
       const until = earliest(this.#notesAt, this.#renewAt, ...(wakeAt === null ? [] : [wakeAt]))
       await this.#mail.wait(this.#world.clock, until, this.#signal)
-      if (this.#world.clock.now() > plus(until, STEP_MS)) await this.#trueClock()
+      const now = this.#world.clock.now()
+      if (now > plus(until, STEP_MS) || now < plus(before, -BACK_MS)) await this.#trueClock()
     }
     return undefined
   }
@@ -177,7 +191,7 @@ class Driver {
 
   async #stepBack(events: readonly RunEvent[], busy: readonly string[]): Promise<void> {
     const [intent] = events
-    assert(intent?.type === 'CommandIntended', 'only an intent claims')
+    assert(intent?.type === 'CommandIntended' || intent?.type === 'StepIntended', 'only an intent claims')
     const names = new Set(busy)
     const nodes = intent.nodes.filter((position) => names.has(this.#journal.state.plan.nodes[position]?.node ?? ''))
     await this.#journal.record(
@@ -204,7 +218,7 @@ class Driver {
     const { clock } = this.#world
     if (clock.now() < this.#notesAt) return
     this.#notesAt = plus(clock.now(), INBOX_MS)
-    await answerNotes(this.#world, this.#journal)
+    await answerNotes(this.#world, this.#journal, this.#parts.hints)
   }
 
   async #renew(): Promise<void> {

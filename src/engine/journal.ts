@@ -3,12 +3,15 @@ import type { NodeId } from '../kit/ids.ts'
 import { latest, type Instant } from '../kit/instant.ts'
 import { seal } from '../core/audit/seal.ts'
 import { toData } from '../core/run/codec.ts'
-import type { Actor, Fact, RunEvent } from '../core/run/event.ts'
+import { OUTCOMES, type Actor, type Fact, type Outcome, type RunEvent } from '../core/run/event.ts'
 import { evolve } from '../core/run/evolve.ts'
+import { stepOf } from '../core/run/evolve-steps.ts'
 import { outOf } from '../core/run/limits.ts'
+import { stepAfter, stepOnward } from '../core/run/steps.ts'
 import { at, codeOf, commandOf, planned, provesNothingSent, STAGE, type RunState } from '../core/run/state.ts'
 import type { Append, GroupLimit, Sealed, Store } from '../ports/store.ts'
 import type { Clock } from '../ports/clock.ts'
+import { commandsOf } from './open-commands.ts'
 
 /** Another driver has taken the run: whoever learns it stops at once. */
 export class Replaced extends Error {
@@ -51,6 +54,7 @@ export class Journal {
       ...claimOf(this.state, events, now),
       ...releaseOf(this.state, events),
       ...(taken.length > 0 && { taken }),
+      ...commandsOf(this.state, events),
       ...outcomeOf(events),
     }
     const appended = await this.#clock.hold(() => this.#store.append(append))
@@ -62,6 +66,13 @@ export class Journal {
       this.#listen(this.state, fact, known(sealed[index], 'the entry'))
     })
     return []
+  }
+
+  /** Removes notes that need no fact. @throws Replaced as `record` does */
+  async drop(taken: readonly number[]): Promise<void> {
+    const { run } = this.state
+    const dropped = await this.#clock.hold(() => this.#store.append({ run, head: this.#last?.hash ?? null, entries: [], taken }))
+    if (!dropped.ok) throw new Replaced(`run ${run} has another driver`)
   }
 
   #seal(facts: readonly Fact[]): Sealed[] {
@@ -76,8 +87,8 @@ export class Journal {
 
 /** The claims that an intent needs, taken in its own transaction. */
 function claimOf(state: RunState, events: readonly RunEvent[], now: Instant): Pick<Append, 'claim'> {
-  const intent = events.find((event) => event.type === 'CommandIntended' && event.work !== 'scan')
-  if (intent?.type !== 'CommandIntended') return {}
+  const intent = events.find(claims)
+  if (intent === undefined) return {}
   assert(events.length === 1, 'an intent that claims is appended alone')
   const groups = new Set<number>()
   const nodes = intent.nodes.map((position) => {
@@ -85,8 +96,16 @@ function claimOf(state: RunState, events: readonly RunEvent[], now: Instant): Pi
     if (!wasOut(state, position)) for (const group of node.groups) groups.add(group)
     return { node: node.node, groups: node.groups.map((group) => known(state.plan.groups[group], 'the group').key) }
   })
-  return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group)), notBefore: intent.notBefore, at: now } }
+  return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group)), notBefore: notBeforeOf(intent), at: now } }
 }
+
+type Intent = Extract<RunEvent, { type: 'CommandIntended' | 'StepIntended' }>
+
+/** What prepares a change takes the claim, and the change itself renews it; what brings a node back has it already. */
+const claims = (event: RunEvent): event is Intent =>
+  (event.type === 'CommandIntended' && event.work !== 'scan') || (event.type === 'StepIntended' && event.batch !== 0)
+
+const notBeforeOf = (intent: Intent): Instant => (intent.type === 'CommandIntended' ? intent.notBefore : intent.until)
 
 /** A node to be rolled back that failed was out before: restoring it takes nothing more out of service. */
 const wasOut = (state: RunState, position: number): boolean =>
@@ -100,7 +119,7 @@ function limitOf(state: RunState, group: number): GroupLimit {
 }
 
 /**
- * Hands are taken off nodes that spoke for themselves. A node that said nothing keeps its claim until its command has closed: SSM may have
+ * Hands are taken off nodes that spoke for themselves, unless something has to bring them back first: then at the end of its last step. A node that said nothing keeps its claim until its command has closed: SSM may have
  * given up on it while its script still runs.
  */
 function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'release'> {
@@ -109,12 +128,17 @@ function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, '
     if (event.type === 'NodesReported') {
       event.nodes.forEach((position, index) => {
         const outcome = known(event.outcomes[index], 'the outcome')
-        if (at(state.nodes.command, position) !== event.n || (event.ended[index] ?? 0) === 0) return
+        if (at(state.nodes.command, position) !== event.n || (event.ended[index] ?? 0) === 0 || comesBack(state, position, outcome)) return
         release.push({ node: planned(state, position).node, out: outcome === 'failed' || outcome === 'rollback-failed' })
       })
     } else if (event.type === 'CommandClosed') release.push(...atClose(state, event.n))
+    else if (event.type === 'StepEnded') release.push(...atStep(state, event))
+    else if (event.type === 'BatchDropped') release.push(...atRound(state, event.batch))
+    else if (event.type === 'NodesBusy') release.push(...atRound(state, event.batch, event.nodes))
+    else if (event.type === 'BatchRead') release.push(...atRound(state, event.batch, event.skipped))
     else if (event.type === 'CommandRefused' && provesNothingSent(state, event.n))
-      for (const position of commandOf(state, event.n).nodes) release.push({ node: planned(state, position).node, out: false })
+      for (const position of commandOf(state, event.n).nodes)
+        if (at(state.nodes.taken, position) === 0) release.push({ node: planned(state, position).node, out: false })
   }
   return release.length > 0 ? { release } : {}
 }
@@ -122,13 +146,53 @@ function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, '
 function atClose(state: RunState, n: number): { node: NodeId; out: boolean }[] {
   const release: { node: NodeId; out: boolean }[] = []
   for (const position of commandOf(state, n).nodes) {
-    if (at(state.nodes.command, position) !== n || at(state.nodes.stage, position) === STAGE.flying) continue
+    const stage = at(state.nodes.stage, position)
+    if (at(state.nodes.command, position) !== n || stage === STAGE.flying || stage === STAGE.returning) continue
     if (at(state.nodes.endedSeconds, position) !== 0 && at(state.nodes.stage, position) !== STAGE.retrying) continue
     const outcome = at(state.nodes.outcome, position)
     const out = [codeOf('failed'), codeOf('unknown'), codeOf('rollback-failed')].includes(outcome)
     release.push({ node: planned(state, position).node, out })
   }
   return release
+}
+
+/** Whether steps follow this report before the node is let go. */
+function comesBack(state: RunState, position: number, outcome: Outcome): boolean {
+  if (at(state.nodes.taken, position) !== 0 || outcome === 'open') return true
+  return state.plan.runbook.hooks.after !== null && (outcome === 'patched' || outcome === 'not-needed' || outcome === 'rolled-back')
+}
+
+/** Nodes that leave a round whose steps have claimed them, and have nothing to bring back. */
+function atRound(state: RunState, number: number, nodes?: readonly number[]): { node: NodeId; out: boolean }[] {
+  const batch = state.batches.get(number)
+  if (batch === undefined || batch.step === 0) return []
+  return (nodes ?? batch.nodes)
+    .filter((position) => stepAfter(state, position) === null)
+    .map((position) => ({ node: planned(state, position).node, out: wasOut(state, position) }))
+}
+
+/** Nodes that leave with this step: out of the round without anything to bring back, or back after their last step. */
+function atStep(state: RunState, event: Extract<RunEvent, { type: 'StepEnded' }>): { node: NodeId; out: boolean }[] {
+  const { batch } = stepOf(state, event.id)
+  const release: { node: NodeId; out: boolean }[] = []
+  event.nodes.forEach((position, index) => {
+    const outcome = known(event.outcomes[index], 'the outcome')
+    const done = event.done[index] === true
+    const leaves = batch !== 0 ? outcome !== 'open' && !comesBack(state, position, outcome) : isLast(state, position, outcome, done)
+    const silent = at(state.nodes.endedSeconds, position) === 0 && state.openCommands.has(at(state.nodes.command, position))
+    if (!leaves || silent) return
+    const now = outcome === 'open' ? known(OUTCOMES[at(state.nodes.outcome, position)], 'the outcome') : outcome
+    release.push({ node: planned(state, position).node, out: BAD.has(now) || !done })
+  })
+  return release
+}
+
+const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'unknown', 'rollback-failed'])
+
+/** Whether no step follows the one that ends like this. */
+function isLast(state: RunState, position: number, outcome: Outcome, done: boolean): boolean {
+  if (outcome !== 'open') return stepOnward(state, position, codeOf(outcome)) === null
+  return stepOnward(state, position, done ? undefined : codeOf('failed')) === null
 }
 
 function outcomeOf(events: readonly RunEvent[]): Pick<Append, 'outcome'> {

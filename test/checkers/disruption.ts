@@ -1,10 +1,10 @@
-import type { Fact } from '../../src/core/run/event.ts'
 import { iso, type Instant } from '../../src/kit/instant.ts'
 import type { LedgerRow } from '../../src/sandbox/ledger.ts'
 import { nodeAt, tokenParts, wavesOf, type Checker, type Evidence, type RunEvidence } from './evidence.ts'
 import { follow, type Following } from './follow.ts'
+import { Beginnings, type Beginning } from './steps.ts'
 
-/** A node that an intent took out of service; it was in service before. */
+/** A node that an intent or the first step before one took out of service; it was in service before. */
 type Take = Readonly<{ run: RunEvidence; position: number; at: Instant }>
 
 /** A span of a node in one group. */
@@ -14,38 +14,45 @@ type GroupSpan = Readonly<{ node: string; from: Instant; to: Instant }>
 export const disruption: Checker = function* (evidence) {
   const takes: Take[] = []
   const spans = new Map<string, GroupSpan[]>()
+  const absences = new Map<string, Absence[]>()
   for (const run of evidence.runs) {
     const found: string[] = []
+    const beginnings = new Beginnings(run)
     const following = follow(run, (now, fact, before) => {
-      found.push(...takesOf(now, fact, before, takes))
+      const beginning = beginnings.of(fact)
+      if (beginning) found.push(...takesOf(now, beginning, before, takes))
     })
     yield* found
-    for (const { node, position, from, to } of following.spans)
+    for (const { node, from, to } of following.spans.all) {
+      const name = `${run.run} ${node}`
+      absences.set(name, [...(absences.get(name) ?? []), { from, to }])
+    }
+    for (const { node, position, from, to } of following.spans.all)
       for (const { key } of groupsAt(run, position)) spans.set(key, [...(spans.get(key) ?? []), { node, from, to }])
   }
   if (evidence.runs.length > 1) for (const take of takes) yield* acrossRuns(evidence, take, spans)
-  yield* byLedger(evidence)
+  yield* byLedger(evidence, absences)
 }
 
 const groupsAt = ({ plan }: RunEvidence, position: number) =>
   (plan.nodes[position]?.groups ?? []).flatMap((index) => plan.groups[index] ?? [])
 
 /** What the run itself can see: its own nodes, those that are down, strangers that are down; its wave's tighter limits; turns. */
-function* takesOf(now: Following, { at, event }: Fact, before: ReadonlySet<number>, takes: Take[]): Generator<string> {
+function* takesOf(now: Following, beginning: Beginning, before: ReadonlySet<number>, takes: Take[]): Generator<string> {
   const run = now.evidence
-  if (event.type !== 'CommandIntended' || event.work === 'scan' || run.plan.work === 'scan') return
-  const fresh = event.nodes.filter((position) => !before.has(position))
+  const { name, at, nodes, work } = beginning
+  if (work === 'scan' || run.plan.work === 'scan') return
+  const fresh = nodes.filter((position) => !before.has(position))
   takes.push(...fresh.map((position) => ({ run, position, at })))
-  const wave = wavesOf(run.plan).get(event.nodes[0] ?? -1)
+  const wave = wavesOf(run.plan).get(nodes[0] ?? -1)
   const tighter = new Map(run.plan.waves[wave ?? -1]?.tighter.map((one) => [one.group, one.atMost]))
   for (const index of new Set(fresh.flatMap((position) => run.plan.nodes[position]?.groups ?? []))) {
     const group = run.plan.groups[index]
     if (group === undefined) continue
     const atMost = Math.min(group.atMost, tighter.get(index) ?? Infinity)
     const out = outOf(now, index) + (now.outside.get(index) ?? 0)
-    if (out > atMost)
-      yield `${run.run}.${String(event.n)} at ${iso(at)}: ${String(out)} of ${group.key} out of service, at most ${String(atMost)}`
-    if (group.set !== null) yield* turns(now, fresh, index, `${run.run}.${String(event.n)} at ${iso(at)}`)
+    if (out > atMost) yield `${name} at ${iso(at)}: ${String(out)} of ${group.key} out of service, at most ${String(atMost)}`
+    if (group.set !== null) yield* turns(now, fresh, index, `${name} at ${iso(at)}`)
   }
 }
 
@@ -84,36 +91,53 @@ function* acrossRuns({ runs }: Evidence, { run, position, at }: Take, spans: Rea
   }
 }
 
-/** As the nodes saw it: executions that may change something, by the groups that the other side of the wire knows. */
-function* byLedger({ runs, ledger = [] }: Evidence): Generator<string> {
+/** A time in which a run had a node out of service, by its journal. */
+type Absence = Readonly<{ from: Instant; to: Instant }>
+
+/**
+ * As the nodes saw it: executions that may change something, by the groups that the other side of the wire knows. At each start, every run that
+ * has nodes there answers for those that were out when it took its last one, whoever took them; what another run took later, that one answers for.
+ */
+function* byLedger({ runs, ledger = [] }: Evidence, absences: ReadonlyMap<string, readonly Absence[]>): Generator<string> {
   const limits = new Map(runs.map((run) => [run.run, new Map(run.plan.groups.map(({ key, atMost }) => [key, atMost]))]))
   const ends = new Map(runs.map(({ run, facts }) => [run, facts.find(({ event }) => event.type === 'RunFinished')?.at ?? Infinity]))
   const spans = new Map<string, LedgerSpan[]>()
   for (const row of firstWork(ledger)) {
-    const span = spanOf(row, ends)
+    const span = spanOf(row, ends, absences)
     for (const key of Object.keys(row.inFlightInGroup)) {
       const id = key.startsWith('tag:') ? `${key}@${row.account}/${row.region}` : key
       spans.set(id, [...(spans.get(id) ?? []), span])
     }
   }
   for (const [key, all] of spans) {
-    for (const { run, node, from } of all) {
-      const atMost = limits.get(run)?.get(key) ?? Infinity
-      const out = new Set(all.filter((one) => one.from <= from && from < one.to).map((one) => one.node))
-      if (out.size > atMost)
-        yield `${node} at ${iso(from)}: ${String(out.size)} nodes of ${key} changed at once on the nodes, at most ${String(atMost)}`
+    for (const { node, from } of all) {
+      const there = all.filter((one) => one.from <= from && from < one.to)
+      for (const [run, mine] of Map.groupBy(there, (one) => one.run)) {
+        const atMost = limits.get(run)?.get(key) ?? Infinity
+        const last = Math.max(...mine.map(({ taken }) => taken))
+        const out = new Set(there.filter(({ taken }) => taken <= last).map((one) => one.node))
+        if (out.size > atMost)
+          yield `${node} at ${iso(from)}: ${String(out.size)} nodes of ${key} changed at once on the nodes, at most ${String(atMost)}`
+      }
     }
   }
 }
 
-type LedgerSpan = Readonly<{ run: string; node: string; from: Instant; to: Instant }>
+/** `taken`: when its run took the node out of service, long before a hook at the end; its start, when the journal knows nothing of it. */
+type LedgerSpan = Readonly<{ run: string; node: string; taken: Instant; from: Instant; to: Instant }>
 
 /** Until its script and its transaction are over, but no longer than its run: what a finished run left open holds nobody. */
-function spanOf({ node, token, startedAt, endedAt, transaction }: LedgerRow, ends: ReadonlyMap<string, number>): LedgerSpan {
+function spanOf(
+  { node, token, startedAt, endedAt, transaction }: LedgerRow,
+  ends: ReadonlyMap<string, number>,
+  absences: ReadonlyMap<string, readonly Absence[]>,
+): LedgerSpan {
   const { run } = tokenParts(token)
   const over = (at: string | null | undefined): number => (at === undefined ? 0 : at === null ? Infinity : Date.parse(at))
   const to = Math.min(Math.max(over(endedAt), over(transaction?.endedAt)), ends.get(run) ?? Infinity)
-  return { run, node, from: Date.parse(startedAt) as Instant, to: to as Instant }
+  const from = Date.parse(startedAt) as Instant
+  const absence = absences.get(`${run} ${node}`)?.find((one) => one.from <= from && from < one.to)
+  return { run, node, taken: absence?.from ?? from, from, to: to as Instant }
 }
 
 /** The first execution of each token on each node, if it was not turned away: later ones repeat or repair. */

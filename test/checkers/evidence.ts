@@ -10,6 +10,9 @@ import type { LedgerRow } from '../../src/sandbox/ledger.ts'
 /** Packages of a node: `name.arch` → exact version. */
 export type Packages = Readonly<Record<string, string>>
 
+/** How a node serves: whether it is up, where it stands behind load balancers (`group:port`), and its state in its Auto Scaling group. */
+export type Service = Readonly<{ up: boolean; targets: readonly string[]; lifecycle: string | null }>
+
 /** What a checker needs of a feedback message. */
 export type CloudEvent = Readonly<{ type: string; run: RunId; n: number; seq: number; head: string }>
 
@@ -40,6 +43,9 @@ export type Evidence = Readonly<{
   ledger?: readonly LedgerRow[]
   nodesBefore?: ReadonlyMap<NodeId, Packages>
   nodesAfter?: ReadonlyMap<NodeId, Packages>
+  /** How the nodes served before and after; those that do not exist any more are absent. */
+  serviceBefore?: ReadonlyMap<NodeId, Service>
+  serviceAfter?: ReadonlyMap<NodeId, Service>
   /** Every message of the feedback queue in the order of receiving, repeats included. */
   feedback?: readonly CloudEvent[]
   /** The store's claims when all was over. */

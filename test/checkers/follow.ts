@@ -1,40 +1,9 @@
-import type { PlannedNode } from '../../src/core/plan/plan.ts'
-import type { Fact, Outcome, RunEvent, Work } from '../../src/core/run/event.ts'
+import type { Fact, Outcome, RunEvent, StepName, Work } from '../../src/core/run/event.ts'
 import { known } from '../../src/kit/assert.ts'
 import { instant, type Instant } from '../../src/kit/instant.ts'
-import { nodeAt, type RunEvidence } from './evidence.ts'
-
-/** What one node went through, told again from the facts alone and without the core's own fold. */
-export type Life = {
-  readonly position: number
-  readonly planned: PlannedNode
-  outcome: Outcome
-  reason: string
-  /** The outcome before any rollback. */
-  applied: Outcome
-  flying: boolean
-  touched: boolean
-  /** Ever named by a changing intent that was not refused. */
-  everTouched: boolean
-  attempts: number
-  /** The last intent that named it. */
-  n: number
-  down: boolean
-}
-
-/** From an intent to the node's own word, or until nothing of the command can be open any more. */
-export type Hand = Readonly<{ run: string; node: string; position: number; n: number; from: Instant; to: Instant }>
-
-/** A time in which a run itself had a node out of service. */
-export type Span = Readonly<{ node: string; position: number; from: Instant; to: Instant }>
-
-type Told = {
-  readonly n: number
-  readonly work: Work
-  readonly nodes: readonly number[]
-  phase: 'intended' | 'sent' | 'unclear' | 'refused' | 'closed'
-  doubtful: boolean
-}
+import { nodeAt, wavesOf, type RunEvidence } from './evidence.ts'
+import { Intervals, newLife, type Hand, type Life, type Told } from './life.ts'
+import { prepares, preparesNodes, stepsBack, turnsBack, undoes } from './steps.ts'
 
 const EVER = instant(8_640_000_000_000_000)
 const BAD: ReadonlySet<Outcome> = new Set(['failed', 'unknown'])
@@ -44,7 +13,10 @@ export class Following {
   readonly evidence: RunEvidence
   readonly lives: readonly Life[]
   readonly hands: Hand[] = []
-  readonly spans: Span[] = []
+  /** Times in which the run itself had a node out of service. */
+  readonly spans: Intervals
+  /** Times in which a node was prepared for a change or brought back from one. */
+  readonly stays: Intervals
   /** Positions out of service now, by whatever cause. */
   readonly out = new Set<number>()
   /** How often a node outside the plan is down, by group. */
@@ -55,16 +27,21 @@ export class Following {
   rollingBack = false
   #aborting = false
   readonly #commands = new Map<number, Told>()
-  readonly #batches = new Map<number, Extract<RunEvent, { type: 'BatchChosen' }>>()
+  readonly #batches = new Map<number, { readonly work: Work; readonly nodes: Set<number> }>()
+  readonly #steps = new Map<number, Extract<RunEvent, { type: 'StepIntended' }>>()
+  readonly #waves: ReadonlyMap<number, number>
+  /** The waves that are still to be rolled back, the present one first. */
+  #goingBack: readonly number[] = []
   readonly #openHands = new Map<string, Omit<Hand, 'to'>>()
-  readonly #openSpans = new Map<number, Instant>()
 
   constructor(evidence: RunEvidence) {
     this.evidence = evidence
-    this.lives = evidence.plan.nodes.map((planned, position) => ({
-      position, planned, outcome: 'open', reason: '', applied: 'open', flying: false, touched: false, everTouched: false, attempts: 0, n: 0, down: false,
-    })) // prettier-ignore
+    this.#waves = wavesOf(evidence.plan)
+    this.lives = evidence.plan.nodes.map(newLife)
     this.worst = evidence.plan.waves.map(() => 0)
+    const name = (position: number): string => nodeAt(evidence, position)
+    this.spans = new Intervals(name)
+    this.stays = new Intervals(name)
   }
 
   life(position: number): Life {
@@ -75,10 +52,11 @@ export class Following {
   tell({ at, event }: Fact): void {
     const touched = this.#apply(event, at)
     for (const position of touched) this.#recount(position, at)
-    if (event.type === 'NodesReported' || event.type === 'NodesGone' || event.type === 'NodesSkipped') this.#remember()
+    if (event.type === 'NodesReported' || event.type === 'NodesGone' || event.type === 'NodesSkipped' || event.type === 'StepEnded')
+      this.#remember()
     if (event.type === 'RunFinished') {
       this.finished = event
-      for (const position of [...this.#openSpans.keys()]) this.#closeSpan(position, at)
+      this.spans.end(at)
     }
   }
 
@@ -86,7 +64,8 @@ export class Following {
   end(): this {
     for (const hand of this.#openHands.values()) this.hands.push({ ...hand, to: EVER })
     this.#openHands.clear()
-    for (const position of [...this.#openSpans.keys()]) this.#closeSpan(position, EVER)
+    this.spans.end(EVER)
+    this.stays.end(EVER)
     return this
   }
 
@@ -104,13 +83,35 @@ export class Following {
         return []
       case 'RollbackStarted':
         this.rollingBack = true
+        this.#goingBack = event.waves
+        return []
+      case 'TriesChosen':
+        return this.#tries(event)
+      case 'IsolationEnded':
+        for (const life of this.lives) life.resting = null
+        return []
+      case 'RollbackAdvanced':
+        this.#goingBack = this.#goingBack.slice(1)
         return []
       case 'DriverTook':
         for (const command of this.#commands.values()) if (command.phase === 'intended') this.#doubt(command)
         return []
       case 'BatchChosen':
-        this.#batches.set(event.batch, event)
+        this.#batches.set(event.batch, { work: event.work, nodes: new Set(event.nodes) })
+        for (const position of event.nodes) this.life(position).around.changed = 'no'
         return []
+      case 'BatchDropped':
+        return this.#leavesRound(event.batch, [...this.#batch(event.batch).nodes])
+      case 'NodesBusy':
+        return this.#leavesRound(event.batch, event.nodes)
+      case 'StepIntended':
+        this.#steps.set(event.id, event)
+        if (preparesNodes(event)) for (const position of event.nodes) prepares(this.life(position).around, this.evidence.plan, event.step)
+        return event.nodes
+      case 'StepFound':
+        return this.#stepFound(event)
+      case 'StepEnded':
+        return this.#stepEnded(event)
       case 'BatchRead':
         return this.#batchRead(event)
       case 'CommandIntended':
@@ -120,6 +121,8 @@ export class Following {
         if (command.phase !== 'closed' && command.phase !== 'refused') command.phase = 'sent'
         return []
       }
+      case 'CommandFound':
+        return this.#found(event, at)
       case 'CommandUnclear':
         this.#doubt(this.#command(event.n))
         return []
@@ -132,12 +135,16 @@ export class Following {
         return this.#reported(event, at)
       case 'NodesGone':
         for (const life of event.nodes.map((position) => this.life(position)))
-          if (life.outcome !== 'open' && life.touched) this.#ends(life, this.rollingBack ? 'rollback-failed' : 'failed', 'gone')
+          if (life.outcome !== 'open' && life.touched && life.around.away === 'no')
+            this.#ends(life, this.rollingBack ? 'rollback-failed' : 'failed', 'gone')
         return event.nodes
       case 'CommandClosed':
         this.#command(event.n).phase = 'closed'
         for (const position of this.#command(event.n).nodes) this.#letGo(event.n, position, at)
         return []
+      case 'NodesUnscanned':
+        for (const position of event.nodes) this.#ends(this.life(position), 'skipped', event.reason)
+        return event.nodes
       case 'NodesSkipped':
         for (const position of event.nodes)
           this.#leaves(this.life(position), event.reason, this.rollingBack || this.evidence.plan.work === 'rollback')
@@ -148,6 +155,88 @@ export class Following {
       default:
         return []
     }
+  }
+
+  #batch(batch: number) {
+    return known(this.#batches.get(batch), `batch ${String(batch)}`)
+  }
+
+  /** They wait again, once what was prepared for them is undone. */
+  #leavesRound(batch: number, nodes: readonly number[]): readonly number[] {
+    for (const position of nodes) {
+      this.#batch(batch).nodes.delete(position)
+      this.#turnsBack(this.life(position))
+    }
+    return nodes
+  }
+
+  #turnsBack(life: Life): void {
+    turnsBack(life.around, this.evidence.plan, life.outcome)
+  }
+
+  #stepFound({ id, nodes, things }: Extract<RunEvent, { type: 'StepFound' }>): readonly number[] {
+    if (this.#step(id).step === 'start')
+      for (const [index, position] of nodes.entries()) if ((things[index] ?? '') !== '') this.life(position).around.started = true
+    return []
+  }
+
+  #step(id: number) {
+    return known(this.#steps.get(id), `step ${String(id)}`)
+  }
+
+  #stepEnded(event: Extract<RunEvent, { type: 'StepEnded' }>): readonly number[] {
+    const { step, batch } = this.#step(event.id)
+    event.nodes.forEach((position, index) => {
+      const life = this.life(position)
+      const outcome = event.outcomes[index] ?? 'open'
+      const reason = event.reasons[index] ?? ''
+      if (batch === 0) this.#stepsBack(life, step, event.done[index] === true, outcome, reason)
+      else if (outcome !== 'open') this.#leavesEarly(life, batch, outcome, reason)
+    })
+    return event.nodes
+  }
+
+  /** It cannot be prepared, or the step was the whole change. */
+  #leavesEarly(life: Life, batch: number, outcome: Outcome, reason: string): void {
+    const { work, nodes } = this.#batch(batch)
+    nodes.delete(life.position)
+    if (work === 'rollback') this.#ends(life, outcome === 'rolled-back' ? outcome : 'rollback-failed', reason)
+    else if (outcome === 'skipped') this.#leaves(life, reason, false)
+    else this.#ends(life, outcome, reason)
+  }
+
+  #stepsBack(life: Life, step: StepName, done: boolean, outcome: Outcome, reason: string): void {
+    const { around } = life
+    undoes(around, step, done)
+    if (step === 'stop' && done && around.started) {
+      life.down = true
+      around.started = false
+    }
+    if (outcome !== 'open') this.#ends(life, outcome, reason)
+    else if (!done) this.#worsens(life, reason)
+    stepsBack(around, this.evidence.plan, life.outcome, step)
+  }
+
+  /** Who is not wholly back is not well. */
+  #worsens(life: Life, reason: string): void {
+    const back = life.outcome === 'rolled-back' || (life.outcome === 'open' && this.evidence.plan.work === 'rollback')
+    if (back) this.#ends(life, 'rollback-failed', reason)
+    else if (life.outcome !== 'rollback-failed' && life.outcome !== 'unknown') this.#ends(life, 'failed', reason)
+  }
+
+  /** The nodes of a round begin anew; what is not installed on one leaves it as it was. */
+  #tries(event: Extract<RunEvent, { type: 'TriesChosen' }>): readonly number[] {
+    this.rollingBack = false
+    this.#goingBack = []
+    for (const life of this.lives) life.resting = null
+    return event.nodes.filter((position, index) => {
+      const life = this.life(position)
+      life.resting = { outcome: life.outcome, reason: life.reason }
+      if (event.units[index]?.length === 0) return false
+      Object.assign(life, { outcome: 'open', applied: 'open', reason: '', touched: false, attempts: 0 })
+      life.around.changed = 'no'
+      return true
+    })
   }
 
   #command(n: number): Told {
@@ -168,13 +257,15 @@ export class Following {
   }
 
   #batchRead(event: Extract<RunEvent, { type: 'BatchRead' }>): readonly number[] {
-    const batch = known(this.#batches.get(event.batch), 'the batch')
+    const batch = this.#batch(event.batch)
+    const among = [...batch.nodes]
     const down = new Set(event.down)
-    for (const position of batch.nodes) this.life(position).down = down.has(position)
+    for (const position of among) this.life(position).down = down.has(position)
     event.skipped.forEach((position, index) => {
+      batch.nodes.delete(position)
       this.#leaves(this.life(position), event.reasons[index] ?? '', batch.work === 'rollback')
     })
-    return batch.nodes
+    return among
   }
 
   #intended(event: Extract<RunEvent, { type: 'CommandIntended' }>, at: Instant): readonly number[] {
@@ -182,9 +273,11 @@ export class Following {
     this.#commands.set(n, { n, work, nodes, phase: 'intended', doubtful: false })
     for (const position of nodes) {
       const life = this.life(position)
-      Object.assign(life, { flying: true, n, attempts: life.attempts + 1 })
+      Object.assign(life, { flying: true, spoke: false, n, attempts: life.attempts + 1 })
+      life.around.away = 'no'
       if (work === 'scan') continue
       Object.assign(life, { touched: true, everTouched: true })
+      if (this.evidence.plan.runbook.hooks.exit !== null) life.around.owed.add('hook-exit')
       this.#openHands.set(`${String(n)} ${String(position)}`, {
         run: this.evidence.run,
         node: nodeAt(this.evidence, position),
@@ -194,6 +287,28 @@ export class Following {
       })
     }
     return nodes
+  }
+
+  /** Nodes that no other hand is on, and that it may have changed: they fly for it until they speak, or are unknown if they had ended. */
+  #found({ n, work, nodes }: Extract<RunEvent, { type: 'CommandFound' }>, at: Instant): readonly number[] {
+    if (work === 'scan' || this.#commands.has(n)) return []
+    const isFound = (life: Life): boolean => this.#commands.get(life.n)?.found === true
+    const free = nodes.map((position) => this.life(position)).filter((life) => life.around.away === 'no' && !this.rollingBack)
+    const flying = free.filter((life) => (life.flying ? isFound(life) : life.outcome === 'open' && !life.touched))
+    const ended = free.filter(
+      (life) => !life.flying && life.outcome !== 'open' && (work === 'rollback' || life.outcome === 'skipped' || isFound(life)),
+    )
+    const both = [...flying, ...ended].map(({ position }) => position)
+    this.#commands.set(n, { n, work, nodes: both, phase: 'sent', doubtful: true, found: true })
+    for (const life of [...flying, ...ended]) {
+      this.#letGo(life.n, life.position, at)
+      Object.assign(life, { n, spoke: false, attempts: life.attempts + 1, touched: true, everTouched: true })
+      const node = nodeAt(this.evidence, life.position)
+      this.#openHands.set(`${String(n)} ${String(life.position)}`, { run: this.evidence.run, node, position: life.position, n, from: at })
+    }
+    for (const life of flying) life.flying = true
+    for (const life of ended) this.#ends(life, 'unknown', 'found-without-intent')
+    return both
   }
 
   /** Proves that nothing was sent, unless an earlier copy may have been. */
@@ -207,7 +322,8 @@ export class Following {
       life.attempts -= 1
       if (life.attempts === 0) Object.assign(life, { touched: false, everTouched: false })
       this.#letGo(event.n, position, at)
-      if (event.invalid.includes(position)) this.#leaves(life, 'refused-by-ssm', command.work === 'rollback')
+      if (event.invalid.includes(position)) this.#leaves(life, event.code === 'list-refused' ? event.code : 'refused-by-ssm', command.work === 'rollback')
+      else this.#turnsBack(life)
     }
     return command.nodes
   }
@@ -217,8 +333,9 @@ export class Following {
       if ((event.ended[index] ?? 0) > 0) this.#letGo(event.n, position, at)
       const life = this.life(position)
       const outcome = event.outcomes[index] ?? 'open'
-      const late = !life.flying && life.outcome === 'unknown'
+      const late = !life.flying && !life.spoke && life.outcome === 'unknown' && this.#goingBack[0] !== this.#waves.get(position)
       if (life.n !== event.n || (!life.flying && !late) || (late && outcome === 'unknown')) return
+      life.spoke = (event.ended[index] ?? 0) > 0
       this.#settles(life, this.#command(event.n), outcome, event.reasons[index] ?? '')
     })
     return event.nodes
@@ -229,17 +346,23 @@ export class Following {
     life.flying = false
     const { retry } = this.evidence.plan
     const again =
-      flying && outcome === 'failed' && retry !== null && !this.#aborting && retry.on.includes(reason) && life.attempts < retry.attempts
-    if (again) life.reason = reason
+      flying && !command.found && outcome === 'failed' && retry !== null && !this.#aborting && retry.on.includes(reason) && life.attempts < retry.attempts
+    if (!again && command.work !== 'scan') life.around.changed = 'reported'
+    if (again) {
+      life.reason = reason
+      this.#turnsBack(life)
+    } else if (flying && outcome === 'open') this.#turnsBack(life)
     else if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful) this.#ends(life, 'unknown', reason)
     else if (outcome === 'skipped' && life.attempts > 1) this.#leaves(life, reason, false)
     else this.#ends(life, outcome, reason)
     if (!again && life.attempts === 1 && (life.outcome === 'skipped' || outcome === 'not-needed')) life.touched = false
   }
 
-  #ends(life: Life, outcome: Outcome, reason: string): void {
+  #ends(life: Life, said: Outcome, why: string): void {
+    const { outcome, reason } = said === 'skipped' && life.resting !== null ? life.resting : { outcome: said, reason: why }
     Object.assign(life, { outcome, reason, flying: false })
     if (outcome !== 'rolled-back' && outcome !== 'rollback-failed') life.applied = outcome
+    this.#turnsBack(life)
   }
 
   /** Given up without a report of this attempt. */
@@ -260,9 +383,11 @@ export class Following {
   #ours(life: Life): boolean {
     if (this.evidence.plan.work === 'scan') return false
     if (life.flying || (life.touched && life.outcome === 'open')) return true
+    if (life.around.away !== 'no' || life.around.notBack.size > 0) return true
     if (!life.touched || (life.outcome !== 'rollback-failed' && !BAD.has(life.outcome))) return false
     const last = this.#commands.get(life.n)
-    return life.outcome !== 'rollback-failed' || (last?.work === 'rollback' && last.phase !== 'refused') || BAD.has(life.applied)
+    const tried = (last?.work === 'rollback' && last.phase !== 'refused') || life.around.changed === 'root'
+    return life.outcome !== 'rollback-failed' || tried || BAD.has(life.applied)
   }
 
   #recount(position: number, at: Instant): void {
@@ -272,14 +397,8 @@ export class Following {
     else this.out.delete(position)
     // What has disappeared serves nobody, but no run holds it out.
     const held = ours && life.reason !== 'gone' && this.finished === null
-    if (held && !this.#openSpans.has(position)) this.#openSpans.set(position, at)
-    if (!held) this.#closeSpan(position, at)
-  }
-
-  #closeSpan(position: number, to: Instant): void {
-    const from = this.#openSpans.get(position)
-    if (from !== undefined) this.spans.push({ node: nodeAt(this.evidence, position), position, from, to })
-    this.#openSpans.delete(position)
+    this.spans.turn(position, held, at)
+    this.stays.turn(position, life.around.away !== 'no', at)
   }
 
   #remember(): void {
@@ -297,7 +416,7 @@ export function follow(
 ): Following {
   const following = new Following(evidence)
   for (const fact of evidence.facts) {
-    const before = fact.event.type === 'CommandIntended' ? new Set(following.out) : following.out
+    const before = fact.event.type === 'CommandIntended' || preparesNodes(fact.event) ? new Set(following.out) : following.out
     following.tell(fact)
     watch(following, fact, before)
   }

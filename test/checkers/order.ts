@@ -1,6 +1,7 @@
 import type { Fact, RunEvent } from '../../src/core/run/event.ts'
-import { iso, type Instant } from '../../src/kit/instant.ts'
+import { earliest, iso, type Instant } from '../../src/kit/instant.ts'
 import { each, nodeAt, wavesOf, type Checker, type RunEvidence } from './evidence.ts'
+import { Beginnings, type Beginning } from './steps.ts'
 
 type Window = Readonly<{ opens: Instant; cutoff: Instant; closes: Instant; lastStart: Instant }>
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
@@ -10,24 +11,37 @@ export const window: Checker = function* ({ runs, ledger = [] }) {
   const starts = new Map<string, Instant>()
   for (const run of runs) {
     for (const { n, startBefore } of each(run, 'CommandIntended')) starts.set(`${run.run}.${String(n)}`, startBefore)
-    yield* inWindow(run)
+    yield* inWindow(run, starts)
   }
-  for (const { node, token, transaction, startedAt } of ledger) {
+  const foreign = new Set<string>()
+  for (const { node, token, document, transaction, verdict, startedAt, commandId } of ledger) {
     const limit = starts.get(token)
-    // The script looks at `startBefore` when it begins; the transaction follows when packages are resolved.
-    if (transaction !== null && limit !== undefined && Date.parse(startedAt) >= limit)
+    // Documents of others have no marker: what the agent begins anew by itself knows of no limit.
+    if (!document.startsWith('Patchwave-') && foreign.size === foreign.add(`${node} ${commandId}`).size) continue
+    // The script looks at `startBefore` when it begins; the transaction follows when packages are resolved. A hook has none.
+    const began = transaction !== null || HOOK_WORDS.has(verdict ?? '')
+    if (began && limit !== undefined && Date.parse(startedAt) >= limit)
       yield `${node}: ${token} began at ${startedAt}, to be started before ${iso(limit)}`
   }
 }
 
-function* inWindow(run: RunEvidence): Generator<string> {
+/** What a hook says that ran. */
+const HOOK_WORDS: ReadonlySet<string> = new Set(['passed'])
+
+/**
+ * Scripts of steps before a change begin within what the change must begin in: `starts` gets the limit of each token. What brings nodes back is
+ * done however late its driver comes.
+ */
+function* inWindow(run: RunEvidence, starts: Map<string, Instant>): Generator<string> {
   let opened: Window | null = null
   let chosen: Of<'WindowChosen'> | null = null
   let chosenSince = false
   const frost = new Frost()
   let allowed = false
   let rollingBack = run.plan.work === 'rollback'
-  for (const { at, event } of run.facts) {
+  const beginnings = new Beginnings(run)
+  for (const fact of run.facts) {
+    const { at, event } = fact
     frost.hear(event)
     if (event.type === 'WindowChosen') [chosen, chosenSince] = [event, true]
     if (event.type === 'WindowOpened') {
@@ -45,9 +59,16 @@ function* inWindow(run: RunEvidence): Generator<string> {
       if (event.outside && run.plan.rollback.outside === 'ask' && !allowed)
         yield `${run.run}: the rollback outside the window was not allowed by anyone`
     }
-    if (event.type !== 'CommandIntended') continue
-    yield* intentInWindow(run, event, at, opened, rollingBack)
-    if (event.work === 'apply') yield* frost.against(`${run.run}.${String(event.n)}`, event, at)
+    const beginning = beginnings.of(fact)
+    if (beginning === undefined) continue
+    const startBefore = event.type === 'CommandIntended' ? event.startBefore : at
+    if (event.type === 'StepIntended' && event.n > 0)
+      starts.set(
+        `${run.run}.${String(event.n)}`,
+        beginning.work === 'apply' && opened ? earliest(event.until, opened.lastStart) : event.until,
+      )
+    yield* intentInWindow(beginning, startBefore, opened, rollingBack)
+    if (beginning.work === 'apply') yield* frost.against(beginning, startBefore)
   }
 }
 
@@ -70,7 +91,7 @@ class Frost {
     if (event.type === 'WindowChosen') this.#freezes = []
   }
 
-  *against(name: string, { startBefore }: Of<'CommandIntended'>, at: Instant): Generator<string> {
+  *against({ name, at }: Beginning, startBefore: Instant): Generator<string> {
     for (const { from, to, why } of this.#freezes) {
       if (this.#broken.has(`${String(from)} ${String(to)} ${why}`)) continue
       if (from <= at && at < to) yield `${name}: intended at ${iso(at)}, in the freeze until ${iso(to)}`
@@ -79,21 +100,16 @@ class Frost {
   }
 }
 
-function* intentInWindow(
-  run: RunEvidence,
-  event: Of<'CommandIntended'>,
-  at: Instant,
-  opened: Window | null,
-  rollingBack: boolean,
-): Generator<string> {
-  const name = `${run.run}.${String(event.n)}`
-  if (event.work === 'rollback' && !rollingBack) yield `${name}: a rollback that is not on record as one`
-  if (event.work !== 'apply') return
+/** Steps before a change belong to it: they begin where it may. */
+function* intentInWindow(beginning: Beginning, startBefore: Instant, opened: Window | null, rollingBack: boolean): Generator<string> {
+  const { name, at, work } = beginning
+  if (work === 'rollback' && !rollingBack) yield `${name}: a rollback that is not on record as one`
+  if (work !== 'apply') return
   if (opened === null) yield `${name}: intended at ${iso(at)} while no window was open`
   else if (at < opened.opens || at >= opened.cutoff || at >= opened.lastStart)
     yield `${name}: intended at ${iso(at)}, outside ${iso(opened.opens)} to ${iso(opened.lastStart)}`
-  else if (event.startBefore > opened.cutoff || event.startBefore > opened.lastStart)
-    yield `${name}: may start until ${iso(event.startBefore)}, past ${iso(opened.lastStart)}`
+  else if (startBefore > opened.cutoff || startBefore > opened.lastStart)
+    yield `${name}: may start until ${iso(startBefore)}, past ${iso(opened.lastStart)}`
 }
 
 /** I4: waves in order and behind their gates, nothing before its approval, no rollout on baselines that were not approved. */
@@ -110,7 +126,9 @@ function* waveOrder(run: RunEvidence): Generator<string> {
   const started = new Set<number>()
   const drained = new Set<number>()
   const passed = new Set<number>()
-  for (const { event } of run.facts) {
+  const beginnings = new Beginnings(run)
+  for (const fact of run.facts) {
+    const { event } = fact
     if (event.type === 'WaveStarted') {
       for (let before = 0; before < event.wave; before++)
         if (!passed.has(before))
@@ -118,15 +136,19 @@ function* waveOrder(run: RunEvidence): Generator<string> {
       started.add(event.wave)
     }
     if (event.type === 'WaveDrained') drained.add(event.wave)
+    // What is tried after a failed trial is on record round by round.
+    if (event.type === 'TriesChosen') drained.clear()
+    if (event.type === 'TriesDrained') for (const wave of run.plan.waves.keys()) drained.add(wave)
     if (event.type === 'GateDecided') {
       if (!drained.has(event.wave)) yield `${run.run}: the gate of wave ${String(event.wave)} was decided before the wave had drained`
       if (event.verdict === 'pass') passed.add(event.wave)
       else passed.delete(event.wave)
     }
-    if (event.type !== 'CommandIntended' || event.work !== run.plan.work) continue
-    const early = event.nodes.filter((position) => !started.has(waves.get(position) ?? -1) || drained.has(waves.get(position) ?? -1))
+    const beginning = beginnings.of(fact)
+    if (beginning?.work !== run.plan.work) continue
+    const early = beginning.nodes.filter((position) => !started.has(waves.get(position) ?? -1) || drained.has(waves.get(position) ?? -1))
     if (early.length > 0)
-      yield `${run.run}.${String(event.n)}: ${early.map((position) => nodeAt(run, position)).join(', ')} outside the time of their wave`
+      yield `${beginning.name}: ${early.map((position) => nodeAt(run, position)).join(', ')} outside the time of their wave`
   }
 }
 

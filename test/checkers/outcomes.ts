@@ -1,6 +1,7 @@
-import { OUTCOMES, type EventType } from '../../src/core/run/event.ts'
-import { each, nodeAt, type Checker, type RunEvidence } from './evidence.ts'
+import { OUTCOMES, type EventType, type Outcome } from '../../src/core/run/event.ts'
+import { each, nodeAt, type Checker, type Evidence, type RunEvidence, type Service } from './evidence.ts'
 import { follow } from './follow.ts'
+import { preparesNodes } from './steps.ts'
 
 const finishedAt = ({ facts }: RunEvidence): number => facts.findIndex(({ event }) => event.type === 'RunFinished')
 
@@ -56,18 +57,21 @@ function worstOf({ plan }: RunEvidence, index: number): number {
   return failuresMax + (hard ? 1 : wave.concurrency)
 }
 
-/** I12: at the end no node is still in change; who stays out is named by its outcome, and no claim of the run says otherwise. */
-export const putBack: Checker = function* ({ runs, claims = [] }) {
+/** I12: at the end no node is still in change or on its way, and what was prepared serves as before; who stays out is named by its outcome, and no claim of the run says otherwise. */
+export const putBack: Checker = function* (evidence) {
+  const { runs, claims = [] } = evidence
+  yield* serveAgain(evidence)
   for (const run of runs) {
     const ended = toItsEnd(run)
     if (!ended) continue
     const before = follow({ ...run, facts: run.facts.slice(0, finishedAt(run)) })
-    for (const { position, flying } of before.lives) if (flying) yield `${run.run}: ${nodeAt(run, position)} was still in change at the end`
-    const named = new Set(
-      ended.lives
-        .filter(({ outcome }) => outcome === 'failed' || outcome === 'unknown' || outcome === 'rollback-failed')
-        .map(({ planned }) => planned.node),
-    )
+    for (const { position, flying, around } of before.lives) {
+      if (flying) yield `${run.run}: ${nodeAt(run, position)} was still in change at the end`
+      if (around.away !== 'no')
+        yield `${run.run}: ${nodeAt(run, position)} was still on its way ${around.away === 'back' ? 'back' : 'to its change'} at the end`
+      if (around.owed.size > 0) yield `${run.run}: ${nodeAt(run, position)} ended without ${[...around.owed].join(', ')}`
+    }
+    const named = new Set(ended.lives.filter(({ outcome }) => LOST.has(outcome)).map(({ planned }) => planned.node))
     for (const claim of claims.filter((one) => one.run === run.run)) {
       if (!claim.hand) yield `${run.run}: ${claim.node} still counts as out of service after the end`
       else if (!named.has(claim.node)) yield `${run.run}: a hand is still on ${claim.node}, which did not fail`
@@ -75,10 +79,37 @@ export const putBack: Checker = function* ({ runs, claims = [] }) {
   }
 }
 
+/** By the nodes themselves: whatever a run prepared for a change and did not name as lost serves as it did before. */
+function* serveAgain({ runs, serviceBefore, serviceAfter }: Evidence): Generator<string> {
+  if (serviceBefore === undefined || serviceAfter === undefined) return
+  const lives = runs.flatMap((run) => {
+    const taken = new Set(run.facts.flatMap(({ event }) => (preparesNodes(event) ? event.nodes : [])))
+    return follow(run).lives.filter(({ position }) => taken.has(position))
+  })
+  for (const [node, ofNode] of Map.groupBy(lives, ({ planned }) => planned.node)) {
+    const named = ofNode.some(({ outcome, around }) => LOST.has(outcome) || outcome === 'open' || around.notBack.size > 0)
+    const [before, after] = [serviceBefore.get(node), serviceAfter.get(node)]
+    if (!named && before && after) for (const what of differences(before, after)) yield `${node}: ${what}, and no run says so`
+  }
+}
+
+const LOST: ReadonlySet<Outcome> = new Set(['failed', 'unknown', 'rollback-failed'])
+
+function differences(before: Service, after: Service): string[] {
+  return [
+    ...(before.up === after.up ? [] : [after.up ? 'it was left running' : 'it was left stopped']),
+    ...before.targets.filter((one) => !after.targets.includes(one)).map((one) => `it was left out of ${one}`),
+    ...(before.lifecycle === after.lifecycle
+      ? []
+      : [`it was left ${after.lifecycle ?? 'in no Auto Scaling group'}, it was ${before.lifecycle ?? 'in none'}`]),
+  ]
+}
+
 /** What may still be appended after the end: late words about commands, and drivers that read them. */
 const AFTER_END: ReadonlySet<EventType> = new Set([
   'NodesReported',
   'CommandSent',
+  'CommandFound',
   'CommandClosed',
   'CancelDone',
   'DriverTook',

@@ -1,6 +1,7 @@
 import type { PinnedList } from '../../src/core/plan/plan.ts'
 import { each, nodeAt, wavesOf, type Checker, type Evidence, type Packages, type RunEvidence } from './evidence.ts'
 import { follow, type Following } from './follow.ts'
+import { Beginnings } from './steps.ts'
 
 /** I6: a rollback names only touched nodes, newest wave first, and restores what the node had before the run first touched it. */
 export const undo: Checker = function* (evidence) {
@@ -17,11 +18,13 @@ function* onlyTouched(run: RunEvidence): Generator<string> {
   if (run.plan.work === 'rollback') return
   const found: string[] = []
   const touched = new Set<number>()
-  follow(run, (now, { event }) => {
-    if (event.type === 'CommandIntended' && event.work === 'rollback') {
-      for (const position of event.nodes)
-        if (!touched.has(position))
-          found.push(`${run.run}.${String(event.n)}: ${nodeAt(run, position)} is rolled back and was never touched`)
+  const beginnings = new Beginnings(run)
+  follow(run, (now, fact) => {
+    const { event } = fact
+    const beginning = beginnings.of(fact)
+    if (beginning?.work === 'rollback') {
+      for (const position of beginning.nodes)
+        if (!touched.has(position)) found.push(`${beginning.name}: ${nodeAt(run, position)} is rolled back and was never touched`)
     }
     if (event.type === 'CommandIntended' && event.work === 'apply') for (const position of event.nodes) touched.add(position)
     if (event.type === 'CommandRefused' || event.type === 'NodesReported')
@@ -35,19 +38,21 @@ function* newestFirst(run: RunEvidence): Generator<string> {
   const waves = wavesOf(run.plan)
   let scope: ReadonlySet<number> = new Set()
   let lowest = Infinity
-  for (const { event } of run.facts) {
+  const beginnings = new Beginnings(run)
+  for (const fact of run.facts) {
+    const { event } = fact
     if (event.type === 'RollbackStarted') {
       scope = new Set(event.waves)
       lowest = Infinity
       if (event.waves.some((wave, index) => index > 0 && wave >= (event.waves[index - 1] ?? Infinity)))
         yield `${run.run}: the rollback's waves are ${event.waves.join(', ')}, not newest first`
     }
-    if (event.type !== 'CommandIntended' || event.work !== 'rollback') continue
-    for (const position of event.nodes) {
+    const beginning = beginnings.of(fact)
+    if (beginning?.work !== 'rollback') continue
+    for (const position of beginning.nodes) {
       const wave = waves.get(position) ?? -1
-      if (!scope.has(wave))
-        yield `${run.run}.${String(event.n)}: ${nodeAt(run, position)} of wave ${String(wave)} does not belong to this rollback`
-      if (wave > lowest) yield `${run.run}.${String(event.n)}: wave ${String(wave)} is rolled back after wave ${String(lowest)}`
+      if (!scope.has(wave)) yield `${beginning.name}: ${nodeAt(run, position)} of wave ${String(wave)} does not belong to this rollback`
+      if (wave > lowest) yield `${beginning.name}: wave ${String(wave)} is rolled back after wave ${String(lowest)}`
       lowest = Math.min(lowest, wave)
     }
   }
@@ -79,7 +84,8 @@ function* samePackages({ runs, nodesBefore, nodesAfter }: Evidence, followed: Re
       const alone = [...(hands.get(planned.node) ?? [])].every((one) => own.has(one))
       if (outcome !== 'rolled-back' || !alone || !before || !after) continue
       for (const [key, from, to] of differences(before, after))
-        yield `${run.run}: ${planned.node} was rolled back, but ${key} is at ${to ?? 'nothing'}, not ${from ?? 'nothing'}`
+        if (!mayBring(run, key))
+          yield `${run.run}: ${planned.node} was rolled back, but ${key} is at ${to ?? 'nothing'}, not ${from ?? 'nothing'}`
     }
   }
 }
@@ -97,6 +103,11 @@ function* differences(before: Packages, after: Packages): Generator<readonly [st
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
     if (before[key] !== after[key]) yield [key, before[key], after[key]]
 }
+
+/** What turning live patching on brings along and leaves, tested or not; it is on record as a step. */
+const mayBring = ({ plan }: RunEvidence, key: string): boolean => plan.runbook.patches?.kernel === 'live-patch' && ENABLERS.test(key)
+
+const ENABLERS = /^(kpatch-dnf|kpatch-runtime|yum-plugin-kernel-livepatch|kernel-livepatch-[^ ]+)\.[a-z0-9_]+$/
 
 /** I7: what a node has now and had not before stands, at that version, in a list that a run pinned for that very node. */
 export const testedOnly: Checker = function* ({ runs, nodesBefore, nodesAfter }) {
@@ -116,7 +127,8 @@ export const testedOnly: Checker = function* ({ runs, nodesBefore, nodesAfter })
     if (before === undefined || unknown.has(node)) continue
     for (const [key, from, to] of differences(before, after)) {
       if (to === undefined) yield `${node}: ${key} ${from ?? ''} is gone`
-      else if (!allowed.get(node)?.has(`${key} ${to}`)) yield `${node}: ${key} is at ${to}, which stands in no list for it`
+      else if (!allowed.get(node)?.has(`${key} ${to}`) && !runs.some((run) => mayBring(run, key)))
+        yield `${node}: ${key} is at ${to}, which stands in no list for it`
     }
   }
 }

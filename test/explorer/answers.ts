@@ -1,13 +1,15 @@
 import type { Effect } from '../../src/core/run/effect.ts'
 import type { RunEvent } from '../../src/core/run/event.ts'
 import { PRESENCE } from '../../src/core/run/gate.ts'
-import { commandOf, STAGE, type Command } from '../../src/core/run/state.ts'
+import { commandOf, STAGE } from '../../src/core/run/state.ts'
+import type { Command } from '../../src/core/run/parts.ts'
 import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import { plainOpening } from '../../src/core/run/opening.ts'
 import { measured, NO_FREEZE } from '../core/run/telling.ts'
 import { nodeOf } from './hands.ts'
 import { fault, free, type EffectOf, type Move } from './moves.ts'
 import { cancelAnswers, watchAnswers } from './reports.ts'
+import { stepAnswers } from './steps.ts'
 import type { Copy, Rules } from './world.ts'
 import type { Setup, Sim } from './sim.ts'
 
@@ -29,6 +31,8 @@ export function answers({ rules }: Setup, sim: Sim, effect: Effect): Move[] {
       ]
     case 'read':
       return reads(sim, effect)
+    case 'step':
+      return stepAnswers(sim, effect.id)
     case 'send':
       return sends(rules, sim, effect.n)
     case 'find':
@@ -72,12 +76,12 @@ const EXPIRES_MS = 70 * MINUTE
 /** SSM takes a command. */
 export function land(sim: Sim, n: number, rules: Rules): Copy {
   const { world, live, now } = sim
-  const { nodes } = commandOf(live, n)
+  const { nodes, work } = commandOf(live, n)
   world.copyCount += 1
   const id = `00000000-0000-4000-8000-${String(world.copyCount).padStart(12, '0')}`
   const copy: Copy = {
     n,
-    token: rules.tokenFor(world, n),
+    token: rules.tokenFor(world, n, work),
     id,
     landedAt: now,
     expiresAfter: plus(now, EXPIRES_MS),

@@ -2,9 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { PlanContent } from '../../src/core/plan/plan.ts'
 import type { EventType } from '../../src/core/run/event.ts'
 import { explore } from './explore.ts'
-import { checked, cluster, plain, retrying, trial, turns } from './plans.ts'
+import { checked, cluster, plain, prepared, retrying, trial, turns, verified } from './plans.ts'
 import { setupOf, type Setup } from './sim.ts'
-import type { Left } from './world.ts'
+import { RIGHT, type Left, type Rules } from './world.ts'
 
 /**
  * Every state of the core that small runs can reach, whatever SSM, the nodes, the operators and the drivers do within the bounds. What is bounded: `troubles`
@@ -16,6 +16,12 @@ import type { Left } from './world.ts'
 const DEEP = process.env['EXPLORE'] === 'deep'
 const deep: Left = { troubles: 3, faults: 2, crashes: 2, acts: 1 }
 
+/** Patch Manager knows no token: it installs as often as it is sent. */
+const TOKENLESS: Rules = {
+  ...RIGHT,
+  tokenFor: ({ copies, copyCount }, n, work) => (work === 'apply' && copies.some((copy) => copy.n === n) ? 1_000 + copyCount : n),
+}
+
 // prettier-ignore
 const RUNS: readonly [name: string, plan: PlanContent, left: Left, more: Partial<Setup>][] = [
   ['two waves of 2 + 1 nodes',                plain,    { troubles: 2, faults: 2, crashes: 1, acts: 1 }, {}],
@@ -24,6 +30,8 @@ const RUNS: readonly [name: string, plan: PlanContent, left: Left, more: Partial
   ['a hard budget and a second attempt',      retrying, { troubles: 2, faults: 2, crashes: 0, acts: 0 }, {}],
   ['bake, checks, all of it back; torn',      checked,  { troubles: 2, faults: 2, crashes: 1, acts: 1 }, { torn: true }],
   ['a trial',                                 trial,    { troubles: 2, faults: 2, crashes: 1, acts: 1 }, {}],
+  ['drained, quiet, one at a time; torn',      prepared, { troubles: 2, faults: 2, crashes: 1, acts: 1 }, { torn: true, rival: true }],
+  ['by Patch Manager, which knows no token',  verified, { troubles: 2, faults: 2, crashes: 1, acts: 1 }, { rules: TOKENLESS }],
 ]
 
 /** Which kinds of facts the default run meets. Not met: what stands before its beginning, what nobody records any more, what changes nothing, and what only `deep` asks for. */
@@ -57,8 +65,13 @@ const KINDS: Readonly<Record<EventType, boolean>> = {
   BatchRead: true,
   BatchDropped: true,
   NodesBusy: true,
+  BatchAged: true,
+  StepIntended: true,
+  StepFound: true,
+  StepEnded: true,
   CommandIntended: true,
   CommandSent: true,
+  CommandFound: false,
   CommandRefused: true,
   CommandUnclear: true,
   CommandMissed: true,
@@ -75,6 +88,13 @@ const KINDS: Readonly<Record<EventType, boolean>> = {
   RollbackStarted: true,
   RollbackAdvanced: true,
   RollbackFinished: true,
+  IsolationStarted: false,
+  PatchesGrouped: false,
+  TriesChosen: false,
+  TriesDrained: false,
+  TryJudged: false,
+  CulpritsFound: false,
+  IsolationEnded: false,
   BaselineStored: true,
   BaselineRefused: true,
   BaselinesApproved: true,

@@ -1,11 +1,11 @@
-import type { RunEvent } from '../../src/core/run/event.ts'
+import type { EventType, RunEvent } from '../../src/core/run/event.ts'
 import { commandOf, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { known } from '../../src/kit/assert.ts'
 import type { Instant } from '../../src/kit/instant.ts'
 import { lockOf, type Rules, type World } from './world.ts'
 
 /** Claims and the count of intents as a fact leaves them, by the rules of the journal's writer: `state` is as it was before the fact. */
-export function handsAfter(world: World, state: RunState, event: RunEvent, rules: Rules): void {
+export function handsAfter(world: World, state: RunState, event: RunEvent): void {
   switch (event.type) {
     case 'CommandIntended':
       for (const position of event.nodes) {
@@ -13,17 +13,15 @@ export function handsAfter(world: World, state: RunState, event: RunEvent, rules
         if (event.work === 'apply') nodeOf(world, position).intents += 1
       }
       return
+    case 'StepIntended':
+      if (event.batch > 0) for (const position of event.nodes) world.claims[position] = 'ours'
+      return
     case 'CommandRefused':
       return refused(world, state, event.n)
-    case 'NodesReported':
-      return event.nodes.forEach((position, index) => {
-        if (state.nodes.command[position] !== event.n) return
-        if ((event.ended[index] ?? 0) !== 0 || rules.freesSilent) world.claims[position] = 'free'
-      })
     case 'CommandClosed':
       for (const position of commandOf(state, event.n).nodes) {
         const { command, stage, endedSeconds } = state.nodes
-        if (command[position] !== event.n || stage[position] === STAGE.flying) continue
+        if (command[position] !== event.n || ON_THE_WAY.includes(stage[position] ?? 0)) continue
         if (endedSeconds[position] === 0 || stage[position] === STAGE.retrying) world.claims[position] = 'free'
       }
       return
@@ -31,12 +29,33 @@ export function handsAfter(world: World, state: RunState, event: RunEvent, rules
   }
 }
 
+/** Stages of a node that is prepared, changed or brought back. */
+export const ON_THE_WAY: readonly number[] = [STAGE.chosen, STAGE.flying, STAGE.returning]
+
+/** The same once a fact was folded: who spoke and has nothing to bring back is let go, and who left its round or came back. */
+export function handsBack(world: World, state: RunState, event: RunEvent, rules: Rules): void {
+  const { nodes } = state
+  if (event.type === 'NodesReported')
+    event.nodes.forEach((position, index) => {
+      if (nodes.command[position] !== event.n || nodes.stage[position] === STAGE.returning) return
+      if ((event.ended[index] ?? 0) !== 0 || rules.freesSilent) world.claims[position] = 'free'
+    })
+  if (!LEAVES.has(event.type)) return
+  world.claims.forEach((claim, position) => {
+    const silent = nodes.endedSeconds[position] === 0 && state.openCommands.has(nodes.command[position] ?? 0)
+    if (claim === 'ours' && !ON_THE_WAY.includes(nodes.stage[position] ?? 0) && !silent) world.claims[position] = 'free'
+  })
+}
+
+/** Facts with which nodes may leave a round or their way back. */
+const LEAVES: ReadonlySet<EventType> = new Set<EventType>(['StepEnded', 'BatchDropped', 'BatchRead', 'NodesBusy'])
+
 /** As the core judges it: only a refusal that proves that nothing was sent takes the intent back. */
 function refused(world: World, state: RunState, n: number): void {
   const command = commandOf(state, n)
   const proves = !command.doubtful || state.unsent.has(n)
   for (const position of command.nodes) {
-    if (proves) world.claims[position] = 'free'
+    if (proves && state.nodes.taken[position] === 0) world.claims[position] = 'free'
     if (proves && command.work === 'apply') nodeOf(world, position).intents -= 1
   }
 }

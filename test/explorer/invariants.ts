@@ -1,7 +1,8 @@
-import { OUTCOMES, type RunEvent } from '../../src/core/run/event.ts'
+import { OUTCOMES, type Outcome, type RunEvent, type Work } from '../../src/core/run/event.ts'
 import { codeOf, commandOf, isSuspect, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { known } from '../../src/kit/assert.ts'
-import { mayWork, nodeOf } from './hands.ts'
+import type { Instant } from '../../src/kit/instant.ts'
+import { mayWork, nodeOf, ON_THE_WAY } from './hands.ts'
 import { runKey } from './key.ts'
 import { proven, type Setup, type Sim } from './sim.ts'
 import { lockOf } from './world.ts'
@@ -21,7 +22,8 @@ const must = (holds: boolean, invariant: string, message: () => string): void =>
   if (!holds) throw new Violation(invariant, message())
 }
 
-type Intent = Extract<RunEvent, { type: 'CommandIntended' }>
+/** A command or the step before one, about to begin. `prepared`: the run has laid its hand on the nodes by an earlier step. */
+type Intent = Readonly<{ nodes: readonly number[]; work: Work; startBefore: Instant; prepared: boolean }>
 
 /** What a fact may not say, given the state before it. The plan is the setup's own: a planted bug may show the core another one. */
 export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
@@ -29,7 +31,9 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
     case 'WaveStarted':
       return waveStarts(setup, sim, event.wave)
     case 'CommandIntended':
-      return intent(setup, sim, event)
+      return intent(setup, sim, { ...event, prepared: isPrepared(sim, event.batch) })
+    case 'StepIntended':
+      return event.batch === 0 ? undefined : intent(setup, sim, ofStep(sim, event))
     case 'GateDecided': {
       const spent = spentOf(sim.live, event.wave, true)
       const { failuresMax } = known(setup.plan.waves[event.wave], 'the wave').gate
@@ -42,10 +46,20 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
     case 'CancelAsked':
       return must(sim.live.aborting !== null, 'I14', () => 'a cancel without an abort')
     case 'RunFinished':
-      return must(sim.live.openCommands.size === 0 && sim.live.inFlight === 0, 'I5', () => 'the run ends with open commands')
+      must(sim.live.openCommands.size === 0 && sim.live.inFlight === 0, 'I5', () => 'the run ends with open commands')
+      return must(sim.live.steps.size === 0 && sim.live.returns.size === 0, 'I12', () => 'the run ends while nodes come back')
     default:
   }
 }
+
+const isPrepared = ({ live }: Sim, batch: number): boolean => (live.batches.get(batch)?.step ?? 0) > 0
+
+const ofStep = (sim: Sim, { batch, nodes }: Extract<RunEvent, { type: 'StepIntended' }>): Intent => ({
+  nodes,
+  work: known(sim.live.batches.get(batch), 'the round').work,
+  startBefore: sim.now,
+  prepared: isPrepared(sim, batch),
+})
 
 function waveStarts(setup: Setup, { live, now }: Sim, wave: number): void {
   must(
@@ -67,7 +81,8 @@ function intent(setup: Setup, sim: Sim, event: Intent): void {
   const { live, now, world } = sim
   must(!live.paused, 'I3', () => 'an intent in a pause')
   for (const position of event.nodes) {
-    must(world.claims[position] === 'free', 'I1', () => `node ${position} is claimed already (${world.claims[position]})`)
+    const claim = event.prepared ? 'ours' : 'free'
+    must(world.claims[position] === claim, 'I1', () => `node ${position} is claimed (${world.claims[position]}), it should be ${claim}`)
     must(!mayWork(world, live, position, now), 'I1', () => `node ${position} has a command that may still work`)
   }
   if (event.work === 'apply') applies(setup, sim, event)
@@ -129,8 +144,10 @@ function isAway({ live, world, now }: Sim, position: number): boolean {
   const node = nodeOf(world, position)
   const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
   if (live.nodes.stage[position] === STAGE.flying || live.nodes.down[position] === 1 || node.version === 'broken') return true
+  if (node.exists && (node.drained || node.quiet)) return true
   if (node.exists && (lockOf(node) !== undefined || mayWork(world, live, position, now))) return true
-  return outcome === 'failed' || outcome === 'unknown'
+  // Who failed before anything was changed serves again once it was put back.
+  return (outcome === 'failed' || outcome === 'unknown') && (node.intents > 0 || live.notBack.has(position))
 }
 
 /** What must hold of the run whenever the core has come to rest. */
@@ -156,6 +173,8 @@ export function judgeFold({ folded, now }: Sim, ranks: ReadonlyMap<number, numbe
   must(runKey(folded, now, ranks) === mine, 'I9', () => 'the state is not the fold of the journal')
 }
 
+const BAD: ReadonlySet<Outcome> = new Set(['failed', 'unknown', 'rollback-failed'])
+
 /** What the run says of its nodes against what they are. */
 export function judgeWorld(sim: Sim): void {
   for (let position = 0; position < sim.live.nodes.count; position++) truth(sim, position)
@@ -164,7 +183,8 @@ export function judgeWorld(sim: Sim): void {
 function counters(live: RunState): void {
   const counted = { inFlight: 0, waiting: 0, retrying: 0, suspects: 0 }
   live.nodes.stage.forEach((stage, position) => {
-    if (stage === STAGE.chosen || stage === STAGE.flying) counted.inFlight += 1
+    if (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning) counted.inFlight += 1
+    if (stage === STAGE.returning) must(comesBack(live, position), 'I12', () => `node ${position} should come back and is on no way`)
     if (stage === STAGE.waiting || stage === STAGE.retrying) counted.waiting += 1
     if (stage === STAGE.retrying) counted.retrying += 1
     if (isSuspect(live, position)) counted.suspects += 1
@@ -185,6 +205,12 @@ function counters(live: RunState): void {
     const flying = nodes.filter((position) => live.nodes.command[position] === n && live.nodes.stage[position] === STAGE.flying).length
     must(open === flying, 'I5', () => `command ${n} counts ${open} open nodes, it has ${flying}`)
   }
+}
+
+function comesBack({ returns, steps }: RunState, position: number): boolean {
+  for (const line of returns.values()) if (line.nodes.includes(position)) return true
+  for (const step of steps.values()) if (step.batch === 0 && step.nodes.includes(position)) return true
+  return false
 }
 
 function standsSomewhere({ waiting }: RunState, position: number): boolean {
@@ -221,7 +247,16 @@ function truth({ live, world, now }: Sim, position: number): void {
     'I1',
     () => `node ${position} has a command that may work and no claim`,
   )
-  if (!node.exists || live.nodes.stage[position] !== STAGE.ended) return
+  const stage = live.nodes.stage[position] ?? 0
+  if (node.exists && !ON_THE_WAY.includes(stage)) {
+    const lost = node.drained || node.quiet
+    must(
+      !lost || (BAD.has(outcome ?? 'open') && live.notBack.has(position)),
+      'I12',
+      () => `node ${position} was not put back, and is ${outcome}`,
+    )
+  }
+  if (!node.exists || stage !== STAGE.ended) return
   must(outcome !== 'patched' || node.version === 'v1', 'I5', () => `node ${position} is called patched and is ${node.version}`)
   must(outcome !== 'not-needed' || node.version === 'v0', 'I5', () => `node ${position} needed nothing and is ${node.version}`)
   must(outcome !== 'rolled-back' || node.version === 'v0', 'I6', () => `node ${position} is called rolled back and is ${node.version}`)

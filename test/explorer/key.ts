@@ -1,5 +1,6 @@
 import { HOUR, MINUTE, SECOND, type Ms } from '../../src/kit/instant.ts'
-import { STAGE, type Measure, type RunState } from '../../src/core/run/state.ts'
+import { STAGE, type RunState } from '../../src/core/run/state.ts'
+import type { Measure } from '../../src/core/run/parts.ts'
 import type { Sim } from './sim.ts'
 
 /**
@@ -50,13 +51,17 @@ export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, 
       wave.held?.join(';'),
       due(wave.heldSince, 15 * MINUTE),
       wave.expired ? 'x' : '',
+      wave.stopped ?? '',
       wave.phase === 'drained' ? `${due(wave.drainedAt, 10 * MINUTE)}${wave.measure ? measureKey(wave.measure, due) : ''}` : '',
     )
   for (let p = 0; p < nodes.count; p++)
     parts.push(
-      `${nodes.stage[p]}.${nodes.outcome[p]}.${nodes.applied[p]}.${nodes.touched[p]}${nodes.out[p]}${nodes.down[p]}.${nodes.attempts[p]}.${nodes.list[p]}.${(nodes.endedSeconds[p] ?? 0) > 0 ? 'e' : ''}.${nodes.reason[p]}.${ranks.get(nodes.command[p] ?? 0) ?? ''}`,
+      `${nodes.stage[p]}.${nodes.outcome[p]}.${nodes.applied[p]}.${nodes.touched[p]}${nodes.out[p]}${nodes.down[p]}.${nodes.attempts[p]}.${nodes.list[p]}.${(nodes.endedSeconds[p] ?? 0) > 0 ? 'e' : ''}.${nodes.reason[p]}.${ranks.get(nodes.command[p] ?? 0) ?? ''}${aroundKey(state, p)}`,
     )
-  for (const batch of state.batches.values()) parts.push(`b${batch.work}${batch.nodes.join()}:${due(batch.readAt, MINUTE)}`)
+  for (const batch of state.batches.values())
+    parts.push(
+      `b${batch.work}${batch.nodes.join()}:${due(batch.readAt, MINUTE)}${batch.step > 0 ? `s${batch.step}` : ''}${batch.running === null ? '' : 'r'}`,
+    )
   for (const [n, rank] of ranks) {
     const command = state.commands.get(n)
     if (command === undefined) continue
@@ -65,6 +70,9 @@ export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, 
       `c${rank}${command.work}${command.phase}${command.nodes.join()}${open ? `:${command.ids.length}${due(command.startBefore)},${due(command.expiresAfter)},${command.open}${command.cancelled ? 'c' : ''}${command.doubtful ? 'd' : ''}` : ''}`,
     )
   }
+  for (const step of state.steps.values())
+    parts.push(`${step.batch > 0 ? 'S' : 'R'}${step.name}${step.nodes.join()}${[...step.found.keys()].join()}`)
+  for (const line of state.returns.values()) parts.push(`r${line.cell}${line.step}${line.nodes.join()}:${due(line.since, 5 * SECOND)}`)
   for (const effect of state.activities.values())
     parts.push(
       'n' in effect && effect.kind !== 'measure'
@@ -74,6 +82,15 @@ export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, 
           : effect.kind,
     )
   return parts.join('|')
+}
+
+/** What steps did with a node: nothing, for most. */
+function aroundKey({ nodes, notBack, things }: RunState, p: number): string {
+  const [taken = 0, after = 0, changed = 0] = [nodes.taken[p], nodes.stage[p] === STAGE.returning ? nodes.after[p] : 0, nodes.changed[p]]
+  const kept = things.size === 0 ? '' : [...things.keys()].filter((key) => key.startsWith(`${p}:`)).join()
+  return taken + after + changed === 0 && !notBack.has(p) && kept === ''
+    ? ''
+    : `~${taken}.${after}.${changed}.${notBack.get(p)?.join() ?? ''}.${kept}`
 }
 
 /** Tokens that still matter, oldest first: open ones, those that a node names, those that SSM or a dead driver may still bring to a node. */
@@ -111,7 +128,7 @@ function worldKey({ world, now }: Sim, ranks: ReadonlyMap<number, number>): stri
     const scripts = [...node.scripts]
       .filter(([token, script]) => script === 'running' || alive.has(token))
       .map(([token, script]) => `${ranks.get(token) ?? 'x'}${script}`)
-    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${world.claims[position]}${scripts.join()}`
+    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${node.drained ? 'd' : ''}${node.quiet ? 'q' : ''}${world.claims[position]}${scripts.join()}`
   })
   const copies = world.copies.map(
     (copy) =>

@@ -1,6 +1,7 @@
 import type { Effect } from '../../src/core/run/effect.ts'
 import type { RunEvent } from '../../src/core/run/event.ts'
 import { approvalOf, commandOf, STAGE, type RunState } from '../../src/core/run/state.ts'
+import { READ_FRESH_MS } from '../../src/core/run/dispatch.ts'
 import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import { replaceDriver, type Setup, type Sim } from './sim.ts'
 import { answers } from './answers.ts'
@@ -102,6 +103,8 @@ function times(sim: Sim, idle: boolean): Move[] {
   const due = new Set<Instant>()
   if (sim.wakeAt !== null) due.add(sim.wakeAt)
   for (const n of sim.live.openCommands) for (const at of instantsOf(sim.live, n)) due.add(at)
+  for (const batch of sim.live.batches.values())
+    if (batch.running !== null && batch.readAt !== null) due.add(plus(batch.readAt, READ_FRESH_MS + SECOND))
   const ahead = [...due].filter((at) => at > sim.now).sort((a, b) => a - b)
   const pass = (at: Instant): Move => ({
     label: `time passes to ${(at - sim.now) / SECOND} s later`,

@@ -1,4 +1,5 @@
 import { ACCOUNT, plan } from '../core/run/plan.ts'
+import { BY_PATCH_MANAGER, DRAIN, hooks } from '../core/run/stepping.ts'
 import { DAY, MINUTE } from '../../src/kit/instant.ts'
 import type { PlanContent } from '../../src/core/plan/plan.ts'
 
@@ -43,6 +44,16 @@ export const trial: PlanContent = plan({
     approval: { group: 'leads', count: 1, expiresMs: DAY },
   },
 })
+
+/** One of two members of a cluster at a time, each out of its target groups and made quiet by a hook while it is changed. */
+export const prepared: PlanContent = plan({
+  groups: [{ atMost: 1 }],
+  waves: [{ nodes: [{ groups: [0] }, { groups: [0] }], gate: { failuresMax: 1 } }],
+  around: { ...hooks('before', 'exit'), drain: DRAIN },
+})
+
+/** Patch Manager installs, Patchwave verifies, and a hook follows. */
+export const verified: PlanContent = plan({ waves: [{ nodes: 1 }, { nodes: 1 }], around: { ...hooks('after'), apply: BY_PATCH_MANAGER } })
 
 /** One node after the other, and none may fail. */
 export const oneByOne: PlanContent = plan({ waves: [{ nodes: 2, concurrency: 1 }] })

@@ -3,9 +3,10 @@ import type { PlanContent } from '../../src/core/plan/plan.ts'
 import { next } from '../../src/core/run/next.ts'
 import type { RunState } from '../../src/core/run/state.ts'
 import { end, recount } from '../../src/core/run/standing.ts'
+import { TAKEN } from '../../src/core/run/steps.ts'
 import type { Instant } from '../../src/kit/instant.ts'
 import { explore } from './explore.ts'
-import { cluster, oneByOne, plain, retrying } from './plans.ts'
+import { cluster, oneByOne, plain, prepared, retrying } from './plans.ts'
 import { CORE, setupOf, type Machine, type Setup } from './sim.ts'
 import { RIGHT, type Left, type Rules } from './world.ts'
 
@@ -52,6 +53,14 @@ const forgetsCancels: Machine['next'] = (state, now) => {
   return { ...turn, effects: turn.effects.filter(({ kind }) => kind !== 'cancel') }
 }
 
+/** What was drained is forgotten as soon as it is. */
+const forgetsDrains: Machine['evolve'] = (state, fact) => {
+  CORE.evolve(state, fact)
+  if (fact.event.type === 'StepIntended' && fact.event.step === 'drain')
+    for (const position of fact.event.nodes) state.nodes.taken[position] = TAKEN.exit
+  return state
+}
+
 // prettier-ignore
 const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more: Partial<Setup>, caught: readonly string[]][] = [
   ['a resend has a token of its own',               plain,    { crashes: 1 },   world({ tokenFor: ({ copies, copyCount }, n) => (copies.some((copy) => copy.n === n) ? 1_000 + copyCount : n) }), ['I1', 'I8']],
@@ -65,6 +74,8 @@ const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more:
   ['the budget allows one more, at the gate',       plain,    { faults: 1 },    core({ next: deceived(looser) }), ['I4']],
   ['a missed command is forgotten',                 plain,    { faults: 1 },    core({ evolve: deafToMisses }), ['I13']],
   ['an effect is wanted and nobody is told',        plain,    { acts: 1 },      core({ next: forgetsCancels }), ['I13']],
+  ['who was drained is never put back',             prepared, {},               core({ evolve: forgetsDrains }), ['I12']],
+  ['steps know no limits',                          prepared, {},               core({ next: deceived(noLimits) }), ['I2']],
   ['a decision changes what no fact says',          plain,    { acts: 1 },      core({ next: decidesOffTheRecord }), ['I5', 'I9']],
 ]
 

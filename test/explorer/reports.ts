@@ -1,5 +1,6 @@
 import type { Outcome, RunEvent } from '../../src/core/run/event.ts'
-import { codeOf, commandOf, STAGE, type Command } from '../../src/core/run/state.ts'
+import { codeOf, commandOf, STAGE } from '../../src/core/run/state.ts'
+import type { Command } from '../../src/core/run/parts.ts'
 import { instant, type Instant } from '../../src/kit/instant.ts'
 import { nodeOf } from './hands.ts'
 import { Violation } from './invariants.ts'
@@ -49,7 +50,10 @@ function rowOf(sim: Sim, command: Command, position: number): Row | undefined {
   const { live } = sim
   if (live.nodes.command[position] !== command.n) return undefined
   const flying = live.nodes.stage[position] === STAGE.flying
-  const late = live.nodes.stage[position] === STAGE.ended && live.nodes.outcome[position] === codeOf('unknown')
+  const late =
+    (live.nodes.stage[position] === STAGE.ended || live.nodes.stage[position] === STAGE.returning) &&
+    live.nodes.outcome[position] === codeOf('unknown') &&
+    live.nodes.endedSeconds[position] === 0
   if (!flying && !late) return undefined
   const spoken = spokenOf(sim, command, position)
   if (spoken !== undefined) return spoken
@@ -68,6 +72,7 @@ function spokenOf(sim: Sim, command: Command, position: number): Row | undefined
   const script = copy && nodeOf(sim.world, position).scripts.get(copy.token)
   if (script === undefined || script === 'running') return undefined
   if (command.work === 'rollback') return row(position, script === 'rolled-back' ? 'rolled-back' : 'rollback-failed', script, sim.now)
+  if (sim.live.plan.runbook.apply.with === 'patch-manager') return row(position, 'open', 'ended', sim.now)
   return row(position, ...WORDS[script], sim.now)
 }
 

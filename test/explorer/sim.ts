@@ -6,7 +6,7 @@ import { next } from '../../src/core/run/next.ts'
 import { commandOf, initial, type RunState } from '../../src/core/run/state.ts'
 import { latest, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import { ENGINE, OPENS, pinned, REQUESTED, RUN } from '../core/run/telling.ts'
-import { handsAfter } from './hands.ts'
+import { handsAfter, handsBack } from './hands.ts'
 import { judgeFact, Violation } from './invariants.ts'
 import { newWorld, RIGHT, type Left, type Rules, type World } from './world.ts'
 
@@ -101,7 +101,8 @@ export class Teller {
 
   /** An intent whose nodes another run holds is not recorded; they step back. */
   #claimed(event: RunEvent): RunEvent {
-    if (event.type !== 'CommandIntended' || event.work === 'scan') return event
+    const claims = (event.type === 'CommandIntended' && event.work !== 'scan') || (event.type === 'StepIntended' && event.batch > 0)
+    if (!claims) return event
     const nodes = event.nodes.filter((position) => this.#sim.world.claims[position] === 'theirs')
     return nodes.length === 0 ? event : { type: 'NodesBusy', batch: event.batch, nodes, until: plus(this.#sim.now, BUSY_MS) }
   }
@@ -113,8 +114,9 @@ export class Teller {
       const fact: Fact = { at, actor: ENGINE, event }
       this.facts.push(fact)
       judgeFact(this.#setup, this.#sim, event)
-      handsAfter(world, live, event, this.#setup.rules)
+      handsAfter(world, live, event)
       this.#setup.machine.evolve(live, fact)
+      handsBack(world, live, event, this.#setup.rules)
       this.#setup.machine.evolve(folded, fact)
     }
     this.appends += 1

@@ -1,3 +1,4 @@
+import type { Work } from '../../src/core/run/event.ts'
 import type { Instant } from '../../src/kit/instant.ts'
 
 /** What a script on a node comes to. `running`: its transaction works, whatever SSM believes. */
@@ -15,6 +16,9 @@ export type SimNode = {
   /** How often a transaction of an apply began, and how many intents allow it. */
   starts: number
   intents: number
+  /** Out of its target groups, and made quiet by a hook. */
+  drained: boolean
+  quiet: boolean
 }
 
 /**
@@ -55,7 +59,16 @@ export type World = {
 
 export function newWorld(nodes: number, left: Left): World {
   return {
-    nodes: Array.from({ length: nodes }, () => ({ exists: true, version: 'v0', before: null, scripts: new Map(), starts: 0, intents: 0 })),
+    nodes: Array.from({ length: nodes }, () => ({
+      exists: true,
+      version: 'v0',
+      before: null,
+      scripts: new Map(),
+      starts: 0,
+      intents: 0,
+      drained: false,
+      quiet: false,
+    })),
     copies: [],
     copyCount: 0,
     zombies: [],
@@ -73,7 +86,7 @@ export type Rules = Readonly<{
   /** Whether a cancel stops this part. */
   cancels: (part: Part) => boolean
   /** The token under which a command is sent. */
-  tokenFor: (world: World, n: number) => number
+  tokenFor: (world: World, n: number, work: Work) => number
   /** Whether a node's claim goes when its report has no word of the script. */
   freesSilent: boolean
 }>

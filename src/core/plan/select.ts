@@ -74,11 +74,22 @@ function scoped(runbook: Runbook, fleet: readonly NodeSeen[], names: Names): Nod
   return [...unique.values()].filter((node) => inScope(runbook.scope, node, names)).sort(byPlace)
 }
 
-/** Why a node cannot be touched now, whatever its baseline; null when it can. */
-export function hindrance(node: NodeSeen): 'hybrid' | 'unsupported-platform' | 'stopped' | 'offline' | null {
+/** Whether it does not run, but may be started. */
+export const isStopped = ({ state }: Pick<NodeSeen, 'state'>): boolean => state === 'stopped' || state === 'stopping'
+
+/** Whether a runbook starts nodes that are stopped. */
+export const startsNodes = ({ patches, power }: Pick<Runbook, 'patches' | 'power'>): boolean =>
+  patches !== null && power.stopped === 'start-and-restore'
+
+/**
+ * Why a node cannot be touched now, whatever its baseline; null when it can. With `starts`, one that is stopped can. SSM does not tell the
+ * platform of a stopped node: where nothing else does, it counts as stopped, not as unsupported, and is not started.
+ */
+export function hindrance(node: NodeSeen, starts = false): 'hybrid' | 'unsupported-platform' | 'stopped' | 'offline' | null {
   if (node.hybrid) return 'hybrid'
-  if (familyOf(node.platform) === undefined) return 'unsupported-platform'
-  if (node.state === 'stopped' || node.state === 'stopping') return 'stopped'
+  const supported = familyOf(node.platform) !== undefined
+  if (isStopped(node)) return supported && starts ? null : supported || node.platform === 'other' ? 'stopped' : 'unsupported-platform'
+  if (!supported) return 'unsupported-platform'
   return node.state === 'running' && node.agent === 'online' ? null : 'offline'
 }
 

@@ -21,7 +21,12 @@ const INSTANTS: ReadonlySet<string> = new Set([
   'from',
   'to',
   'again',
+  'covered',
+  'booted',
 ])
+
+/** Keys whose value is a map of ours that may hold instants; others hold what people wrote. */
+const MAPS: ReadonlySet<string> = new Set(['hosts'])
 
 /** Keys that came after the first journals, and what their absence means there. */
 function completed(event: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -33,16 +38,22 @@ function completed(event: Readonly<Record<string, unknown>>): Readonly<Record<st
 
 /** An event as the journal's `type` and `data`. */
 export function toData(event: RunEvent): { type: string; data: Record<string, unknown> } {
-  const data: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(event)) if (key !== 'type') data[key] = INSTANTS.has(key) ? outward(value) : value
-  return { type: event.type, data }
+  const { type, ...facts } = event
+  return { type, data: translated(facts, outward) }
 }
 
 /** The event that `toData` wrote. The journal verified its hash before. */
 export function fromData(type: string, data: Readonly<Record<string, unknown>>): RunEvent {
-  const event: Record<string, unknown> = { type }
-  for (const [key, value] of Object.entries(data)) event[key] = INSTANTS.has(key) ? inward(value) : value
-  return completed(event) as RunEvent
+  return completed({ type, ...translated(data, inward) }) as RunEvent
+}
+
+function translated(facts: Readonly<Record<string, unknown>>, translate: (value: unknown) => unknown): Record<string, unknown> {
+  const found: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(facts)) {
+    const isMap = MAPS.has(key) && typeof value === 'object' && value !== null
+    found[key] = isMap ? translated({ ...value }, translate) : INSTANTS.has(key) ? translate(value) : value
+  }
+  return found
 }
 
 const outward = (value: unknown): unknown =>

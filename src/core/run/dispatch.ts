@@ -2,9 +2,12 @@ import { known } from '../../kit/assert.ts'
 import { earliest, instant, plus, SECOND, MINUTE, type Instant, type Ms } from '../../kit/instant.ts'
 import type { RunEvent, Work } from './event.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
-import { at, spent, spentInRun, STAGE, type Batch, type RunState } from './state.ts'
+import { at, cellAt, spent, spentInRun, STAGE, type RunState } from './state.ts'
+import type { Batch } from './parts.ts'
 import { heldByFreeze, nextFreeze } from './freezing.ts'
-import { allWaiting, busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes } from './waiting.ts'
+import { nextBefore } from './next-steps.ts'
+import { isRefused, nextRefused } from './refused-cells.ts'
+import { busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes } from './waiting.ts'
 
 /** From the first that is free, places are gathered this long before they are filled, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
 export const ROUND_MS: Ms = 5 * SECOND
@@ -23,19 +26,29 @@ export const READ_FRESH_MS: Ms = 60 * SECOND
 
 /** A running wave: give up what may not start any more, intend what was re-read, fill free places, or drain. */
 export function nextDispatch(state: RunState, index: number, now: Instant): Decision {
-  const stop = stopReason(state, index, now)
-  if (stop !== null) return placesDue(state, stop) ?? drain(state, index)
-  if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain(state, index) : wake(startLimit(state)))
-  const refused = refusedCells(state, index)
-  if (refused) return refused
+  const { gate } = known(state.plan.waves[index], 'the wave')
+  const failuresLeft = gate.hard ? gate.failuresMax + 1 - spent(known(state.waves[index], 'the wave')) : null
+  return nextPlaces(state, index, { stop: stopReason(state, index, now), failuresLeft, drained: { type: 'WaveDrained', wave: index } }, now)
+}
+
+/** What is to be done with the waiting nodes of a wave. `failuresLeft` narrows the places; null: nothing does. */
+export type Places = Readonly<{ stop: string | null; failuresLeft: number | null; drained: RunEvent }>
+
+/** Waiting nodes get their places, or are given up for the reason to stop; when none waits and none is in flight, the last fact. */
+export function nextPlaces(state: RunState, index: number, { stop, failuresLeft, drained }: Places, now: Instant): Decision {
+  const drain = (): Decision => (idle(state) ? events(drained) : nothing)
+  if (stop !== null) return placesDue(state, stop) ?? drain()
+  if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain() : wake(startLimit(state)))
+  const refused = nextRefused(state, index, now)
+  if (refused.events.length > 0) return refused
   const frozen = frozenStart(state, now)
-  if (frozen) return idle(state) ? drain(state, index) : frozen
+  if (frozen) return idle(state) ? drain() : frozen
   const intent = nextIntent(state, state.plan.work, intentLimit(state, now), now)
   if (intent) return intent
-  const chosen = choose(state, index, now)
+  const chosen = choose(state, index, failuresLeft, now)
   if (chosen.events.length > 0) return chosen
-  if (idle(state)) return drain(state, index)
-  return withCutoff(chosen, state, now)
+  if (idle(state)) return drain()
+  return withCutoff(wake(soonest(chosen.wakeAt, refused.wakeAt)), state, now)
 }
 
 /** A freeze holds, or is so near that nothing could begin before it: what waits goes on waiting. */
@@ -54,7 +67,7 @@ export const soonest = (a: Instant | null, b: Instant | null): Instant | null =>
 const idle = (state: RunState): boolean => state.waitingCount === 0 && state.inFlight === 0
 
 /** Changes of a wave start before this instant. */
-const startLimit = (state: RunState): Instant => plus(known(state.window, 'the window').lastStart, -START_MARGIN_MS)
+export const startLimit = (state: RunState): Instant => plus(known(state.window, 'the window').lastStart, -START_MARGIN_MS)
 
 /** What starts now must have begun on its nodes before the next freeze. */
 function intentLimit(state: RunState, now: Instant): Instant {
@@ -65,6 +78,7 @@ function intentLimit(state: RunState, now: Instant): Instant {
 /** Why nothing more of this wave may start; null while it may. */
 function stopReason(state: RunState, index: number, now: Instant): string | null {
   const wave = known(state.waves[index], 'the wave')
+  if (wave.stopped !== null) return 'wave-stopped'
   if (spent(wave) > known(state.plan.waves[index], 'the wave').gate.failuresMax) return 'budget-spent'
   if (state.plan.budgetMax !== null && spentInRun(state) > state.plan.budgetMax) return 'budget-spent'
   if (now >= startLimit(state)) return 'cutoff'
@@ -89,14 +103,17 @@ const nextWindow = (state: RunState): boolean =>
 function giveUp(state: RunState, reason: string): Decision {
   const held = new Set(state.waiting.busy.map((one) => one.node))
   const waiting: number[] = []
+  const refused: number[] = []
   const retrying: number[] = []
   for (let position = 0; position < state.nodes.count; position++) {
-    if (at(state.nodes.stage, position) === STAGE.waiting) waiting.push(position)
+    if (at(state.nodes.stage, position) === STAGE.waiting)
+      (reason === 'cutoff' && isRefused(state, cellAt(state, position)) ? refused : waiting).push(position)
     if (at(state.nodes.stage, position) === STAGE.retrying) retrying.push(position)
   }
   const groups: [number[], string][] = [
     [waiting.filter((position) => !held.has(position)), reason],
     [waiting.filter((position) => held.has(position)), reason === 'cutoff' ? 'held' : reason],
+    [refused, 'cell-refused'],
     [retrying, reason],
   ]
   return events(
@@ -104,33 +121,22 @@ function giveUp(state: RunState, reason: string): Decision {
   )
 }
 
-function dropBatches(state: RunState, reason: string): Decision | undefined {
-  const drops = [...state.batches.keys()].map((batch): RunEvent => ({ type: 'BatchDropped', batch, reason }))
+/** Gives up the rounds that are not in the middle of a step; `undefined`: there are none. */
+export function dropBatches(state: RunState, reason: string): Decision | undefined {
+  const idle = [...state.batches.values()].filter((one) => one.running === null)
+  const drops = idle.map(({ batch }): RunEvent => ({ type: 'BatchDropped', batch, reason }))
   return drops.length > 0 ? events(...drops) : undefined
 }
 
-function drain(state: RunState, index: number): Decision {
-  return idle(state) ? events({ type: 'WaveDrained', wave: index }) : nothing
-}
-
-/** Nodes of a cell that cannot be used are skipped; their wave goes on without them. */
-function refusedCells(state: RunState, index: number): Decision | undefined {
-  const refused = new Set(state.cells.filter((cell) => typeof state.prepared.get(cell) === 'string'))
-  const lanes = [...state.waiting.lanes.keys()].filter((key) => refused.has(key.slice(0, key.indexOf('|'))))
-  if (lanes.length === 0) return undefined
-  const nodes = allWaiting(state, known(state.plan.waves[index], 'the wave').nodes).filter((position) =>
-    refused.has(known(state.cells[at(state.nodes.cell, position)], 'the cell')),
-  )
-  for (const lane of lanes) state.waiting.lanes.delete(lane)
-  return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'cell-refused' }) : undefined
-}
-
-/** The oldest re-read batch becomes an intent; one that was read too long ago steps back. */
+/** The oldest re-read batch becomes an intent, of its next step or of the change; one that was read too long ago is read again. */
 export function nextIntent(state: RunState, work: Work, limit: Instant | null, now: Instant): Decision | undefined {
   for (const batch of state.batches.values()) {
-    if (batch.readAt === null) continue
-    if (now - batch.readAt > READ_FRESH_MS) return events({ type: 'BatchDropped', batch: batch.batch, reason: 'stale' })
-    return events(intent(state, batch, work, limit, now))
+    if (batch.readAt === null || batch.running !== null) continue
+    if (now - batch.readAt > READ_FRESH_MS)
+      return events(
+        batch.step > 0 ? { type: 'BatchAged', batch: batch.batch } : { type: 'BatchDropped', batch: batch.batch, reason: 'stale' },
+      )
+    return events(nextBefore(state, batch, now) ?? intent(state, batch, work, limit, now))
   }
   return undefined
 }
@@ -152,10 +158,9 @@ function intent(state: RunState, batch: Batch, work: Work, limit: Instant | null
 /** SSM and the script count in whole seconds. */
 const wholeSecond = (at: Instant): Instant => instant(Math.floor(at / SECOND) * SECOND)
 
-function choose(state: RunState, index: number, now: Instant): Decision {
+function choose(state: RunState, index: number, failuresLeft: number | null, now: Instant): Decision {
   const rule = known(state.plan.waves[index], 'the wave')
-  const wave = known(state.waves[index], 'the wave')
-  const budget = rule.gate.hard ? rule.gate.failuresMax + 1 - spent(wave) : Number.POSITIVE_INFINITY
+  const budget = failuresLeft ?? Number.POSITIVE_INFINITY
   const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
   return fillPlaces(state, Math.min(rule.concurrency, budget), tighter, state.plan.work, now)
 }

@@ -12,7 +12,12 @@ export type Effect = Readonly<
   | { kind: 'prepare'; key: string; cell: string }
   | { kind: 'scan'; key: string; n: number }
   | { kind: 'classify'; key: string }
-  | { kind: 'read'; key: string; batch: number; cell: string; work: Work; nodes: readonly number[] }
+  /** Puts the patches of the run's lists into units that cannot be separated. */
+  | { kind: 'group'; key: string }
+  /** `stopped`: nodes that are stopped may stay in the round, for it is about to start them. */
+  | { kind: 'read'; key: string; batch: number; cell: string; work: Work; nodes: readonly number[]; stopped: boolean }
+  /** Its facts are in `state.steps`. */
+  | { kind: 'step'; key: string; id: number }
   | { kind: 'send'; key: string; n: number }
   | { kind: 'find'; key: string; n: number }
   | { kind: 'watch'; key: string; n: number }

@@ -1,6 +1,7 @@
 import type { Digest } from '../../kit/digest.ts'
 import type { CommandId, RunId } from '../../kit/ids.ts'
 import type { Instant } from '../../kit/instant.ts'
+import type { TryVerdict } from './isolate-search.ts'
 
 /** Who caused an event. A person's id is an ARN or an OIDC subject; the engine's is its driver id. */
 export type Actor = Readonly<{ kind: 'schedule' | 'cli' | 'api' | 'message' | 'engine'; id: string }>
@@ -17,6 +18,36 @@ export type RunOutcome = 'succeeded' | 'failed' | 'rolled-back' | 'aborted' | 's
 /** What a command does to its nodes. Only `apply` and `rollback` change them. */
 export type Work = 'apply' | 'rollback' | 'scan'
 
+/** One step around the change of a node: before it, instead of it, or after it. What each does: engine/steps/. */
+export type StepName =
+  | 'start'
+  | 'drain'
+  | 'standby'
+  | 'snapshot'
+  | 'hook-before'
+  | 'live-patch'
+  | 'record'
+  | 'replace-root'
+  | 'verify'
+  | 'hook-after'
+  | 'hook-exit'
+  | 'in-service'
+  | 'rejoin'
+  | 'stop'
+
+/** What reporting nodes run on. A node that said nothing has `''` and 0. */
+export type HostFacts = Readonly<{
+  kernel: readonly string[]
+  /** Live patches that the kernel has enabled. */
+  live: readonly number[]
+  /** Until when AWS makes live patches for this kernel; 0: not known. */
+  covered: readonly Instant[]
+  /** The newest installed kernel where it is not the running one, else `''`. */
+  newer: readonly string[]
+  /** When the node booted; 0: not known. */
+  booted: readonly Instant[]
+}>
+
 export type Verdict = 'pass' | 'fail' | 'inconclusive'
 
 /** What a person is asked to decide. */
@@ -24,8 +55,8 @@ export type Subject = Readonly<
   { kind: 'plan' } | { kind: 'baselines' } | { kind: 'gate'; wave: string } | { kind: 'rollback' } | { kind: 'freeze' }
 >
 
-/** When the checks of a measurement are looked at. */
-export type Purpose = 'before' | 'gate' | 'after'
+/** When the checks of a measurement are looked at; `try`: of the nodes of one round of an isolation. */
+export type Purpose = 'before' | 'gate' | 'after' | 'try'
 
 /** Every fact of a run, in the past tense. Nodes stand by their position in the plan. Once written, a meaning never changes. */
 export type RunEvent = Readonly<
@@ -96,7 +127,16 @@ export type RunEvent = Readonly<
   | { type: 'NodesScanned'; nodes: readonly number[]; lists: readonly Digest[]; missing: readonly number[] }
   | { type: 'NodesUnscanned'; nodes: readonly number[]; reason: string }
   | { type: 'ScanFinished' }
-  | { type: 'ListsPinned'; lists: Digest; count: number; patches: readonly number[]; nodes: readonly number[]; of: readonly number[] }
+  | {
+      type: 'ListsPinned'
+      lists: Digest
+      count: number
+      patches: readonly number[]
+      nodes: readonly number[]
+      of: readonly number[]
+      /** What was left out because an earlier trial quarantined it: list lines; absent: nothing. */
+      quarantined?: readonly string[]
+    }
   | {
       type: 'MeasureAsked'
       purpose: Purpose
@@ -117,14 +157,71 @@ export type RunEvent = Readonly<
       evidence: string
       subjects: number
       failing: readonly number[]
+      /** Only of a `try`: nodes of which this look told nothing. */
+      unclear?: readonly number[]
     }
   | { type: 'WaveStarted'; wave: number; name: string }
   | { type: 'BatchChosen'; batch: number; cell: string; list: number; work: Work; nodes: readonly number[] }
   | { type: 'BatchRead'; batch: number; skipped: readonly number[]; reasons: readonly string[]; down: readonly number[] }
   | { type: 'BatchDropped'; batch: number; reason: string }
   | { type: 'NodesBusy'; batch: number; nodes: readonly number[]; until: Instant }
+  | { type: 'BatchAged'; batch: number }
+  | {
+      type: 'StepIntended'
+      id: number
+      step: StepName
+      cell: string
+      /** The round that is prepared; 0: nodes that come back from their change. */
+      batch: number
+      nodes: readonly number[]
+      /** The token that it uses, if it sends a command; 0: none. */
+      n: number
+      /** What has not been done by then has failed. */
+      until: Instant
+    }
+  | {
+      type: 'StepFound'
+      id: number
+      nodes: readonly number[]
+      /** What is about to be taken out of service or made for each node, so that it can be put back: target groups, a group's name, a snapshot. */
+      things: readonly string[]
+    }
+  | {
+      type: 'StepEnded'
+      id: number
+      /** In the order of the intent, each node of it once; several entries may share them. */
+      nodes: readonly number[]
+      /** Whether the step did its work on the node. */
+      done: readonly boolean[]
+      /** The outcome that it gives the node; `open`: none, the node goes on. */
+      outcomes: readonly Outcome[]
+      reasons: readonly string[]
+      changed: readonly number[]
+      missing: readonly number[]
+      ended: readonly Instant[]
+      /** The wave starts nothing more, and its gate fails. */
+      stop: boolean
+      /** Only of a verify: what was installed before the run and what is now, whether a reboot is wanted, and what the nodes run on. */
+      before?: readonly string[]
+      after?: readonly string[]
+      reboot?: readonly boolean[]
+      hosts?: HostFacts
+    }
   | { type: 'CommandIntended'; n: number; batch: number; work: Work; nodes: readonly number[]; startBefore: Instant; notBefore: Instant }
   | { type: 'CommandSent'; n: number; commandId: CommandId; requestedAt: Instant; expiresAfter: Instant; adopted: boolean }
+  | {
+      /** Sent by this run, as its token says, though the journal has no intent of it: a part of the journal was lost. */
+      type: 'CommandFound'
+      n: number
+      commandId: CommandId
+      cell: string
+      /** `scan`: it changes nothing. */
+      work: Work
+      document: string
+      nodes: readonly number[]
+      requestedAt: Instant
+      expiresAfter: Instant
+    }
   | { type: 'CommandRefused'; n: number; code: string; message: string; invalid: readonly number[] }
   | { type: 'CommandUnclear'; n: number; message: string }
   | { type: 'CommandMissed'; n: number }
@@ -141,6 +238,8 @@ export type RunEvent = Readonly<
       reboot: readonly boolean[]
       /** The nodes' own ends; 0 where unknown. */
       ended: readonly Instant[]
+      /** What the nodes run on, each in the order of `nodes`; absent in older journals. */
+      hosts?: HostFacts
     }
   | { type: 'NodesGone'; nodes: readonly number[] }
   | { type: 'CommandClosed'; n: number }
@@ -154,6 +253,38 @@ export type RunEvent = Readonly<
   | { type: 'RollbackStarted'; waves: readonly number[]; nodes: number; outside: boolean; why: string }
   | { type: 'RollbackAdvanced'; wave: number }
   | { type: 'RollbackFinished'; restored: number; failed: number; stopped: boolean }
+  | { type: 'IsolationStarted'; wave: number; nodes: readonly number[]; reasons: readonly string[] }
+  | {
+      type: 'PatchesGrouped'
+      /** The lines of each list of the run, and the unit of each line: units are not separated. */
+      lines: readonly (readonly string[])[]
+      units: readonly (readonly number[])[]
+    }
+  | {
+      type: 'TriesChosen'
+      round: number
+      nodes: readonly number[]
+      /** Which of the run's lists each node is tried with a part of, the units of that part, and its list's digest. No unit: nothing is installed. */
+      lists: readonly number[]
+      units: readonly (readonly number[])[]
+      digests: readonly Digest[]
+      /** Whether it stays if it is good. */
+      keep: readonly boolean[]
+    }
+  | { type: 'TriesDrained'; round: number }
+  | { type: 'TryJudged'; round: number; node: number; verdict: TryVerdict; why: string }
+  | {
+      type: 'CulpritsFound'
+      list: number
+      /** Lines of the list, and why each is quarantined. */
+      culprits: readonly string[]
+      why: readonly string[]
+      /** Lines that cannot be installed without one of them. */
+      dependents: readonly string[]
+      /** Nodes that were well with the rest, and keep it. */
+      nodes: readonly number[]
+    }
+  | { type: 'IsolationEnded'; solved: boolean; reason: string }
   | { type: 'BaselineStored'; account: string; image: string; path: string; version: number; digest: Digest; written: number }
   | { type: 'BaselineRefused'; account: string; image: string; code: string; message: string }
   | { type: 'BaselinesApproved'; count: number }

@@ -1,8 +1,13 @@
 import { assert, known } from '../../kit/assert.ts'
 import { MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Outcome, RunEvent } from './event.ts'
-import { end, giveUp, move, recount } from './standing.ts'
-import { at, codeOf, commandOf, provesNothingSent, STAGE, unwant, want, type Batch, type Command, type RunState } from './state.ts'
+import { move } from './moving.ts'
+import { byPatchManager, LIST_REFUSED } from './patch-manager.ts'
+import { beginReturn } from './returning.ts'
+import { end, giveUp, recount } from './standing.ts'
+import { CHANGED, stepsBefore, TAKEN } from './steps.ts'
+import { at, codeOf, commandOf, provesNothingSent, STAGE, unwant, want, type RunState } from './state.ts'
+import type { Batch, Command } from './parts.ts'
 import { enqueue, placesFreed } from './waiting.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
@@ -14,6 +19,7 @@ export function batchChosen(state: RunState, event: Of<'BatchChosen'>): void {
   for (const position of event.nodes) {
     assert(at(state.nodes.stage, position) === STAGE.waiting, `node ${String(position)} does not wait`)
     move(state, position, STAGE.chosen)
+    state.nodes.changed[position] = CHANGED.no
     recount(state, position)
   }
   state.batches.set(event.batch, {
@@ -23,6 +29,8 @@ export function batchChosen(state: RunState, event: Of<'BatchChosen'>): void {
     work: event.work,
     nodes: event.nodes,
     readAt: null,
+    step: 0,
+    running: null,
   })
   want(state, {
     kind: 'read',
@@ -31,6 +39,7 @@ export function batchChosen(state: RunState, event: Of<'BatchChosen'>): void {
     cell: event.cell,
     work: event.work,
     nodes: event.nodes,
+    stopped: stepsBefore(state.plan, event.work).includes('start'),
   })
 }
 
@@ -58,10 +67,8 @@ export function batchDropped(state: RunState, number: number, now: Instant): voi
   const batch = batchOf(state, number)
   unwant(state, `read:${String(number)}`)
   state.batches.delete(number)
-  for (const position of batch.nodes) {
-    backToWaiting(state, position)
-    enqueue(state, position)
-  }
+  assert(batch.running === null, 'a round is not given up in the middle of a step')
+  for (const position of batch.nodes) backToWaiting(state, position)
   placesFreed(state, now)
 }
 
@@ -70,8 +77,7 @@ export function nodesBusy(state: RunState, event: Of<'NodesBusy'>, now: Instant)
   const batch = batchOf(state, event.batch)
   const busy = new Set(event.nodes)
   for (const position of event.nodes) {
-    backToWaiting(state, position)
-    state.waiting.busy.push({ node: position, until: event.until })
+    if (backToWaiting(state, position, false)) state.waiting.busy.push({ node: position, until: event.until })
   }
   placesFreed(state, now)
   const nodes = batch.nodes.filter((position) => !busy.has(position))
@@ -89,7 +95,9 @@ export function intended(state: RunState, event: Of<'CommandIntended'>, now: Ins
     move(state, position, STAGE.flying)
     state.nodes.command[position] = event.n
     state.nodes.attempts[position] = at(state.nodes.attempts, position) + 1
-    if (event.work !== 'scan') state.nodes.touched[position] = 1
+    if (event.work === 'scan') continue
+    state.nodes.touched[position] = 1
+    if (state.plan.runbook.hooks.exit !== null) state.nodes.taken[position] = at(state.nodes.taken, position) | TAKEN.exit
   }
   state.commands.set(event.n, {
     n: event.n,
@@ -115,6 +123,7 @@ export function intended(state: RunState, event: Of<'CommandIntended'>, now: Ins
 export function sent(state: RunState, event: Of<'CommandSent'>): void {
   const command = commandOf(state, event.n)
   if (command.ids.includes(event.commandId)) return
+  if (!event.adopted) state.refusals.delete(command.cell)
   command.ids.push(event.commandId)
   if (event.expiresAfter > command.expiresAfter) command.expiresAfter = event.expiresAfter
   if (command.phase === 'closed' || command.phase === 'refused') return
@@ -142,13 +151,11 @@ export function refused(state: RunState, event: Of<'CommandRefused'>, now: Insta
     state.nodes.attempts[position] = attempts
     if (attempts === 0) state.nodes.touched[position] = 0
     if (invalid.has(position)) {
-      if (command.work === 'rollback') end(state, position, 'rollback-failed', 'refused-by-ssm')
-      else giveUp(state, position, 'refused-by-ssm')
+      const reason = event.code === LIST_REFUSED ? event.code : 'refused-by-ssm'
+      if (command.work === 'rollback') end(state, position, 'rollback-failed', reason)
+      else giveUp(state, position, reason)
       recount(state, position)
-    } else {
-      backToWaiting(state, position)
-      enqueue(state, position)
-    }
+    } else backToWaiting(state, position)
   }
   placesFreed(state, now)
 }
@@ -166,28 +173,29 @@ export function unclear(state: RunState, n: number): void {
 const PROOF_MS: Ms = MINUTE
 
 /**
- * SSM does not know the token: the same token is sent again, unless nothing may start any more. Then it is looked up until its time has
- * passed; what arrives later is refused by the node itself (`too-late`).
+ * SSM does not know the token: the same token is sent again, unless nothing may start any more or the document knows no token. Then it is
+ * looked up until its time has passed; what arrives later is refused by the node itself (`too-late`).
  */
 export function missed(state: RunState, n: number, now: Instant): void {
   const command = commandOf(state, n)
   unwant(state, `find:${String(n)}`)
   const stopped = state.paused || (state.aborting !== null && command.work === 'apply')
-  if (now < command.startBefore && !stopped) {
+  if (now < command.startBefore && !stopped && !byPatchManager(state.plan, command.work)) {
     command.phase = 'intended'
     want(state, { kind: 'send', key: `send:${String(n)}`, n })
   } else if (now < plus(command.startBefore, PROOF_MS)) want(state, { kind: 'find', key: `find:${String(n)}`, n })
   else state.unsent.add(n)
 }
 
-/** The first report for (token, node) counts; a later one only turns `unknown`. */
+/** The first report for (token, node) counts; a later one only turns the `unknown` of a node that said nothing. */
 export function reported(state: RunState, event: Of<'NodesReported'>, now: Instant): void {
   const command = commandOf(state, event.n)
   let freed = false
   event.nodes.forEach((position, index) => {
     if (at(state.nodes.command, position) !== event.n) return
     const flying = at(state.nodes.stage, position) === STAGE.flying
-    const late = at(state.nodes.stage, position) === STAGE.ended && at(state.nodes.outcome, position) === codeOf('unknown')
+    const over = at(state.nodes.stage, position) === STAGE.ended || at(state.nodes.stage, position) === STAGE.returning
+    const late = over && at(state.nodes.outcome, position) === codeOf('unknown') && at(state.nodes.endedSeconds, position) === 0
     if (!flying && !late) return
     const outcome = known(event.outcomes[index], 'the outcome')
     if (late && outcome === 'unknown') return
@@ -204,11 +212,13 @@ export function reported(state: RunState, event: Of<'NodesReported'>, now: Insta
 }
 
 function settle(state: RunState, command: Command, position: number, outcome: Outcome, reason: string, flying: boolean): void {
-  if (flying && outcome === 'failed' && mayRetry(state, position, reason)) {
-    move(state, position, STAGE.retrying)
+  if (flying && outcome === 'failed' && !command.found && mayRetry(state, position, reason)) {
     state.nodes.reason[position] = reason
+    if (!beginReturn(state, position)) move(state, position, STAGE.retrying)
     return
   }
+  if (command.work !== 'scan') state.nodes.changed[position] = CHANGED.reported
+  if (flying && outcome === 'open' && beginReturn(state, position)) return
   const first = at(state.nodes.attempts, position) === 1
   if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful)
     end(state, position, 'unknown', reason) // Another copy may still come.
@@ -239,6 +249,7 @@ export function closed(state: RunState, n: number, now: Instant): void {
   assert(command.open === 0, `command ${String(n)} is closed with open nodes`)
   command.phase = 'closed'
   state.openCommands.delete(n)
+  state.unsent.delete(n)
   for (const kind of ['send', 'find', 'watch', 'cancel']) unwant(state, `${kind}:${String(n)}`)
   for (const position of command.nodes.toReversed()) {
     if (at(state.nodes.stage, position) !== STAGE.retrying || at(state.nodes.command, position) !== n) continue
@@ -260,17 +271,24 @@ export function skipped(state: RunState, event: Of<'NodesSkipped'>): void {
   }
 }
 
-/** Only invocations that have not started are cancelled; the rest runs to its end. */
+/**
+ * Only invocations that have not started are cancelled; the rest runs to its end. One that begins meanwhile would be killed: our own scripts
+ * outlive that, Patch Manager's transaction would be cut.
+ */
 export function cancelAsked(state: RunState, n: number): void {
   const command = commandOf(state, n)
-  if (command.cancelled || command.phase !== 'sent') return
+  if (command.cancelled || command.phase !== 'sent' || byPatchManager(state.plan, command.work)) return
   command.cancelled = true
   want(state, { kind: 'cancel', key: `cancel:${String(n)}`, n })
 }
 
-function backToWaiting(state: RunState, position: number): void {
-  move(state, position, STAGE.waiting)
+/** The node steps back; what was prepared for it is undone first. False: it waits only after that. */
+function backToWaiting(state: RunState, position: number, inLine = true): boolean {
+  const waits = !beginReturn(state, position)
+  if (waits) move(state, position, STAGE.waiting)
   recount(state, position)
+  if (waits && inLine) enqueue(state, position)
+  return waits
 }
 
 function batchOf(state: RunState, number: number): Batch {

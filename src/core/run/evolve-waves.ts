@@ -1,10 +1,15 @@
 import { assert, known } from '../../kit/assert.ts'
 import type { Instant } from '../../kit/instant.ts'
 import type { Effect } from './effect.ts'
+import { rememberBroken, tryMeasured } from './evolve-isolation.ts'
 import type { RunEvent, Verdict } from './event.ts'
+import { isIsolating } from './isolation.ts'
 import { addOutside } from './limits.ts'
-import { end, move, recount } from './standing.ts'
-import { approvalOf, at, codeOf, STAGE, unwant, want, type Measure, type Phase, type RunState, type WaveState } from './state.ts'
+import { move } from './moving.ts'
+import { askRefused } from './refused-cells.ts'
+import { end, recount } from './standing.ts'
+import { approvalOf, at, codeOf, STAGE, unwant, want, type Phase, type RunState } from './state.ts'
+import type { Measure, WaveState } from './parts.ts'
 import { measureChains } from './chains.ts'
 import { clearWaiting, enqueue, unparkAll } from './waiting.ts'
 
@@ -37,6 +42,7 @@ export function windowOpened(state: RunState): void {
   state.phase = { name: 'surveying' }
   want(state, { kind: 'survey', key: 'survey' })
   for (const [cell, answer] of state.prepared) if (answer !== true) state.prepared.delete(cell)
+  state.refusals.clear()
   for (const cell of state.cells) if (state.prepared.get(cell) !== true) want(state, { kind: 'prepare', key: `prepare:${cell}`, cell })
 }
 
@@ -123,10 +129,13 @@ export function measureAsked(state: RunState, event: Of<'MeasureAsked'>, now: In
     n: event.n,
     checks: new Map(event.checks.map((check) => [check, null])),
     failures: new Map(before?.failures),
+    failing: new Map(),
+    unclear: new Map(),
     endedAt: null,
   }
   if (event.purpose === 'gate') waveOf(state, event.wave).measure = measure
   else state.measure = measure
+  if (event.purpose === 'try' && state.isolation) state.isolation.measures = event.round
   let n = event.n
   for (const check of event.checks) {
     want(state, { kind: 'measure', key: measureKey(event, check), purpose: event.purpose, wave: event.wave, round: event.round, check, n })
@@ -142,6 +151,9 @@ export function checkMeasured(state: RunState, event: Of<'CheckMeasured'>, now: 
   const measure = measureOf(state, event.purpose, event.wave)
   if (measure?.round !== event.round) return
   measure.checks.set(event.check, event.verdict)
+  measure.failing.set(event.check, event.failing)
+  measure.unclear.set(event.check, event.unclear ?? [])
+  if (event.purpose === 'try') tryMeasured(state, event)
   measure.failures.set(event.check, event.verdict === 'fail' ? (measure.failures.get(event.check) ?? 0) + 1 : 0)
   if ([...measure.checks.values()].every((verdict: Verdict | null) => verdict !== null)) measure.endedAt = now
 }
@@ -194,29 +206,36 @@ function afterWave(state: RunState, index: number): Phase {
   return startStoring(state)
 }
 
-/** A trial's baselines are stored now; a rollout has nothing more to do. */
-function startStoring(state: RunState): Phase {
+/** A trial's baselines are stored now, those of images that a node proved; a rollout has nothing more to do. */
+export function startStoring(state: RunState): Phase {
   const { trial } = state.plan
   if (trial === null || state.plan.work !== 'apply') return { name: 'after' }
+  const proved = (positions: readonly number[]): boolean => positions.some((position) => PROOF.has(at(state.nodes.outcome, position)))
+  state.unproven = trial.lineages.filter(({ nodes }) => !proved(nodes)).map(({ image }) => image)
   trial.lineages.forEach((lineage, index) => {
+    if (!proved(lineage.nodes)) return
+    state.storing += lineage.accounts.length
     for (const account of lineage.accounts)
       want(state, { kind: 'store', key: `store:${lineage.image}@${account}`, lineage: index, account })
   })
   return { name: 'storing' }
 }
 
+const PROOF: ReadonlySet<number> = new Set([codeOf('patched'), codeOf('not-needed')])
+
 /** Stored and, where a rule asks for it, approved by people: the baselines get their label. */
 export function approveBaselines(state: RunState): void {
   const { trial } = state.plan
   if (trial === null || state.phase.name !== 'storing') return
-  const wanted = trial.lineages.reduce((sum, lineage) => sum + lineage.accounts.length, 0)
-  const complete = state.stored.size === wanted && [...state.stored.values()].every((one) => !('refused' in one))
+  const complete = state.stored.size === state.storing && [...state.stored.values()].every((one) => !('refused' in one))
   const given = trial.approval === null || approvalOf(state, { kind: 'baselines' })?.state === 'given'
   if (complete && given) want(state, { kind: 'approve-baselines', key: 'approve-baselines' })
 }
 
 /** Newest wave first; inside a wave those that are out of service first, then in reverse order. */
 export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): void {
+  rememberBroken(state, event.waves)
+  if (state.aborting && isIsolating(state.isolation)) state.isolation.over = 'aborted'
   state.phase = {
     name: 'rolling-back',
     waves: event.waves,
@@ -224,11 +243,12 @@ export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): 
     after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back',
   }
   for (const { key, kind } of [...state.activities.values()]) if (!LASTING.has(kind)) unwant(state, key)
+  askRefused(state)
   loadRollback(state)
 }
 
 /** What goes on when a rollback begins: commands, and cells that they need. Nobody asks any more what the way forward was waiting for. */
-const LASTING: ReadonlySet<Effect['kind']> = new Set(['prepare', 'send', 'find', 'watch', 'cancel'])
+const LASTING: ReadonlySet<Effect['kind']> = new Set(['prepare', 'send', 'find', 'watch', 'cancel', 'step'])
 
 export function rollbackAdvanced(state: RunState): void {
   assert(state.phase.name === 'rolling-back', 'only a rollback advances')
@@ -256,6 +276,7 @@ function loadRollback(state: RunState): void {
 export function needsRollback(state: RunState, position: number): boolean {
   const outcome = at(state.nodes.outcome, position)
   const ended = outcome === codeOf('patched') || outcome === codeOf('failed') || outcome === codeOf('unknown')
+  if (isIsolating(state.isolation) && state.isolation.kept.has(position)) return false
   return at(state.nodes.touched, position) === 1 && ended && state.nodes.reason[position] !== 'gone'
 }
 

@@ -2,6 +2,7 @@ import type { Instant } from '../../kit/instant.ts'
 import type { Freeze } from '../plan/freeze.ts'
 import type { RunEvent } from './event.ts'
 import { known } from '../../kit/assert.ts'
+import { restRefused } from './refused-cells.ts'
 import { unwant, want, type RunState } from './state.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
@@ -26,6 +27,7 @@ export function windowLeft(state: RunState, now: Instant): void {
   state.window = null
   state.frost = null
   unwant(state, 'almanac')
+  restRefused(state)
   want(state, { kind: 'window', key: 'window', after: now })
 }
 

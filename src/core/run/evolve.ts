@@ -1,6 +1,10 @@
 import { assert, known, never } from '../../kit/assert.ts'
 import { latest } from '../../kit/instant.ts'
 import * as commands from './evolve-commands.ts'
+import { commandFound } from './evolve-found.ts'
+import * as isolations from './evolve-isolation.ts'
+import * as steps from './evolve-steps.ts'
+import * as cells from './refused-cells.ts'
 import * as waves from './evolve-waves.ts'
 import * as openings from './evolve-window.ts'
 import { brokenKey } from './freezing.ts'
@@ -83,13 +87,9 @@ function apply(state: RunState, fact: Fact): void {
     case 'FleetRead':
       return waves.fleetRead(state, event)
     case 'CellPrepared':
-      state.prepared.set(event.cell, true)
-      unwant(state, `prepare:${event.cell}`)
-      return
+      return cells.cellPrepared(state, event.cell)
     case 'CellRefused':
-      state.prepared.set(event.cell, event.code)
-      unwant(state, `prepare:${event.cell}`)
-      return
+      return cells.cellRefused(state, event.cell, event.code, now)
     case 'ScanAsked':
       return waves.scanAsked(state, event.n, event.tokens)
     case 'NodesScanned':
@@ -117,10 +117,20 @@ function apply(state: RunState, fact: Fact): void {
       return commands.batchDropped(state, event.batch, now)
     case 'NodesBusy':
       return commands.nodesBusy(state, event, now)
+    case 'BatchAged':
+      return steps.batchAged(state, event.batch)
+    case 'StepIntended':
+      return steps.stepIntended(state, event, now)
+    case 'StepFound':
+      return steps.stepFound(state, event)
+    case 'StepEnded':
+      return steps.stepEnded(state, event, now)
     case 'CommandIntended':
       return commands.intended(state, event, now)
     case 'CommandSent':
       return commands.sent(state, event)
+    case 'CommandFound':
+      return commandFound(state, event)
     case 'CommandRefused':
       return commands.refused(state, event, now)
     case 'CommandUnclear':
@@ -156,7 +166,21 @@ function apply(state: RunState, fact: Fact): void {
       return waves.rollbackAdvanced(state)
     case 'RollbackFinished':
       state.rollback = { restored: event.restored, failed: event.failed, stopped: event.stopped }
-      return
+      return isolations.rolledBack(state)
+    case 'IsolationStarted':
+      return isolations.isolationStarted(state, event)
+    case 'PatchesGrouped':
+      return isolations.patchesGrouped(state, event)
+    case 'TriesChosen':
+      return isolations.triesChosen(state, event)
+    case 'TriesDrained':
+      return isolations.triesDrained(state, now)
+    case 'TryJudged':
+      return isolations.tryJudged(state, event)
+    case 'CulpritsFound':
+      return isolations.culpritsFound(state, event)
+    case 'IsolationEnded':
+      return isolations.isolationEnded(state, event, now)
     case 'BaselineStored':
       unwant(state, `store:${event.image}@${event.account}`)
       state.stored.set(`${event.image}@${event.account}`, { path: event.path, version: event.version, digest: event.digest })

@@ -3,7 +3,19 @@ import type { RunState } from './state.ts'
 
 /** The entry that ends a run: every node is counted once; those never reached count as skipped. */
 export function finished(state: RunState, outcome: RunOutcome, reason: string): RunEvent {
-  return { type: 'RunFinished', outcome, reason, nodes: tally(state, true) }
+  const missing = notBackText(state)
+  return { type: 'RunFinished', outcome, reason: missing === '' ? reason : `${reason}; ${missing}`, nodes: tally(state, true) }
+}
+
+/** Nodes that are named in one sentence; the rest is counted. */
+const NAMED_MAX = 10
+
+/** Nodes that could not be brought back wholly, and the steps that did not succeed; `''`: there is none. */
+function notBackText({ plan, notBack }: RunState): string {
+  if (notBack.size === 0) return ''
+  const named = [...notBack].slice(0, NAMED_MAX).map(([position, steps]) => `${plan.nodes[position]?.node ?? ''} (${steps.join(', ')})`)
+  const more = notBack.size - named.length
+  return `not back: ${named.join(', ')}${more > 0 ? ` and ${String(more)} more` : ''}`
 }
 
 /** Nodes by outcome, `total` included. With `ended`, open nodes count as skipped. O(fleet): for ends and reports. */

@@ -3,7 +3,8 @@ import { earliest, MINUTE, plus, type Instant, type Ms } from '../../kit/instant
 import type { RunEvent } from './event.ts'
 import { measureOf } from './evolve-waves.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
-import { approvalOf, at, codeOf, spent, spentInRun, type Measure, type RunState, type WaveState } from './state.ts'
+import { approvalOf, at, codeOf, spent, spentInRun, type RunState } from './state.ts'
+import type { Measure, WaveState } from './parts.ts'
 
 /** Checks are measured again this often at most; a bake of ten minutes sees several rounds, an hour's about twelve. */
 const ROUND_MAX_MS: Ms = 5 * MINUTE
@@ -23,6 +24,7 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   const wave = known(state.waves[index], 'the wave')
   const over = overBudget(state, index, wave)
   if (over !== null) return decided(index, 'fail', [over])
+  if (wave.stopped !== null) return decided(index, 'fail', [wave.stopped])
   const person = personsWord(state, index, wave)
   if (person) return person
   const proof = lacksEvidence(state, index, wave)

@@ -3,14 +3,18 @@ import { instant, type Instant } from '../../kit/instant.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
 import { nextDispatch, placesDue, soonest } from './dispatch.ts'
 import type { Effect } from './effect.ts'
-import { afterBefore } from './evolve-waves.ts'
+import { afterBefore, needsRollback } from './evolve-waves.ts'
 import type { RunEvent, RunOutcome } from './event.ts'
 import { finished } from './finish.ts'
 import { freezeNow, heldByFreeze } from './freezing.ts'
 import type { Opening } from './opening.ts'
 import { checksVerdict, nextGate, nextMeasure } from './gate.ts'
+import { nextIsolation, quarantinedText } from './next-isolation.ts'
+import { nextReturns } from './next-steps.ts'
+import { neverSeen } from './patch-manager.ts'
 import { nextRollback } from './rollback.ts'
-import { approvalOf, type RunState, type WaveState } from './state.ts'
+import { approvalOf, type RunState } from './state.ts'
+import type { WaveState } from './parts.ts'
 
 /** What follows from a state: facts to append (all at `now`), effects newly wanted, keys no longer wanted, and when to look again without news. */
 export type Turn = Readonly<{ events: readonly RunEvent[]; effects: readonly Effect[]; dropped: readonly string[]; wakeAt: Instant | null }>
@@ -41,16 +45,16 @@ function changedEffects(state: RunState): { effects: Effect[]; dropped: string[]
 function decide(state: RunState, now: Instant): Decision {
   if (state.phase.name === 'finished' || state.driver === null) return nothing
   const [unsent] = state.unsent
-  if (unsent !== undefined)
-    return events({
-      type: 'CommandRefused',
-      n: unsent,
-      code: 'never-sent',
-      message: 'looked up until nothing of it could start any more',
-      invalid: [],
-    })
+  if (unsent !== undefined) return events(neverSeen(state, unsent))
   const expired = state.approvals.find((one) => one.state === 'asked' && now >= one.expires)
   if (expired) return events({ type: 'ApprovalExpired', subject: expired.subject })
+  const returns = nextReturns(state, now)
+  if (returns.events.length > 0) return returns
+  const onward = onwardFrom(state, now)
+  return { events: onward.events, wakeAt: soonest(onward.wakeAt, returns.wakeAt) }
+}
+
+function onwardFrom(state: RunState, now: Instant): Decision {
   if (state.aborting && state.phase.name !== 'rolling-back') return nextAbort(state, now)
   const drifted = state.lastDriftReason !== null && state.waves.every((wave) => wave.phase === 'queued')
   return drifted ? finish(state, 'stopped', `drift: ${state.lastDriftReason ?? ''}`) : inPhase(state, now)
@@ -77,6 +81,15 @@ function inPhase(state: RunState, now: Instant): Decision {
       return nextAfter(state, now)
     case 'rolling-back':
       return nextRollback(state, state.phase, now)
+    case 'isolating':
+      return nextIsolation(
+        state,
+        {
+          rollback: (waves, why) => nextRollbackStart(state, waves, why, now),
+          finish: (outcome, reason) => finish(state, outcome, reason),
+        },
+        now,
+      )
     case 'finished':
       return nothing
   }
@@ -209,6 +222,7 @@ function afterFailure(state: RunState, index: number, wave: WaveState, now: Inst
 }
 
 function nextRollbackStart(state: RunState, waves: readonly number[], why: string, now: Instant): Decision {
+  if (state.inFlight > 0) return nothing // A late report may have sent a node on its way back.
   const outside = state.window?.opened !== true || now >= state.window.closes
   const asked = approvalOf(state, { kind: 'rollback' })
   if (outside && state.plan.rollback.outside === 'ask' && asked?.state !== 'given') {
@@ -232,7 +246,11 @@ const ROLLBACK_ASK_MS = 24 * 60 * 60 * 1000
 
 const rollbackSize = (state: RunState, waves: readonly number[]): number =>
   waves.reduce(
-    (sum, wave) => sum + (state.plan.waves[wave]?.nodes.filter((position) => state.nodes.touched[position] === 1).length ?? 0),
+    (sum, wave) =>
+      sum +
+      (state.plan.waves[wave]?.nodes.filter((position) =>
+        state.isolation === null ? state.nodes.touched[position] === 1 : needsRollback(state, position),
+      ).length ?? 0),
     0,
   )
 
@@ -249,12 +267,13 @@ function nextAbort(state: RunState, now: Instant): Decision {
 
 function nextStoring(state: RunState, now: Instant): Decision {
   const { trial } = state.plan
-  const wanted = trial?.lineages.reduce((sum, lineage) => sum + lineage.accounts.length, 0) ?? 0
-  if (wanted === 0) return finish(state, 'succeeded', 'there is no baseline to store')
-  if (state.stored.size < wanted) return nothing
+  const { storing, unproven } = state
+  const missing = unproven.length === 0 ? '' : `; no node proves ${unproven.join(', ')}`
+  if (storing === 0) return finish(state, unproven.length > 0 ? 'failed' : 'succeeded', `there is no baseline to store${missing}`)
+  if (state.stored.size < storing) return nothing
   const refused = [...state.stored.entries()].filter(([, one]) => 'refused' in one)
   if (refused.length > 0) return finish(state, 'failed', `baselines refused: ${refused.map(([key]) => key).join(', ')}`)
-  if (state.baselinesApproved) return finish(state, 'succeeded', 'baselines approved')
+  if (state.baselinesApproved) return finish(state, 'succeeded', `baselines approved${quarantinedText(state)}${missing}`)
   const rule = trial?.approval ?? null
   const asked = approvalOf(state, { kind: 'baselines' })
   if (rule !== null && asked === undefined)
@@ -294,7 +313,8 @@ function frozenUntilStart(state: RunState, now: Instant): Decision | undefined {
   return now >= lastStart(state) ? finish(state, 'stopped', 'frozen') : wake(soonest(frozen.wakeAt, lastStart(state)))
 }
 
-const waitForClosing = (state: RunState): Decision | undefined => (state.openCommands.size > 0 ? nothing : undefined)
+const waitForClosing = (state: RunState): Decision | undefined =>
+  state.openCommands.size > 0 || state.steps.size > 0 || state.returns.size > 0 ? nothing : undefined
 
 /** Ends the run once no command is open any more. */
 function finish(state: RunState, outcome: RunOutcome, reason: string): Decision {

@@ -1,7 +1,9 @@
 import { known } from '../../kit/assert.ts'
 import { HOUR, plus, type Instant, type Ms } from '../../kit/instant.ts'
-import { fillPlaces, nextIntent, placesDue } from './dispatch.ts'
+import { dropBatches, fillPlaces, nextIntent, placesDue } from './dispatch.ts'
 import { finished } from './finish.ts'
+import { mayIsolate } from './next-isolation.ts'
+import { nextRefused } from './refused-cells.ts'
 import { events, nothing, type Decision } from './decision.ts'
 import { at, codeOf, STAGE, type Phase, type RunState } from './state.ts'
 
@@ -11,14 +13,18 @@ type RollingBack = Extract<Phase, { name: 'rolling-back' }>
 export function nextRollback(state: RunState, phase: RollingBack, now: Instant): Decision {
   if (state.rollback !== null) return ended(state, phase, state.rollback)
   const failed = countOf(state, 'rollback-failed')
-  if (failed > state.plan.rollback.failuresMax) return placesDue(state, 'rollback-stopped') ?? rolledBack(state, true)
+  // In a search, who cannot be restored leaves it, and the others go on.
+  if (state.isolation === null && failed > state.plan.rollback.failuresMax)
+    return placesDue(state, 'rollback-stopped') ?? rolledBack(state, true)
   if (state.aborting?.rollback === false) return placesDue(state, 'aborted') ?? rolledBack(state, true)
   const index = phase.waves[phase.at]
   if (index === undefined) return rolledBack(state, false)
-  if (state.paused) return nothing
+  if (state.paused) return dropBatches(state, 'paused') ?? nothing
   const held = heldTooLong(state, now)
   if (held) return held
   if (state.waitingCount === 0 && state.inFlight === 0) return events({ type: 'RollbackAdvanced', wave: index })
+  const refused = nextRefused(state, index, now)
+  if (refused.events.length > 0) return refused
   const intent = nextIntent(state, 'rollback', null, now)
   if (intent) return intent
   const rule = known(state.plan.waves[index], 'the wave')
@@ -43,11 +49,15 @@ function rolledBack(state: RunState, stopped: boolean): Decision {
 }
 
 function ended(state: RunState, phase: RollingBack, result: NonNullable<RunState['rollback']>): Decision {
-  if (state.openCommands.size > 0) return nothing
+  if (state.openCommands.size > 0 || state.inFlight > 0) return nothing
+  const isolating = mayIsolate(state)
+  if (isolating && 'start' in isolating) return events(isolating.start)
   const clean = result.failed === 0 && !result.stopped
-  const reason = clean
+  const searched = isolating?.why ?? (state.isolation?.over ? `isolation: ${state.isolation.over}` : '')
+  const restored = clean
     ? `rolled back ${String(result.restored)} nodes`
     : `rollback: ${String(result.restored)} restored, ${String(result.failed)} failed`
+  const reason = searched === '' ? restored : `${restored}; ${searched}`
   const aborted = phase.after === 'aborted' || state.aborting?.rollback === false
   return events(finished(state, clean ? phase.after : aborted ? 'aborted' : 'failed', reason))
 }

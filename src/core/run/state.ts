@@ -1,14 +1,16 @@
 import { assert, known } from '../../kit/assert.ts'
-import { cellKey, type CommandId, type RunId } from '../../kit/ids.ts'
+import { cellKey, type RunId } from '../../kit/ids.ts'
 import { instant, type Instant } from '../../kit/instant.ts'
-import type { PlanContent } from '../plan/plan.ts'
+import type { PlanContent, PlannedWave } from '../plan/plan.ts'
 import type { Effect } from './effect.ts'
+import type { Isolation } from './isolation.ts'
 import type { FreezesKnown, Opening } from './opening.ts'
+import type { Approval, Batch, Command, Measure, ReturnLine, Step, WaveState } from './parts.ts'
 import { setsOf } from './sets.ts'
-import { OUTCOMES, type Actor, type Outcome, type Purpose, type RunOutcome, type Subject, type Verdict, type Work } from './event.ts'
+import { OUTCOMES, type Actor, type Outcome, type RunOutcome, type Subject } from './event.ts'
 
-/** Where a node stands in the work at hand. The order is the order of life. */
-export const STAGE = { idle: 0, waiting: 1, chosen: 2, flying: 3, ended: 4, retrying: 5 } as const
+/** Where a node stands in the work at hand. `returning`: its change is over, and it is being brought back into service. */
+export const STAGE = { idle: 0, waiting: 1, chosen: 2, flying: 3, ended: 4, retrying: 5, returning: 6 } as const
 export type Stage = (typeof STAGE)[keyof typeof STAGE]
 
 /** Code of an outcome in `Nodes.outcome`. */
@@ -37,77 +39,15 @@ export type Nodes = {
   readonly missing: Int32Array
   /** When the node itself ended its last script, in whole seconds since the epoch; 0: unknown. */
   readonly endedSeconds: Float64Array
+  /** What may have been taken out of service and is not known to be back: bits of `TAKEN`. */
+  readonly taken: Uint8Array
+  /** While it comes back: the position in the steps after a change that is next, or under way. */
+  readonly after: Uint8Array
+  /** Its change was reported, so what proves or follows a change is due. */
+  readonly changed: Uint8Array
   /** Digests of scanned lists (trial) by position. */
   readonly scanned: Map<number, string>
   readonly reason: string[]
-}
-
-/** A round of nodes of one cell and one list, on its way to a command. */
-export type Batch = Readonly<{ batch: number; cell: string; list: number; work: Work; readAt: Instant | null }> & {
-  nodes: readonly number[]
-}
-
-/** One intent and what became of it. */
-export type Command = {
-  readonly n: number
-  readonly cell: string
-  readonly list: number
-  readonly work: Work
-  readonly nodes: readonly number[]
-  readonly intendedAt: Instant
-  readonly startBefore: Instant
-  readonly notBefore: Instant
-  phase: 'intended' | 'unclear' | 'sent' | 'refused' | 'closed'
-  /** Several when an unclear send was repeated under the same token. */
-  readonly ids: CommandId[]
-  expiresAfter: Instant
-  /** Nodes whose verdict is still out. */
-  open: number
-  cancelled: boolean
-  /** It may have been sent without our knowing: a refusal of a later copy does not prove that nothing runs. */
-  doubtful: boolean
-}
-
-export type WavePhase = 'queued' | 'running' | 'drained' | 'passed' | 'failed'
-
-export type WaveState = {
-  readonly name: string
-  phase: WavePhase
-  startedAt: Instant | null
-  drainedAt: Instant | null
-  /** Nodes by outcome code. */
-  readonly counts: Int32Array
-  held: readonly string[] | null
-  heldSince: Instant | null
-  /** It was inconclusive for too long: the run stops here. */
-  expired: boolean
-  /** The newest round of its checks. */
-  measure: Measure | null
-  decidedAt: Instant | null
-  why: readonly string[]
-}
-
-/** One round of checks. A check without a verdict is still being measured. */
-export type Measure = {
-  readonly purpose: Purpose
-  readonly wave: number
-  readonly round: number
-  readonly askedAt: Instant
-  readonly last: boolean
-  readonly n: number
-  readonly checks: Map<string, Verdict | null>
-  /** Failing rounds in a row, by check, this one included once it is in. */
-  readonly failures: Map<string, number>
-  endedAt: Instant | null
-}
-
-export type Approval = {
-  readonly subject: Subject
-  readonly group: string
-  readonly count: number
-  readonly expires: Instant
-  readonly by: string[]
-  state: 'asked' | 'given' | 'refused' | 'expired'
 }
 
 export type Phase = Readonly<
@@ -121,6 +61,7 @@ export type Phase = Readonly<
   | { name: 'storing' }
   | { name: 'after' }
   | { name: 'rolling-back'; waves: readonly number[]; at: number; after: RunOutcome }
+  | { name: 'isolating' }
   | { name: 'finished'; outcome: RunOutcome; reason: string }
 >
 
@@ -155,6 +96,8 @@ export type RunState = {
   rollbackAsked: string | null
   /** Cells by key: prepared, or refused with the reason. Absent: not asked yet. */
   readonly prepared: Map<string, string | true>
+  /** Cells that were refused after they had been prepared, and since when; gone once a command is sent there again. */
+  readonly refusals: Map<string, Instant>
   readonly waves: WaveState[]
   readonly approvals: Approval[]
   readonly batches: Map<number, Batch>
@@ -164,6 +107,14 @@ export type RunState = {
   /** Doubtful commands of which it is proved by now that they were never sent. */
   readonly unsent: Set<number>
   batchCount: number
+  stepCount: number
+  readonly steps: Map<number, Step>
+  /** Nodes that come back and wait for their next step, by `cell|step`. */
+  readonly returns: Map<string, ReturnLine>
+  /** What was taken out of service for a node, by `<position>:<step>`, as `StepFound` told it. Gone once it is back. */
+  readonly things: Map<string, string>
+  /** Nodes that could not be brought back wholly, and what is missing. */
+  readonly notBack: Map<number, string[]>
   /** The last number given to a token. */
   tokenCount: number
   /** Nodes chosen or in flight. */
@@ -195,6 +146,13 @@ export type RunState = {
   scanAsked: number | null
   readonly scanLeft: Set<number>
   lists: { readonly digest: string; readonly count: number } | null
+  /** What broke each node of a trial that will be isolated. */
+  readonly brokenBy: Map<number, string>
+  isolation: Isolation | null
+  /** How many baselines the trial stores: those of images that one of its nodes proved. */
+  storing: number
+  /** Images of which no node got the list and was well with it: nothing is stored for them. */
+  unproven: readonly string[]
   readonly stored: Map<string, { readonly path: string; readonly version: number; readonly digest: string } | { readonly refused: string }>
   /** What should be in flight. `dirty` names what was added or taken out since `next` last looked. */
   readonly activities: Map<string, Effect>
@@ -238,6 +196,9 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     command: new Int32Array(count),
     missing: new Int32Array(count),
     endedSeconds: new Float64Array(count),
+    taken: new Uint8Array(count),
+    after: new Uint8Array(count),
+    changed: new Uint8Array(count),
     scanned: new Map(),
     reason: new Array<string>(count).fill(''),
   }
@@ -269,25 +230,19 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     aborting: null,
     rollbackAsked: null,
     prepared: new Map(),
-    waves: plan.waves.map((wave) => ({
-      name: wave.name,
-      phase: 'queued',
-      startedAt: null,
-      drainedAt: null,
-      counts: countsOf(wave.nodes.length),
-      held: null,
-      heldSince: null,
-      expired: false,
-      measure: null,
-      decidedAt: null,
-      why: [],
-    })),
+    refusals: new Map(),
+    waves: plan.waves.map(queued),
     approvals: [],
     batches: new Map(),
     commands: new Map(),
     openCommands: new Set(),
     unsent: new Set(),
     batchCount: 0,
+    stepCount: 0,
+    steps: new Map(),
+    returns: new Map(),
+    things: new Map(),
+    notBack: new Map(),
     tokenCount: 0,
     inFlight: 0,
     retrying: 0,
@@ -313,12 +268,31 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     scanAsked: null,
     scanLeft: new Set(),
     lists: null,
+    brokenBy: new Map(),
+    isolation: null,
+    storing: 0,
+    unproven: [],
     stored: new Map(),
     activities: new Map(),
     dirty: [],
     at: 0 as Instant,
   }
 }
+
+const queued = (wave: PlannedWave): WaveState => ({
+  name: wave.name,
+  phase: 'queued',
+  startedAt: null,
+  drainedAt: null,
+  counts: countsOf(wave.nodes.length),
+  held: null,
+  heldSince: null,
+  expired: false,
+  measure: null,
+  decidedAt: null,
+  why: [],
+  stopped: null,
+})
 
 /** What a run knows of its request and its opening before anything is told. */
 const unasked = () => ({

@@ -16,6 +16,14 @@ export type ResultLine = Readonly<{
   boot: string
   reboot: boolean
   endedAt: Instant
+  /** Live patches that the kernel has enabled. */
+  live: number
+  /** Until when the running kernel gets live patches; 0: not known. */
+  covered: Instant
+  /** The newest installed kernel where it is not the running one. */
+  newer: string
+  /** When the node booted; 0: not known. */
+  booted: Instant
 }>
 
 /** What one node's invocation amounts to. */
@@ -28,9 +36,14 @@ export type Report = Readonly<{
   after: string
   reboot: boolean
   ended: Instant
+  /** What the node runs on; absent where it said nothing. */
+  host?: Pick<ResultLine, 'kernel' | 'live' | 'covered' | 'newer' | 'booted'>
 }>
 
 const DIGEST = /^([0-9a-f]{64})?$/
+const KERNEL = /^[\w.+~-]{0,128}$/
+/** No kernel has near as many. */
+const LIVE_MAX = 10_000
 const WORD = /^[a-z][a-z-]{0,39}$/
 
 /** The end of the year 9999: what lies beyond cannot be written as an instant. */
@@ -55,7 +68,7 @@ export function readResult(output: string): ResultLine | undefined {
     const found = raw[key]
     return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0 ? found : 0
   }
-  const endedSeconds = count('endedAt')
+  const moment = (key: string): Instant => instant(count(key) <= SECONDS_MAX ? count(key) * 1000 : 0)
   const token = text('token', /^[0-9a-f-]{36}\.[0-9]{1,9}$/)
   const verdict = text('verdict', WORD)
   const reason = text('reason', WORD)
@@ -69,10 +82,14 @@ export function readResult(output: string): ResultLine | undefined {
     before: text('before', DIGEST) ?? '',
     after: text('after', DIGEST) ?? '',
     list: text('list', DIGEST) ?? '',
-    kernel: text('kernel', /^[\w.+~-]{0,128}$/) ?? '',
+    kernel: text('kernel', KERNEL) ?? '',
     boot: text('boot', /^[\w-]{0,64}$/) ?? '',
     reboot: raw['reboot'] === 'wanted',
-    endedAt: instant(endedSeconds <= SECONDS_MAX ? endedSeconds * 1000 : 0),
+    endedAt: moment('endedAt'),
+    live: Math.min(count('live'), LIVE_MAX),
+    covered: moment('covered'),
+    newer: text('kernelnew', KERNEL) ?? '',
+    booted: moment('since'),
   }
 }
 
@@ -101,19 +118,11 @@ const SPOKEN: Readonly<Record<Work, ReadonlyMap<string, Outcome>>> = {
  */
 export function judge(work: Work, token: string, status: string, output: string): Report {
   const line = readResult(output)
-  const silent = (outcome: Outcome, reason: string): Report => ({
-    outcome: inWork(work, outcome),
-    reason,
-    changed: 0,
-    missing: 0,
-    before: '',
-    after: '',
-    reboot: false,
-    ended: instant(0),
-  })
+  const silent = (outcome: Outcome, reason: string): Report => ({ ...NOTHING_SAID, outcome: inWork(work, outcome), reason })
   if (line?.token === token) {
-    const { changed, missing, before, after, reboot, endedAt } = line
-    return { outcome: spoken(work, line), reason: line.reason, changed, missing, before, after, reboot, ended: endedAt }
+    const { changed, missing, before, after, reboot, endedAt, kernel, live, covered, newer, booted } = line
+    const host = { kernel, live, covered, newer, booted }
+    return { outcome: spoken(work, line), reason: line.reason, changed, missing, before, after, reboot, ended: endedAt, host }
   }
   if (NEVER_RAN.has(status)) return silent('failed', kebab(status))
   if (status === 'Cancelled' && output === '') return silent('unknown', 'cancelled')
@@ -121,12 +130,25 @@ export function judge(work: Work, token: string, status: string, output: string)
   return silent('unknown', status === 'Success' || status === 'Failed' ? 'unreadable' : kebab(status))
 }
 
+const NOTHING_SAID = { changed: 0, missing: 0, before: '', after: '', reboot: false, ended: instant(0) } as const
+
+/**
+ * Judges an ended invocation of AWS-RunPatchBaseline, which says nothing of ours: wherever it may have run the node stays `open`, for a verify
+ * to decide. Only where it certainly never began is that the end. Where the agent told its end, `seenAt` stands for it: it was no later.
+ */
+export function judgePatchManager(status: string, seenAt: Instant): Report {
+  if (status === 'Success' || status === 'Failed') return { ...NOTHING_SAID, outcome: 'open', reason: 'ended', ended: seenAt }
+  if (status === 'NotStarted') return { ...NOTHING_SAID, outcome: 'skipped', reason: 'cancelled' }
+  return { ...NOTHING_SAID, outcome: NEVER_RAN.has(status) ? 'failed' : 'open', reason: kebab(status) }
+}
+
 const spoken = (work: Work, line: ResultLine): Outcome => SPOKEN[work].get(line.verdict) ?? inWork(work, 'unknown')
 
 /** A rollback that is not proved has failed. */
 const inWork = (work: Work, outcome: Outcome): Outcome => (work === 'rollback' ? 'rollback-failed' : outcome)
 
-const kebab = (status: string): string =>
+/** SSM's word for a status as a reason: `DeliveryTimedOut` is `delivery-timed-out`. */
+export const kebab = (status: string): string =>
   status
     .replace(/(?<=[a-z])(?=[A-Z])/g, '-')
     .toLowerCase()

@@ -2,7 +2,8 @@ import type { Instant } from '../../kit/instant.ts'
 import { OUTCOMES, type Outcome } from './event.ts'
 import { tally } from './finish.ts'
 import { freezeNow } from './freezing.ts'
-import { at, STAGE, type RunState } from './state.ts'
+import { isIsolating } from './isolation.ts'
+import { at, planned, STAGE, type RunState } from './state.ts'
 
 /** What a person is told of a run. Counts add up: outcomes + open = total. */
 export type RunView = Readonly<{
@@ -15,6 +16,10 @@ export type RunView = Readonly<{
   wave: string | null
   nodes: Readonly<Record<string, number>>
   inFlight: number
+  /** Of those in flight, nodes whose change is over and that are being brought back into service. */
+  returning: number
+  /** Nodes that could not be brought back wholly, and the steps that did not succeed. */
+  notBack: readonly Readonly<{ node: string; steps: readonly string[] }>[]
   window: Readonly<{ opens: Instant; cutoff: Instant; closes: Instant }> | null
   /** What a person is asked for, if anything. */
   waitsFor: string | null
@@ -43,14 +48,22 @@ export function viewOf(state: RunState): RunView {
     wave,
     nodes: tally(state, phase.name === 'finished'),
     inFlight: state.inFlight,
+    returning: returningIn(state),
+    notBack: [...state.notBack].map(([position, steps]) => ({ node: planned(state, position).node, steps })),
     window: state.window === null ? null : { opens: state.window.opens, cutoff: state.window.cutoff, closes: state.window.closes },
     waitsFor: waitsFor(state),
     waves: state.waves.map((one, index) => waveView(state, index, one)),
   }
 }
 
+function returningIn({ nodes }: RunState): number {
+  let returning = 0
+  for (const stage of nodes.stage) if (stage === STAGE.returning) returning += 1
+  return returning
+}
+
 /** Phases in which something would start. */
-const STARTING: ReadonlySet<string> = new Set(['before', 'scanning', 'waves'])
+const STARTING: ReadonlySet<string> = new Set(['before', 'scanning', 'waves', 'isolating'])
 
 function stateWord(state: RunState): string {
   const { phase } = state
@@ -59,7 +72,7 @@ function stateWord(state: RunState): string {
   if (state.approvals.some((one) => one.state === 'asked')) return 'waiting-for-approval'
   if (state.paused) return 'paused'
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
-  if (phase.name === 'rolling-back') return 'rolling-back'
+  if (phase.name === 'rolling-back') return isIsolating(state.isolation) ? 'isolating' : 'rolling-back'
   if (state.waves.some((wave) => wave.held !== null && wave.phase === 'drained')) return 'held'
   if (STARTING.has(phase.name) && freezeNow(state, state.at) !== undefined) return 'frozen'
   return phase.name === 'waves' ? 'running' : phase.name
@@ -86,7 +99,7 @@ export function flyingIn(state: RunState, wave: number): number {
   let flying = 0
   for (const position of state.plan.waves[wave]?.nodes ?? []) {
     const stage = at(state.nodes.stage, position)
-    if (stage === STAGE.chosen || stage === STAGE.flying) flying += 1
+    if (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning) flying += 1
   }
   return flying
 }

@@ -250,6 +250,23 @@ describe('a trial', () => {
     expect(told.node(1)).toBe('skipped: unscanned')
   })
 
+  it('stores nothing for an image that no node proved, and says so', () => {
+    const lineages = [
+      { image: 'ami-1', nodes: [0], accounts: [ACCOUNT] },
+      { image: 'ami-2', nodes: [1], accounts: [ACCOUNT] },
+    ]
+    const told = trial({ trial: { lineages, path: '/patchwave', approval: null } })
+    told.tell({ type: 'NodesScanned', nodes: [0], lists: [LIST], missing: [3] })
+    told.tell({ type: 'NodesUnscanned', nodes: [1], reason: 'unscanned' })
+    told.tell({ type: 'ListsPinned', lists: LIST, count: 2, patches: [5, 0], nodes: [0, 1], of: [0, 1] })
+    told.play('patched')
+    expect(wanted(told)).toEqual(['store'])
+    told.tell(stored(ACCOUNT))
+    expect(briefly(told.tell({ type: 'BaselinesApproved', count: 1 }))).toEqual([
+      'RunFinished succeeded: baselines approved; no node proves ami-2',
+    ])
+  })
+
   it('without an approval rule approves what it stored', () => {
     const told = tested({
       trial: { lineages: [{ image: 'ami-1', nodes: [0, 1], accounts: [ACCOUNT] }], path: '/patchwave', approval: null },

@@ -21,7 +21,7 @@ const subject: Arbitrary<Subject> = fc.oneof(
   word.map((wave): Subject => ({ kind: 'gate', wave })),
 )
 const work = fc.constantFrom<Of<'BatchChosen'>['work'][]>('apply', 'rollback', 'scan')
-const purpose = fc.constantFrom<Of<'MeasureAsked'>['purpose'][]>('before', 'gate', 'after')
+const purpose = fc.constantFrom<Of<'MeasureAsked'>['purpose'][]>('before', 'gate', 'after', 'try')
 const dictionary = fc.dictionary(word, word, { noNullPrototype: true })
 
 const PARTS: Parts = {
@@ -84,8 +84,40 @@ const PARTS: Parts = {
   BatchRead: { batch: count, skipped: counts, reasons: words, down: counts },
   BatchDropped: { batch: count, reason: word },
   NodesBusy: { batch: count, nodes: counts, until: at },
+  BatchAged: { batch: count },
+  StepIntended: {
+    id: count,
+    step: fc.constantFrom('drain', 'hook-before', 'rejoin'),
+    cell: word,
+    batch: count,
+    nodes: counts,
+    n: count,
+    until: at,
+  },
+  StepFound: { id: count, nodes: counts, things: words },
+  StepEnded: {
+    id: count,
+    nodes: counts,
+    done: fc.array(flag, { maxLength: 5 }),
+    outcomes: fc.array(fc.constantFrom(...OUTCOMES), { maxLength: 5 }),
+    reasons: words,
+    changed: counts,
+    missing: counts,
+    ended: instants,
+    stop: flag,
+  },
   CommandIntended: { n: count, batch: count, work, nodes: counts, startBefore: at, notBefore: at },
   CommandSent: { n: count, commandId: word, requestedAt: at, expiresAfter: at, adopted: flag },
+  CommandFound: {
+    n: count,
+    commandId: word,
+    cell: word,
+    work,
+    document: word,
+    nodes: counts,
+    requestedAt: at,
+    expiresAfter: at,
+  },
   CommandRefused: { n: count, code: word, message: word, invalid: counts },
   CommandUnclear: { n: count, message: word },
   CommandMissed: { n: count },
@@ -113,6 +145,20 @@ const PARTS: Parts = {
   RollbackStarted: { waves: counts, nodes: count, outside: flag, why: word },
   RollbackAdvanced: { wave: count },
   RollbackFinished: { restored: count, failed: count, stopped: flag },
+  IsolationStarted: { wave: count, nodes: counts, reasons: words },
+  PatchesGrouped: { lines: fc.array(words, { maxLength: 3 }), units: fc.array(counts, { maxLength: 3 }) },
+  TriesChosen: {
+    round: count,
+    nodes: counts,
+    lists: counts,
+    units: fc.array(counts, { maxLength: 3 }),
+    digests: words,
+    keep: fc.array(flag, { maxLength: 5 }),
+  },
+  TriesDrained: { round: count },
+  TryJudged: { round: count, node: count, verdict: fc.constantFrom('good', 'bad', 'refused', 'unclear'), why: word },
+  CulpritsFound: { list: count, culprits: words, why: words, dependents: words, nodes: counts },
+  IsolationEnded: { solved: flag, reason: word },
   BaselineStored: { account: word, image: word, path: word, version: count, digest: word, written: count },
   BaselineRefused: { account: word, image: word, code: word, message: word },
   BaselinesApproved: { count },

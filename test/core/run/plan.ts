@@ -1,19 +1,25 @@
 import type { Group, PlanContent, PlannedGate, PlannedNode, PlannedWave } from '../../../src/core/plan/plan.ts'
-import type { Runbook } from '../../../src/core/runbook/runbook.ts'
+import { NOTHING_AROUND, PLAIN_WINDOW, type Runbook } from '../../../src/core/runbook/runbook.ts'
 import { MINUTE } from '../../../src/kit/instant.ts'
 
 export type NodeSpec = Partial<Pick<PlannedNode, 'account' | 'region' | 'groups' | 'list' | 'skip'>>
 export type WaveSpec = Partial<Omit<PlannedWave, 'nodes' | 'gate'>> &
   Readonly<{ nodes: number | readonly NodeSpec[]; gate?: Partial<PlannedGate> }>
 export type PlanSpec = Partial<Omit<PlanContent, 'waves' | 'groups' | 'nodes' | 'runbook'>> &
-  Readonly<{ waves: readonly WaveSpec[]; groups?: readonly Partial<Group>[]; unfinished?: 'stop' | 'next-window' }>
+  Readonly<{
+    waves: readonly WaveSpec[]
+    groups?: readonly Partial<Group>[]
+    unfinished?: 'stop' | 'next-window'
+    around?: Partial<typeof NOTHING_AROUND>
+    test?: Runbook['test']
+  }>
 
 export const ACCOUNT = '111122223333'
 export const REGION = 'us-east-1'
 
 /** A plan written by hand: what is not said is the plainest that holds. Nodes are numbered through the waves. */
 export function plan(spec: PlanSpec): PlanContent {
-  const { waves: waveSpecs, groups: groupSpecs = [], unfinished, ...more } = spec
+  const { waves: waveSpecs, groups: groupSpecs = [], unfinished, around, test = null, ...more } = spec
   const nodes: PlannedNode[] = []
   const waves = waveSpecs.map((wave, index): PlannedWave => {
     const { nodes: asked, gate, ...rest } = wave
@@ -38,7 +44,7 @@ export function plan(spec: PlanSpec): PlanContent {
     size: sizes.get(index) ?? 0,
     ...group,
   }))
-  return { ...PLAIN, runbook: runbook(unfinished ?? 'stop'), ...more, nodes, groups, waves }
+  return { ...PLAIN, runbook: { ...runbook(unfinished ?? 'stop'), ...around, test }, ...more, nodes, groups, waves }
 }
 
 const GATE: PlannedGate = { failuresMax: 0, hard: false, bakeMs: 0, checks: [], evidencePercent: null, approval: null, holdForMs: null }
@@ -75,23 +81,17 @@ function runbook(unfinished: 'stop' | 'next-window'): Runbook {
         start: null,
         end: null,
       },
+      ...PLAIN_WINDOW,
       unfinished,
-      onGap: 'next-valid',
-      onOverlap: 'first',
-      lateMs: 30 * MINUTE,
-      overlap: 'queue',
-      jitterMs: 0,
-      fit: 'warn',
-      freezes: [],
-      breakFreeze: null,
     },
-    patches: { approve: [], reject: [], reboot: 'never' },
+    patches: { approve: [], reject: [], reboot: 'never', kernel: 'install' },
     test: null,
     inputs: {},
     baseline: 'none',
     checks: {},
     disruption: [],
     waves: [],
+    ...NOTHING_AROUND,
     rollback: { on: 'gate-failed', scope: 'wave', method: 'packages', outside: 'allow', failures: { kind: 'count', count: 1 } },
     feedback: null,
     limit: { nodes: null, sharePercent: 60 },

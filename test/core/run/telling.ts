@@ -219,6 +219,8 @@ export function brief(event: RunEvent): string {
       return `${event.type} ${event.nodes.join(',')}`
     case 'NodesSkipped':
       return `${event.type} ${event.nodes.join(',')} ${event.reason}`
+    case 'StepIntended':
+      return `${event.step} ${event.nodes.join(',')}`
     case 'GateDecided':
       return `${event.type} ${event.verdict}`
     case 'BatchDropped':

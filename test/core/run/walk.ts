@@ -1,11 +1,13 @@
 import { plainOpening } from '../../../src/core/run/opening.ts'
 import type { Effect } from '../../../src/core/run/effect.ts'
-import type { RunEvent } from '../../../src/core/run/event.ts'
-import { at, commandOf, isSuspect, STAGE, type RunState } from '../../../src/core/run/state.ts'
-import { instant, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
+import type { Outcome, RunEvent } from '../../../src/core/run/event.ts'
+import { at, codeOf, commandOf, isSuspect, STAGE, type RunState } from '../../../src/core/run/state.ts'
+import { known } from '../../../src/kit/assert.ts'
+import { HOUR, instant, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import { seeded } from '../../../src/kit/random.ts'
 import { measured, NO_FREEZE, pinned, report, REQUESTED, sent, Telling } from './telling.ts'
 import { plan, type NodeSpec, type PlanSpec } from './plan.ts'
+import { APPROVAL, isolated, LINES, trialOf, UNITS } from './walk-trial.ts'
 
 type Chance = (odds: number) => boolean
 type Pick = <T>(from: readonly T[]) => T
@@ -39,7 +41,7 @@ export function randomPlan(seed: number): PlanSpec {
   const rollback = {
     on: pick(['gate-failed', 'never'] as const),
     scope: pick(['wave', 'run'] as const),
-    method: 'packages',
+    method: chance(0.15) ? 'root-volume' : 'packages',
     outside: pick(['allow', 'ask'] as const),
     failures: { kind: 'count', count: 1 },
     failuresMax: 1,
@@ -54,20 +56,33 @@ export function randomPlan(seed: number): PlanSpec {
     approval: chance(0.2) ? APPROVAL : null,
     before: chance(0.2) ? ['probe'] : [],
     after: chance(0.2) ? ['probe'] : [],
+    ...(chance(0.5) && { around: randomSteps(chance, pick) }),
   }
   if (chance(0.1)) return { ...plan, work: 'scan' }
   if (chance(0.1)) return { ...plan, work: 'rollback', undoes: 'x' }
+  if (chance(0.1)) return isolated({ ...plan, waves: waves.slice(0, 1) }, chance(0.5))
   return chance(0.2) ? { ...plan, act: 'trial', trial: trialOf(waves, chance(0.5)) } : plan
 }
 
-const APPROVAL = { group: 'leads', count: 2, expiresMs: 8 * 60 * MINUTE }
+/** A small trial of any shape that looks for the patches that break it, the same from the same seed. */
+export function randomIsolation(seed: number): PlanSpec {
+  const { chance } = dice(seed)
+  const { waves, ...rest } = randomPlan(seed)
+  const { before: _, after: __, work: ___, undoes: ____, ...plan } = rest
+  const gate = { failuresMax: 0, bakeMs: chance(0.5) ? 0 : 10 * MINUTE, checks: ['smoke'] }
+  return isolated({ ...plan, waves: waves.slice(0, 1).map((wave) => ({ ...wave, gate })), budgetMax: null }, chance(0.5))
+}
 
-function trialOf(waves: PlanSpec['waves'], approved: boolean): NonNullable<PlanSpec['trial']> {
-  const count = waves.reduce((sum, { nodes }) => sum + (typeof nodes === 'number' ? nodes : nodes.length), 0)
+/** What stands around a change: any of it, or none. */
+function randomSteps(chance: Chance, pick: Pick): NonNullable<PlanSpec['around']> {
+  const hook = { run: { kind: 'script', script: '/opt/hook' }, timeoutMs: MINUTE, onFailure: 'skip-node' } as const
+  const maybe = <T>(value: T): T | null => (chance(0.5) ? value : null)
   return {
-    lineages: [{ image: 'ami-1', nodes: Array.from({ length: count }, (_, position) => position), accounts: ['111122223333'] }],
-    path: '/p',
-    approval: approved ? APPROVAL : null,
+    apply: { with: pick(['baseline-document', 'patch-manager'] as const) },
+    hooks: { before: maybe(hook), after: maybe(hook), exit: maybe(hook) },
+    drain: maybe({ targetGroups: pick(['auto', 'none'] as const), waitMs: null, autoScaling: pick(['standby', 'leave'] as const) }),
+    power: { stopped: pick(['skip', 'start-and-restore'] as const) },
+    backup: maybe({ keepMs: HOUR }),
   }
 }
 
@@ -78,13 +93,18 @@ const oneOfEachSet = (groups: readonly Readonly<{ set: string | null; index: num
     .map((group) => group.index)
 
 /** Plays a run against a world that does anything that a world may do; after a while it calms down, so that the run must end. */
-export function walk(spec: PlanSpec, seed: number, watch: (state: RunState) => void = () => undefined): Telling {
+export function walk(
+  spec: PlanSpec,
+  seed: number,
+  watch: (state: RunState) => void = () => undefined,
+  isCalm: (state: RunState, step: number) => boolean = (_, step) => step > 150,
+): Telling {
   const told = new Telling(plan(spec))
   const world = new World(told, seed)
   told.tell(REQUESTED, pinned(told.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
   for (let step = 0; told.state.phase.name !== 'finished'; step++) {
     if (step > 5_000) throw new Error(`seed ${String(seed)}: the run never ends in ${told.state.phase.name}`)
-    world.step(step > 150)
+    world.step(isCalm(told.state, step))
     watch(told.state)
   }
   return told
@@ -97,7 +117,7 @@ export function lanesOf(state: RunState): number[] {
   for (const one of state.waiting.busy) somewhere.add(one.node)
   const stages = [...state.nodes.stage]
   const counted = {
-    inFlight: stages.filter((stage) => stage === STAGE.chosen || stage === STAGE.flying).length,
+    inFlight: stages.filter((stage) => stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning).length,
     waiting: stages.filter((stage) => stage === STAGE.waiting || stage === STAGE.retrying).length,
     retrying: stages.filter((stage) => stage === STAGE.retrying).length,
     suspects: stages.filter((_, position) => isSuspect(state, position)).length,
@@ -105,7 +125,22 @@ export function lanesOf(state: RunState): number[] {
   const kept = { inFlight: state.inFlight, waiting: state.waitingCount, retrying: state.retrying, suspects: state.suspects }
   if (JSON.stringify(counted) !== JSON.stringify(kept))
     throw new Error(`counters: ${JSON.stringify(kept)}, counted ${JSON.stringify(counted)}`)
+  backWithoutAWay(state)
   return stages.flatMap((stage, position) => (stage === STAGE.waiting && !somewhere.has(position) ? [position] : []))
+}
+
+/** Nodes that come back stand in one line, or in one step that is under way; who has something to bring back is on a way. */
+function backWithoutAWay(state: RunState): void {
+  const lines = [...state.returns.values()].flatMap(({ nodes }) => nodes)
+  const steps = [...state.steps.values()].filter(({ batch }) => batch === 0).flatMap(({ nodes }) => nodes)
+  const returning = [...state.nodes.stage].flatMap((stage, position) => (stage === STAGE.returning ? [position] : []))
+  if ([...lines, ...steps].sort((a, b) => a - b).join() !== returning.join())
+    throw new Error(`nodes ${returning.join()} come back; in lines ${lines.join()}, in steps ${steps.join()}`)
+  const ways: readonly number[] = [STAGE.chosen, STAGE.flying, STAGE.returning]
+  const stranded = [...state.nodes.taken].flatMap((taken, position) =>
+    taken !== 0 && !ways.includes(at(state.nodes.stage, position)) ? [position] : [],
+  )
+  if (stranded.length > 0) throw new Error(`nodes ${stranded.join()} were taken out of service and nothing brings them back`)
 }
 
 function dice(seed: number): { chance: Chance; pick: Pick } {
@@ -125,6 +160,9 @@ class World {
   readonly #pick: Pick
   #epoch = 1
   #copies = 0
+  /** The patches that break a node together, and whether none does. */
+  readonly #bad: readonly number[]
+  readonly #healthy: boolean
   #calm = false
 
   constructor(told: Telling, seed: number) {
@@ -132,8 +170,10 @@ class World {
     const { chance, pick } = dice(seed + 1)
     this.#chance = (odds) => !this.#calm && chance(odds)
     this.#pick = pick
+    this.#bad = [...new Set([pick(UNITS), pick(UNITS)])]
+    this.#healthy = chance(0.2)
     told.instead = (event) =>
-      event.type === 'CommandIntended' && this.#chance(0.1)
+      (event.type === 'CommandIntended' || (event.type === 'StepIntended' && event.batch > 0)) && this.#chance(0.1)
         ? { type: 'NodesBusy', batch: event.batch, nodes: event.nodes.slice(0, 1), until: plus(told.now, 30 * SECOND) }
         : event
   }
@@ -180,6 +220,36 @@ class World {
     ])
   }
 
+  /** Most steps do their work; a node that cannot be prepared leaves the round, one that cannot be brought back is named. */
+  #stepping(id: number): RunEvent[] {
+    const { nodes: left, batch, name } = known(this.#told.state.steps.get(id), 'the step')
+    const some = left.filter(() => !this.#chance(0.2))
+    const nodes = some.length > 0 ? some : left
+    const done = nodes.map(() => !this.#chance(0.1))
+    const verdict = (ok: boolean): Outcome => {
+      if (name === 'verify')
+        return ok ? this.#pick<Outcome>(['patched', 'patched', 'not-needed']) : this.#pick<Outcome>(['failed', 'unknown'])
+      if (name === 'replace-root') return ok ? 'rolled-back' : 'rollback-failed'
+      return ok || batch === 0 ? 'open' : this.#pick<Outcome>(['skipped', 'failed'])
+    }
+    const plain = nodes.map(() => 0)
+    return [
+      { type: 'StepFound', id, nodes, things: nodes.map(() => 'it') },
+      {
+        type: 'StepEnded',
+        id,
+        nodes,
+        done,
+        outcomes: done.map(verdict),
+        reasons: done.map((ok) => (ok ? 'step-done' : 'step-failed')),
+        changed: plain,
+        missing: plain,
+        ended: nodes.map(() => instant(this.#chance(0.5) ? this.#told.now : 0)),
+        stop: this.#chance(0.02),
+      },
+    ]
+  }
+
   #answer(effect: Effect): RunEvent[] {
     const { now } = this.#told
     switch (effect.kind) {
@@ -202,6 +272,8 @@ class World {
           { type: 'BatchRead', batch: effect.batch, skipped, reasons, down: skipped.filter((_, index) => reasons[index] !== 'excluded') },
         ]
       }
+      case 'step':
+        return this.#stepping(effect.id)
       case 'send':
         return [this.#sending(effect.n)]
       case 'find':
@@ -219,6 +291,8 @@ class World {
         const nodes = this.#told.plan.nodes.map((_, position) => position)
         return [{ type: 'ListsPinned', lists: 'x', count: 1, patches: [1], nodes, of: nodes.map(() => 0) }]
       }
+      case 'group':
+        return [{ type: 'PatchesGrouped', lines: [LINES], units: [LINES.map((_, unit) => unit)] }]
       case 'store':
         return this.#chance(0.1)
           ? [{ type: 'BaselineRefused', account: effect.account, image: 'ami-1', code: 'aws.denied', message: '' }]
@@ -256,15 +330,17 @@ class World {
   #watching(n: number): RunEvent[] {
     const { state, now } = this.#told
     const command = commandOf(state, n)
-    if (command.open === 0) {
-      const late = command.nodes.filter(
-        (position) => state.nodes.command[position] === n && state.nodes.outcome[position] === 4 && this.#chance(0.3),
-      )
-      return [
-        ...(late.length > 0 ? [report(n, Object.fromEntries(late.map((position) => [position, 'patched'])), instant(now))] : []),
-        { type: 'CommandClosed', n },
-      ]
-    }
+    const late = command.nodes.filter(
+      (position) =>
+        state.nodes.command[position] === n &&
+        state.nodes.outcome[position] === codeOf('unknown') &&
+        state.nodes.stage[position] !== STAGE.flying &&
+        this.#chance(0.3),
+    )
+    const word = state.plan.runbook.apply.with === 'patch-manager' ? 'open: ended' : 'patched'
+    const lateReport = late.length > 0 ? [report(n, Object.fromEntries(late.map((position) => [position, word])), instant(now))] : []
+    if (late.length > 0 && this.#chance(0.5)) return lateReport
+    if (command.open === 0) return [...lateReport, { type: 'CommandClosed', n }]
     const flying = command.nodes.filter(
       (position) => at(state.nodes.command, position) === n && at(state.nodes.stage, position) === STAGE.flying,
     )
@@ -273,25 +349,47 @@ class World {
         ? ['not-needed', 'not-needed', 'failed: x', 'silent unknown: expired']
         : command.work === 'rollback'
           ? ['rolled-back', 'rolled-back', 'rollback-failed: x']
-          : [
-              'patched',
-              'patched',
-              'patched',
-              'not-needed',
-              'failed: x',
-              'failed: lock-held',
-              'silent unknown: expired',
-              'skipped: too-late',
-            ]
+          : state.plan.runbook.apply.with === 'patch-manager'
+            ? ['open: ended', 'open: ended', 'silent unknown: expired', 'skipped: too-late']
+            : [
+                'patched',
+                'patched',
+                'patched',
+                'not-needed',
+                'failed: x',
+                'failed: scriptlet-failed',
+                'failed: lock-held',
+                'skipped: untested-dependency',
+                'silent unknown: expired',
+                'skipped: too-late',
+              ]
     const rows = flying
       .filter(() => this.#calm || !this.#chance(0.5))
       .map((position): [number, string] => [position, this.#calm ? (words[0] ?? '') : this.#pick(words)])
     return rows.length > 0 ? [report(n, Object.fromEntries(rows), instant(now))] : []
   }
 
+  /** Nodes that the bad patches of a trial have broken; now and then one without any. */
+  #ill({ purpose, check }: Extract<Effect, { kind: 'measure' }>): number[] {
+    const { state, plan } = this.#told
+    if (plan.runbook.test?.onFailure !== 'isolate' || check !== 'smoke' || this.#healthy) return []
+    if (purpose === 'gate')
+      return plan.nodes.flatMap((_, position) => (state.nodes.outcome[position] === codeOf('patched') ? [position] : []))
+    return [...(state.isolation?.tries ?? [])].flatMap(([position, { units }]) =>
+      (this.#bad.every((unit) => units.includes(unit)) && units.length > 0) || this.#chance(0.01) ? [position] : [],
+    )
+  }
+
   #measuring(effect: Extract<Effect, { kind: 'measure' }>): RunEvent[] {
     const touched = this.#told.plan.waves[effect.wave]?.nodes.filter((position) => this.#told.state.nodes.touched[position] === 1) ?? []
     const gone = this.#chance(0.05) ? touched.slice(0, 1) : []
+    const ill = this.#ill(effect)
+    if (ill.length > 0 || effect.purpose === 'try') {
+      const unclear = effect.purpose === 'try' && this.#chance(0.1) ? touched.slice(0, 1) : []
+      const verdict = ill.length > 0 ? 'fail' : unclear.length > 0 ? 'inconclusive' : 'pass'
+      const told = { ...measured(effect, verdict), failing: ill, ...(effect.purpose === 'try' && { unclear }) }
+      return gone.length > 0 ? [{ type: 'NodesGone', nodes: gone }, told] : [told]
+    }
     return [
       ...(gone.length > 0 ? [{ type: 'NodesGone', nodes: gone } as const] : []),
       measured(effect, this.#chance(0.2) ? this.#pick(['fail', 'inconclusive']) : 'pass'),

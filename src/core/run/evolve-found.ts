@@ -1,0 +1,85 @@
+import type { RunEvent } from './event.ts'
+import { move } from './moving.ts'
+import { end, recount } from './standing.ts'
+import { at, codeOf, STAGE, want, type RunState } from './state.ts'
+
+type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
+
+/** Why a node is `unknown` that had ended before its command was found without an intent. */
+export const UNINTENDED = 'found-without-intent'
+
+/**
+ * A command that bears this run's id and that no intent of this journal explains: a part of the journal was lost. Its number is never given
+ * again; nodes that it may have changed are touched, and fly for it until they report. Nodes that the journal knows to be busy stay as they are.
+ */
+export function commandFound(state: RunState, event: Of<'CommandFound'>): void {
+  state.tokenCount = Math.max(state.tokenCount, event.n)
+  const known = state.commands.get(event.n)
+  if (known !== undefined) {
+    if (!known.ids.includes(event.commandId)) known.ids.push(event.commandId)
+    if (event.expiresAfter > known.expiresAfter) known.expiresAfter = event.expiresAfter
+    return
+  }
+  if (event.work === 'scan') return
+  const flying = event.nodes.filter((position) => mayFly(state, position))
+  const ended = event.nodes.filter((position) => !flying.includes(position) && mayHaveEnded(state, position, event.work))
+  for (const position of [...flying, ...ended]) {
+    state.nodes.attempts[position] = at(state.nodes.attempts, position) + 1
+    state.nodes.touched[position] = 1
+    state.nodes.endedSeconds[position] = 0
+  }
+  for (const position of flying) flies(state, position, event.n)
+  for (const position of ended) {
+    state.nodes.command[position] = event.n
+    end(state, position, 'unknown', UNINTENDED)
+    recount(state, position)
+  }
+  if (flying.length + ended.length > 0) watched(state, event, { flying, ended })
+}
+
+function flies(state: RunState, position: number, n: number): void {
+  const before = state.commands.get(at(state.nodes.command, position))
+  if (at(state.nodes.stage, position) === STAGE.flying && before !== undefined) before.open -= 1
+  else move(state, position, STAGE.flying)
+  state.nodes.command[position] = n
+  recount(state, position)
+}
+
+type Adopted = Readonly<{ flying: readonly number[]; ended: readonly number[] }>
+
+function watched(state: RunState, event: Of<'CommandFound'>, { flying, ended }: Adopted): void {
+  state.commands.set(event.n, {
+    n: event.n,
+    cell: event.cell,
+    list: -1,
+    work: event.work,
+    nodes: [...flying, ...ended],
+    intendedAt: event.requestedAt,
+    startBefore: event.expiresAfter,
+    notBefore: event.expiresAfter,
+    phase: 'sent',
+    ids: [event.commandId],
+    expiresAfter: event.expiresAfter,
+    open: flying.length,
+    cancelled: false,
+    doubtful: true,
+    found: true,
+  })
+  state.openCommands.add(event.n)
+  want(state, { kind: 'watch', key: `watch:${String(event.n)}`, n: event.n })
+}
+
+const isFound = (state: RunState, position: number): boolean => state.commands.get(at(state.nodes.command, position))?.found === true
+
+/** It waits for the change that it may have had; or an older command that was found too is said to be at work on it. */
+function mayFly(state: RunState, position: number): boolean {
+  const stage = at(state.nodes.stage, position)
+  if (state.phase.name === 'rolling-back') return false
+  return stage === STAGE.idle || stage === STAGE.waiting || (stage === STAGE.flying && isFound(state, position))
+}
+
+/** It was given up before its change, or ended with a change that this undid. A rollback that goes on undoes it again. */
+function mayHaveEnded(state: RunState, position: number, work: Of<'CommandFound'>['work']): boolean {
+  if (state.phase.name === 'rolling-back' || at(state.nodes.stage, position) !== STAGE.ended) return false
+  return work === 'rollback' || at(state.nodes.outcome, position) === codeOf('skipped') || isFound(state, position)
+}

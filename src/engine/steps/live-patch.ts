@@ -1,0 +1,27 @@
+import { MINUTE, type Ms } from '../../kit/instant.ts'
+import type { Step } from '../../core/run/parts.ts'
+import { planned } from '../../core/run/state.ts'
+import type { Answer } from '../ask.ts'
+import type { Found, Performing } from '../effects/perform.ts'
+import { sendOwn, type Told } from './sending.ts'
+
+/** A package or two from the repositories, and the newest live patch. */
+const WORKS_MS: Ms = 15 * MINUTE
+
+/** Turns live patching on where it is not. A node that cannot have it is left as it is: `skipped`, `livepatch-…`. */
+export const livePatch = (performing: Performing, step: Step): Found =>
+  sendOwn(performing, step, {
+    document: 'Patchwave-LivePatch',
+    worksMs: WORKS_MS,
+    parts: (positions) =>
+      Promise.resolve([{ nodes: positions.map((position) => planned(performing.state, position).node), parameters: { Mode: 'enable' } }]),
+    judge: switchedOn,
+  })
+
+function switchedOn(position: number, { line, status }: Answer): Told {
+  if (line !== undefined && ON.has(line.verdict)) return { position, done: true, reason: line.reason, changed: line.changed }
+  const word = line?.reason ?? (status === 'refused' || status === 'unsent' ? status : 'unknown')
+  return { position, done: false, outcome: 'skipped', reason: word.startsWith('livepatch-') ? word : `livepatch-${word}`.slice(0, 40) }
+}
+
+const ON: ReadonlySet<string> = new Set(['patched', 'not-needed', 'passed'])

@@ -1,0 +1,146 @@
+import { known } from '../../kit/assert.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import { cellOf, tokenOf } from '../../kit/ids.ts'
+import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
+import type { RunEvent } from '../../core/run/event.ts'
+import { nextFreeze } from '../../core/run/freezing.ts'
+import type { Step } from '../../core/run/parts.ts'
+import { planned, type RunState } from '../../core/run/state.ts'
+import type { CommandOrder } from '../../ports/commands.ts'
+import { asking, type Answer, type Part, type Question } from '../ask.ts'
+import type { Found, Performing } from '../effects/perform.ts'
+import { stepEnded, type StepResult } from './step.ts'
+import { goneResult, lookAt, mayPass } from './trying.ts'
+
+/** How long a node has to pick a step's command up, and how long its answer may take beyond its work. */
+const DELIVERY_MS: Ms = 10 * MINUTE
+const READ_MS: Ms = 5 * MINUTE
+
+/** After a failure that may pass, the step goes on from what the journal says. */
+const AGAIN_MS: Ms = 30 * SECOND
+
+/** Until when a step that sends a command is waited for, and when it must have begun on its nodes. */
+export type StepTime = Readonly<{ until: Instant; startBefore: Instant }>
+
+/**
+ * A step before a forward change begins within what the change itself must begin in. One that brings nodes back is given its whole time also by a
+ * driver that comes late.
+ */
+export function timeOf({ world, state }: Performing, step: Step, worksMs: Ms): StepTime {
+  const now = world.clock.now()
+  const until = step.batch === 0 ? latest(step.until, plus(now, DELIVERY_MS + worksMs + READ_MS)) : step.until
+  const startBefore = plus(until, -(worksMs + READ_MS))
+  return {
+    until,
+    startBefore: state.batches.get(step.batch)?.work === 'apply' ? earliest(startBefore, changesEnd(state, now)) : startBefore,
+  }
+}
+
+function changesEnd(state: RunState, now: Instant): Instant {
+  const { lastStart } = known(state.window, 'the window')
+  const freeze = nextFreeze(state, now)
+  return freeze === null ? lastStart : earliest(lastStart, freeze)
+}
+
+/** What became of a node, and whether its wave goes on. */
+export type Told = StepResult & Readonly<{ stop?: boolean }>
+
+/** The facts that end a step for these nodes. Nodes that are gone are told as such where nothing was heard of them. */
+export async function toldOf(
+  performing: Performing,
+  step: Step,
+  results: readonly (Told & Readonly<{ silent?: boolean }>)[],
+): Promise<readonly RunEvent[]> {
+  const silent = results.filter((one) => one.silent === true).map(({ position }) => position)
+  const gone = new Set(silent.length === 0 ? [] : await goneOf(performing, step, silent))
+  const told = results.map(({ silent: _, ...one }): Told =>
+    gone.has(one.position) ? goneResult(performing.state, step, one.position) : one,
+  )
+  const [goOn, stop] = [told.filter((one) => one.stop !== true), told.filter((one) => one.stop === true)]
+  return [...(goOn.length > 0 ? [stepEnded(step, goOn)] : []), ...(stop.length > 0 ? [stepEnded(step, stop, true)] : [])]
+}
+
+/** Those of these nodes that EC2 is done with; none when it cannot be asked. */
+async function goneOf(performing: Performing, step: Step, positions: readonly number[]): Promise<readonly number[]> {
+  try {
+    const seen = await lookAt(performing, step, positions)
+    return positions.filter((position) => !seen.has(position))
+  } catch (error) {
+    if (!(error instanceof PatchwaveError)) throw error
+    return []
+  }
+}
+
+/** Does a step's work anew after each failure that may pass, until its time is over or AWS refuses for good; then `giveUp` ends it. */
+export async function* patiently(
+  { world, signal }: Performing,
+  step: Step,
+  until: Instant,
+  work: () => Found,
+  giveUp: () => Promise<readonly RunEvent[]>,
+): Found {
+  const { clock, log } = world
+  while (!signal.aborted) {
+    try {
+      yield* work()
+      return
+    } catch (error) {
+      if (!(error instanceof PatchwaveError) || signal.aborted) throw error
+      log.warn(`${step.name}: ${error.code}: ${error.message}`)
+      if (!mayPass(error) || clock.now() >= until) {
+        yield await giveUp()
+        return
+      }
+    }
+    await clock.sleep(plus(clock.now(), AGAIN_MS), signal)
+  }
+}
+
+/** What a step sends in one of our own documents, and what an answer amounts to. */
+export type Sending = Readonly<{
+  document: string
+  /** How long the document may work once it has begun. */
+  worksMs: Ms
+  parts: (positions: readonly number[]) => Promise<readonly Part[]>
+  judge: (position: number, answer: Answer) => Told
+}>
+
+/** Sends one of our own documents to the step's nodes and ends the step for each as it answers. The token makes every repeat harmless. */
+export async function* sendOwn(performing: Performing, step: Step, sending: Sending): Found {
+  const { world, state, signal } = performing
+  const time = timeOf(performing, step, sending.worksMs)
+  const cell = cellOf(step.cell)
+  const question: Question = {
+    token: tokenOf(state.run, step.n),
+    document: pinned(state, sending.document),
+    askedAt: step.intendedAt,
+    ...time,
+    executionSeconds: Math.ceil((sending.worksMs + DELIVERY_MS) / SECOND),
+  }
+  const judged = (answers: readonly Answer[]): Promise<readonly RunEvent[]> => {
+    const byNode = new Map(answers.map((answer) => [answer.node, answer]))
+    const results = step.nodes.flatMap((position) => {
+      const answer = byNode.get(planned(state, position).node)
+      return answer === undefined ? [] : [{ ...sending.judge(position, answer), silent: answer.line === undefined }]
+    })
+    return toldOf(performing, step, results)
+  }
+  const work = async function* (): Found {
+    const parts = await sending.parts(step.nodes)
+    for await (const answers of asking(world, cell, question, parts, signal)) if (!signal.aborted) yield await judged(answers)
+  }
+  const silent = (position: number): Answer => ({
+    node: planned(state, position).node,
+    cell,
+    commandId: null,
+    line: undefined,
+    status: 'unheard',
+  })
+  yield* patiently(performing, step, time.until, work, () => judged(step.nodes.map(silent)))
+}
+
+/** A document of ours, with the hash that the plan pins. */
+export const pinned = (state: RunState, name: string): CommandOrder['document'] => ({
+  name,
+  hash: known(state.plan.documents[name], `the hash of ${name}`),
+})

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import type { RunEvent } from '../../../src/core/run/event.ts'
+import { commandOf, STAGE } from '../../../src/core/run/state.ts'
+import { HOUR, plus } from '../../../src/kit/instant.ts'
+import { briefly, OPENS, report, sent, Telling } from './telling.ts'
+
+const CELL = '222222222222/us-east-1'
+
+/** A command of this run that its journal knows nothing of. */
+const found = (n: number, nodes: readonly number[], more: Partial<Extract<RunEvent, { type: 'CommandFound' }>> = {}): RunEvent => ({
+  type: 'CommandFound',
+  n,
+  commandId: `found-${String(n)}`,
+  cell: CELL,
+  work: 'apply',
+  document: 'Patchwave-Apply',
+  nodes,
+  requestedAt: OPENS,
+  expiresAfter: plus(OPENS, HOUR),
+  ...more,
+})
+
+/** One wave whose first command was lost with its intent: nodes wait again, as the restored journal has them. */
+function restored(nodes = 3): Telling {
+  const told = new Telling({ waves: [{ nodes, gate: { failuresMax: 9 } }] })
+  told.open()
+  return told
+}
+
+describe('a command without an intent', () => {
+  it('is watched; its nodes fly for it until they report, and nothing more is sent to them', () => {
+    const told = restored()
+    const drop: RunEvent = { type: 'BatchDropped', batch: 1, reason: 'found-without-intent' }
+    const followed = briefly(told.tell(drop, found(1, [0, 1])))
+    expect([...told.state.nodes.stage].slice(0, 2)).toEqual([STAGE.flying, STAGE.flying])
+    expect([...told.state.nodes.touched]).toEqual([1, 1, 0])
+    expect(told.state.activities.has('watch:1')).toBe(true)
+    expect(followed.filter((line) => /\b[01](,|$)/.test(line.replace(/^.* /, '')))).toEqual([])
+    told.tell(report(1, { 0: 'patched' }, told.now))
+    expect(told.node(0)).toBe('patched: reason')
+    told.tell(report(1, { 1: 'failed: timeout' }, told.now))
+    expect(told.node(1)).toBe('failed: timeout')
+  })
+
+  it('of nodes that were given up leaves them unknown; their word turns that', () => {
+    const told = restored(1)
+    told.tell({ type: 'BatchDropped', batch: 1, reason: 'x' }, { type: 'NodesSkipped', nodes: [0], reason: 'cutoff' }, found(1, [0]))
+    expect(told.node(0)).toBe('unknown: found-without-intent')
+    told.tell(report(1, { 0: 'patched' }, told.now))
+    expect(told.node(0)).toBe('patched: reason')
+  })
+
+  it('that undid what an older one did counts as the last: its node is not patched', () => {
+    const told = restored(1)
+    told.tell({ type: 'BatchDropped', batch: 1, reason: 'x' }, found(1, [0]))
+    told.tell(found(2, [0], { work: 'rollback', document: 'Patchwave-Rollback' }))
+    expect(commandOf(told.state, 1).open).toBe(0)
+    told.tell(report(1, { 0: 'patched' }, told.now))
+    expect(told.state.nodes.stage[0]).toBe(STAGE.flying)
+    told.tell(report(2, { 0: 'rolled-back' }, told.now))
+    expect(told.node(0)).toBe('rolled-back: reason')
+  })
+
+  it('keeps its number: the next token is a new one', () => {
+    const told = restored()
+    told.tell(found(7, [0], { work: 'scan', document: 'Patchwave-Check' }))
+    expect(told.state.tokenCount).toBe(7)
+    expect(told.node(0)).not.toContain('unknown')
+    told.read()
+    expect([...told.state.commands.keys()]).toEqual([8])
+  })
+
+  it('may have copies: all are watched under one token', () => {
+    const told = restored()
+    told.tell({ type: 'BatchDropped', batch: 1, reason: 'found-without-intent' }, found(1, [0]), found(1, [0], { commandId: 'copy' }))
+    expect(commandOf(told.state, 1).ids).toEqual(['found-1', 'copy'])
+  })
+
+  it('leaves nodes alone that fly for another command', () => {
+    const told = restored(1)
+    told.read()
+    told.tell(sent(1, told.now))
+    told.tell(found(5, [0]))
+    expect(told.state.nodes.stage[0]).toBe(STAGE.flying)
+    expect(told.state.tokenCount).toBe(5)
+    expect(told.state.activities.has('watch:5')).toBe(false)
+  })
+})

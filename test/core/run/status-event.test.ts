@@ -1,0 +1,71 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readStatusEvent, type StatusEvent } from '../../../src/core/run/status-event.ts'
+
+const COMMAND = '7f7a7a3b-9d2c-4c55-9c6a-1d2e3f4a5b6c'
+const NODE = 'i-0123456789abcdef0'
+const bridge = (detail: unknown): unknown => ({
+  version: '0',
+  'detail-type': 'EC2 Command Invocation Status-change Notification',
+  source: 'aws.ssm',
+  detail,
+})
+const kebab = { 'command-id': COMMAND, 'document-name': 'Patchwave-Apply', 'instance-id': NODE, status: 'Success' }
+const camel = { commandId: COMMAND, documentName: 'Patchwave-Apply', instanceId: NODE, status: 'Failed', eventTime: 'x' }
+const sns = (inner: unknown): unknown => ({
+  Type: 'Notification',
+  TopicArn: 'arn',
+  Message: typeof inner === 'string' ? inner : JSON.stringify(inner),
+})
+const ended = (status: string): StatusEvent => ({ kind: 'ended', command: COMMAND, node: NODE, status })
+
+describe('what a message of the events queue says', () => {
+  // prettier-ignore
+  it.each<[what: string, message: unknown, expected: StatusEvent | 'unreadable']>([
+    ['an event of EventBridge',                bridge(kebab),                                       ended('Success')],
+    ['a notification of SSM',                  camel,                                               ended('Failed')],
+    ['the one in an SNS envelope',             sns(bridge(kebab)),                                  ended('Success')],
+    ['the other in an SNS envelope',           sns(camel),                                          ended('Failed')],
+    ['a hybrid node',                          camel && { ...camel, instanceId: 'mi-0123456789abcdef0' }, { ...ended('Failed'), node: 'mi-0123456789abcdef0' } as StatusEvent],
+    ['a node that only begins',                bridge({ ...kebab, status: 'InProgress' }),          { kind: 'other' }],
+    ['a whole command',                        bridge({ ...kebab, 'instance-id': undefined }),      { kind: 'other' }],
+    ['a whole command of SSM',                 { ...camel, instanceId: undefined, instanceIds: [] }, { kind: 'other' }],
+    ['an event about something else',          bridge({ operation: 'Update', name: '/x' }),         { kind: 'other' }],
+    ['a status that is no text',               bridge({ ...kebab, status: 5 }),                     'unreadable'],
+    ['a command id with a path in it',         bridge({ ...kebab, 'command-id': '../../etc' }),     'unreadable'],
+    ['a node id with a shell in it',           bridge({ ...kebab, 'instance-id': 'i-1;reboot' }),   'unreadable'],
+    ['no detail',                              { 'detail-type': 'x' },                              'unreadable'],
+    ['an envelope around nothing',             sns('hello'),                                        'unreadable'],
+    ['an envelope around an envelope',         sns(sns(camel)),                                     'unreadable'],
+    ['a list',                                 [bridge(kebab)],                                     'unreadable'],
+    ['a number',                               7,                                                   'unreadable'],
+    ['an object of nobody',                    { hello: 'world' },                                  'unreadable'],
+  ])('%s', (_, message, expected) => {
+    const read = readStatusEvent(JSON.stringify(message))
+    if (expected === 'unreadable') expect(read).toMatchObject({ kind: 'unreadable', why: expect.stringMatching(/^(it|its|the) /) as string })
+    else expect(read).toEqual(expected)
+  })
+
+  it('text that is not JSON, or far too long, is unreadable', () => {
+    expect(readStatusEvent('{')).toEqual({ kind: 'unreadable', why: 'it is not JSON' })
+    expect(readStatusEvent(JSON.stringify(bridge({ ...kebab, more: 'x'.repeat(300_000) })))).toEqual({
+      kind: 'unreadable',
+      why: 'it is too long for an event',
+    })
+  })
+
+  it('whatever comes, it answers', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          fc.string(),
+          fc.jsonValue().map((value) => JSON.stringify(bridge(value))),
+        ),
+        (body) => {
+          expect(['ended', 'other', 'unreadable']).toContain(readStatusEvent(body).kind)
+        },
+      ),
+    )
+  })
+})

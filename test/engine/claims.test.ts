@@ -1,0 +1,153 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { openMemoryStore } from '../../src/adapters/memory/store.ts'
+import { sealAll } from '../../src/core/audit/seal.ts'
+import { toData } from '../../src/core/run/codec.ts'
+import type { Fact } from '../../src/core/run/event.ts'
+import { evolve } from '../../src/core/run/evolve.ts'
+import { initial } from '../../src/core/run/state.ts'
+import { provenClaims } from '../../src/engine/claims.ts'
+import { Journal } from '../../src/engine/journal.ts'
+import { known } from '../../src/kit/assert.ts'
+import { HOUR, MINUTE, plus } from '../../src/kit/instant.ts'
+import type { PlanSpec } from '../core/run/plan.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import { CHECKERS } from '../checkers/all.ts'
+import type { ClaimChange } from '../checkers/evidence.ts'
+import { Following } from '../checkers/follow.ts'
+import { ends, plays } from '../core/run/stepping.ts'
+import { Telling } from '../core/run/telling.ts'
+import { randomPlan, walk } from '../core/run/walk.ts'
+
+/** The run as it was told, written once more by the journal into a store of its own; after each fact `watch` sees the nodes that the run's hand is on. */
+async function written(told: Telling, watch: (fact: Fact, held: ReadonlySet<string>, proven: readonly string[]) => void) {
+  const { plan, facts } = told
+  const { run } = told.state
+  const store = openMemoryStore()
+  const [first, ...rest] = facts
+  const requested = known(first, 'the request')
+  const clock: Clock = { now: () => state.at, sleep: () => Promise.resolve(), hold: (work) => work() }
+  const state = initial(run, plan)
+  const begun = sealAll(null, [{ run, at: requested.at, actor: requested.actor, ...toData(requested.event) }])
+  await store.create({ run, runbook: plan.runbook.name, act: plan.act, requestedAt: requested.at }, begun)
+  evolve(state, requested)
+  const journal = new Journal({ state, store, clock, last: begun.at(-1) ?? null, listen: () => undefined })
+  for (const fact of rest) {
+    state.at = fact.at
+    expect(await journal.record([fact.event], fact.actor), fact.event.type).toEqual([])
+    const claims = await store.claims({ run })
+    const held = new Set(claims.filter(({ hand }) => hand).map(({ node }) => node))
+    const proven = provenClaims(state).map(({ node }) => node)
+    watch(fact, held, proven)
+  }
+  return { state, claims: await store.claims({ run }) }
+}
+
+/** Plays a run and looks at its claims from the beginning to the end. */
+async function held(seed: number): Promise<string[]> {
+  const told = walk(randomPlan(seed), seed)
+  const { plan, facts } = told
+  const { run } = told.state
+  const evidence = { run, plan, facts }
+  const following = new Following(evidence)
+  const changes: ClaimChange[] = []
+  const found: string[] = []
+  let before: ReadonlySet<string> = new Set()
+  following.tell(known(facts[0], 'the request'))
+  const { state, claims } = await written(told, (fact, now, proven) => {
+    following.tell(fact)
+    const { at } = fact
+    for (const node of now) if (!before.has(node)) changes.push({ at, run, node, change: 'taken' })
+    for (const node of before) if (!now.has(node)) changes.push({ at, run, node, change: 'released' })
+    before = new Set(now)
+    for (const { planned, around } of following.lives)
+      if (around.away !== 'no' && !now.has(planned.node))
+        found.push(`${planned.node} is ${around.away} without a claim after ${fact.event.type}`)
+    for (const node of proven) if (!now.has(node)) found.push(`the journal proves a claim on ${node} after ${fact.event.type}`)
+  })
+  expect(state.phase.name).toBe('finished')
+  const all = { runs: [{ ...evidence, lived: state }], claimChanges: changes, claims, calm: true }
+  const check = (name: string): string[] => [...(CHECKERS[name]?.(all) ?? [])]
+  const left = claims.filter(({ hand }) => hand).map(({ node }) => `a hand is left on ${node}`)
+  return [...found, ...left, ...check('I1 claims held'), ...check('I12 put back')]
+}
+
+const around = (more: NonNullable<PlanSpec['around']>, spec: Partial<PlanSpec> = {}): Telling => {
+  const told = new Telling({ waves: [{ nodes: 1 }], around: more, ...spec })
+  told.open()
+  told.read()
+  return told
+}
+const COPY = { backup: { keepMs: HOUR } }
+
+/** A step claims the node, and it leaves its round with nothing to bring back. */
+const LEAVES: readonly (readonly [what: string, story: () => Telling])[] = [
+  [
+    'its round is given up',
+    () => {
+      const told = around(COPY)
+      told.tell({ type: 'Paused', reason: 'x' })
+      ends(told, 'snapshot')
+      return told
+    },
+  ],
+  [
+    'the step cannot be done',
+    () => {
+      const told = around(COPY)
+      ends(told, 'snapshot', { 0: 'skipped: snapshot-failed' })
+      return told
+    },
+  ],
+  [
+    'it may not be touched any more',
+    () => {
+      const told = around(COPY)
+      told.wait(10 * MINUTE)
+      ends(told, 'snapshot')
+      told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: ['excluded'], down: [] })
+      return told
+    },
+  ],
+  [
+    'another run is in its group',
+    () => {
+      const told = around(COPY)
+      told.instead = (event) =>
+        event.type === 'CommandIntended'
+          ? { type: 'NodesBusy', batch: event.batch, nodes: event.nodes, until: plus(told.now, HOUR) }
+          : event
+      ends(told, 'snapshot')
+      return told
+    },
+  ],
+  [
+    'its root volume was the whole change',
+    () => {
+      const failures = { kind: 'count', count: 1 } as const
+      const rollback = { on: 'gate-failed', scope: 'wave', method: 'root-volume', outside: 'allow', failures, failuresMax: 1 } as const
+      const told = around({}, { rollback })
+      plays(told, { apply: () => 'failed: timeout' })
+      return told
+    },
+  ],
+]
+
+describe('the claims of a run', () => {
+  it.each(LEAVES)('go when %s', async (_, story) => {
+    const told = story()
+    let most = 0
+    const { claims } = await written(told, (_fact, now) => (most = Math.max(most, now.size)))
+    expect(most).toBe(1)
+    expect(claims.filter(({ hand }) => hand)).toEqual([])
+  })
+
+  it('are on its nodes from the first step to the last one, and on none at the end', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), async (seed) => {
+        expect(await held(seed)).toEqual([])
+      }),
+      { numRuns: Number(process.env['RUNS'] ?? 150) },
+    )
+  })
+})
