@@ -70,7 +70,12 @@ function sectionsOf(random: Random, kind: Kind): Readonly<Record<string, string>
   ])
   const disruption =
     kind === 'clusters' ? '[{ per: "tag:Cluster", atMost: 1 }]' : kind === 'zones' ? '[{ per: availability-zone, oneAtATime: true }]' : ''
-  return { waves: `[${waves}]`, ...(disruption !== '' && { disruption }) }
+  // Debs carry no severity: without a rule for them, half of the images would have nothing to do.
+  const patches =
+    kind === 'images'
+      ? '{ approve: [{ classification: [Security], severity: [Critical, Important] }, { names: [libc6, libc-bin, libssl3, openssl, libxml2] }] }'
+      : ''
+  return { waves: `[${waves}]`, ...(disruption !== '' && { disruption }), ...(patches !== '' && { patches }) }
 }
 
 /** Plays the nights of history, foretells the next one, and plays it. */

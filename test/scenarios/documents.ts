@@ -26,6 +26,7 @@ groups:
   data-leads: { members: ["arn:aws:iam::999999999999:user/carol"] }
 imageLineageTag: ImageLineage
 events: { queue: patchwave-events }
+patchManager: { bucket: "patchwave-lists-{region}" }
 `
 
 export const config = (): Config => told(() => loadConfig({ file: { path: 'config.yaml', bytes: CONFIG_TEXT } }))
@@ -41,6 +42,10 @@ export const group = (account: string, count: number, more: Partial<FleetGroup> 
   clusterSize: null,
   lineage: 'amazon-linux-2023',
   instanceType: 'm6i.large',
+  targetGroups: [],
+  autoScaling: null,
+  stopped: 0,
+  dataVolumes: 0,
   ...more,
   tags: { Env: account === 'staging' ? 'staging' : 'prod', PatchGroup: 'monthly', ...more.tags },
 })

@@ -1,6 +1,6 @@
 import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import { known } from '../../src/kit/assert.ts'
-import type { Instant } from '../../src/kit/instant.ts'
+import { MINUTE, plus, type Instant, type Ms } from '../../src/kit/instant.ts'
 import type { Append, Appended, Store } from '../../src/ports/store.ts'
 import type { Dispatch } from '../../src/sandbox/dispatch.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
@@ -76,19 +76,31 @@ export class Life {
 export class MortalClock extends VirtualClock {
   readonly #inner: VirtualClock
   readonly #life: Life
+  readonly #offMs: (() => Ms) | undefined
 
-  constructor(inner: VirtualClock, life: Life) {
+  /** `offMs`: how far the host's clock is off now; absent: it is right. */
+  constructor(inner: VirtualClock, life: Life, offMs?: () => Ms) {
     super(inner.now())
     this.#inner = inner
     this.#life = life
+    this.#offMs = offMs
   }
 
   override now(): Instant {
-    return this.#inner.now()
+    return this.#offMs === undefined ? this.#inner.now() : plus(this.#inner.now(), this.#offMs())
   }
 
   override sleep(until: Instant, signal?: AbortSignal): Promise<void> {
-    return this.#life.alive ? this.#life.pass(this.#inner.sleep(until, signal)) : forever()
+    if (!this.#life.alive) return forever()
+    return this.#life.pass(this.#offMs === undefined ? this.#inner.sleep(until, signal) : this.#nap(until, signal))
+  }
+
+  /** As the system's clock: a timer does not follow a clock that is set, so that the wall is looked at every minute. */
+  async #nap(until: Instant, signal?: AbortSignal): Promise<void> {
+    for (let before = this.now(); before < until && signal?.aborted !== true; before = this.now()) {
+      await this.#inner.sleep(plus(this.#inner.now(), Math.min(until - before, MINUTE)), signal)
+      if (this.now() < before) return
+    }
   }
 
   /** A process that dies or freezes while it holds the clock must not stop time for the others. */
@@ -132,6 +144,8 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
     drive: through((...args) => inner.drive(...args)),
     rest: through((...args) => inner.rest(...args)),
     note: through((...args) => inner.note(...args)),
+    noteAll: through((notes) => inner.noteAll(notes)),
+    senders: through((commands) => inner.senders(commands)),
     notes: through((...args) => inner.notes(...args)),
     claims: through((filter) => inner.claims(filter)),
     releaseClaim: through((node) => inner.releaseClaim(node)),
@@ -149,10 +163,16 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
 /** Told of a request by its operation (`SendCommand`) before the sandbox gets it, and after it has answered. */
 export type CallWatch = Readonly<{ before?: (operation: string) => void; after?: (operation: string) => void }>
 
+/** As the JSON protocols name it in a header, and the query protocols in the body; `''`: neither does. */
+function operationOf({ headers, body }: Parameters<Dispatch>[0]): string {
+  const target = headers['x-amz-target']?.split('.').at(-1)
+  return target ?? new URLSearchParams(typeof body === 'string' ? body : new TextDecoder().decode(body)).get('Action') ?? ''
+}
+
 /** The sandbox as one process reaches it. */
 export function mortalSandbox(inner: Sandbox, life: Life, watch: CallWatch = {}): Sandbox {
   const dispatch: Dispatch = (request, signal) => {
-    const operation = request.headers['x-amz-target']?.split('.').at(-1) ?? ''
+    const operation = operationOf(request)
     watch.before?.(operation)
     return life.ask(async () => {
       const answer = await inner.dispatch(request, signal)

@@ -10,12 +10,14 @@ import { runActs, type Acts, type ActsParts, type ActsRequest } from '../../src/
 import { leaveNote, type Steering } from '../../src/engine/inbox.ts'
 import type { World } from '../../src/engine/world.ts'
 import type { Cell, NodeId } from '../../src/kit/ids.ts'
+import type { Ms } from '../../src/kit/instant.ts'
 import type { Fleet, StatusSeen } from '../../src/ports/fleet.ts'
 import type { Sealed, Store } from '../../src/ports/store.ts'
 import { rehearse } from '../../src/rehearsal.ts'
 import type { Exchange } from '../../src/sandbox/calls.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
+import type { RealNodes } from '../../src/sandbox/nodes/real-nodes.ts'
 import type { NodeView } from '../../src/sandbox/nodes/world.ts'
 import { createSandbox, FEEDBACK_QUEUE, type Sandbox } from '../../src/sandbox/sandbox.ts'
 import { config } from './documents.ts'
@@ -24,10 +26,19 @@ import { Life, MortalClock, mortalSandbox, mortalStore, type AppendWatch, type C
 /** What is done to a node's description on its way to the engine; `undefined`: it is gone. */
 export type Disguise = (seen: NodeSeen) => NodeSeen | undefined
 
-export type StageOptions = Readonly<{ fleet: FleetFile; faults?: FaultsFile | null; store?: Store; record?: (exchange: Exchange) => void }>
+export type StageOptions = Readonly<{
+  fleet: FleetFile
+  faults?: FaultsFile | null
+  store?: Store
+  record?: (exchange: Exchange) => void
+  /** A clock that others know too. */
+  clock?: VirtualClock
+  /** Real nodes, and the clock that they were made for. */
+  real?: Readonly<{ clock: VirtualClock; nodes: RealNodes }>
+}>
 
 /** What is watched while a process lives, and how it is set up. */
-export type ProcessOptions = AppendWatch & Readonly<{ calls?: CallWatch; events?: boolean }>
+export type ProcessOptions = AppendWatch & Readonly<{ calls?: CallWatch; events?: boolean; offMs?: () => Ms }>
 
 /** One engine process on the stage. */
 export type EngineProcess = Readonly<{ name: string; life: Life; world: World; rehearsal: Rehearsal }>
@@ -49,10 +60,10 @@ export class Stage {
   readonly warnings: string[] = []
   #processes = 0
 
-  constructor({ fleet, faults = null, store = openMemoryStore(), record }: StageOptions) {
+  constructor({ fleet, faults = null, store = openMemoryStore(), record, real, clock }: StageOptions) {
     this.fleet = fleet
-    this.clock = new VirtualClock(fleet.start)
-    this.sandbox = createSandbox({ clock: this.clock, fleet, faults, ...(record && { record }) })
+    this.clock = real?.clock ?? clock ?? new VirtualClock(fleet.start)
+    this.sandbox = createSandbox({ clock: this.clock, fleet, faults, ...(record && { record }), ...(real && { real: real.nodes }) })
     this.store = store
     this.before = new Map(this.sandbox.nodes().map((view) => [view.node, { ...view, packages: { ...view.packages } }]))
   }
@@ -66,7 +77,7 @@ export class Stage {
       fleet: { ...this.fleet, seed: this.fleet.seed * 1000 + number },
       faults: null,
       start: this.fleet.start,
-      clock: new MortalClock(this.clock, life),
+      clock: new MortalClock(this.clock, life, options.offMs),
       sandbox: mortalSandbox(this.sandbox, life, options.calls),
       store: mortalStore(this.store, life, options),
       driver: name,
@@ -77,7 +88,7 @@ export class Stage {
       name,
       life,
       rehearsal,
-      world: { ...world, fleet: disguised(world.fleet, this.disguises), eventsQueue: options.events === false ? null : world.eventsQueue },
+      world: { ...world, fleet: disguised(world.fleet, this.disguises), events: options.events === false ? null : world.events },
     }
   }
 
@@ -153,5 +164,6 @@ function disguised(inner: Fleet, disguises: ReadonlyMap<NodeId, Disguise>): Flee
         return shown === undefined ? { ...row, verdict: 'unknown', state: null } : { ...row, state: row.state && shown.state }
       }),
     missing: (cell, node, signal) => inner.missing(cell, node, signal),
+    patchData: (cell, nodes, signal) => inner.patchData(cell, nodes, signal),
   }
 }

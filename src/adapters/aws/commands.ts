@@ -57,8 +57,7 @@ async function send(
     const answer = await client.send(
       new sdk.SendCommandCommand({
         DocumentName: order.document.name,
-        DocumentHash: order.document.hash,
-        DocumentHashType: 'Sha256',
+        ...(order.document.hash !== null && { DocumentHash: order.document.hash, DocumentHashType: 'Sha256' as const }),
         InstanceIds: [...order.nodes],
         Comment: order.token,
         TimeoutSeconds: timeout,
@@ -89,6 +88,10 @@ function sent(
 
 const parametersOf = (order: CommandOrder): Record<string, string[]> => ({
   ...Object.fromEntries(Object.entries(order.parameters).map(([name, value]) => [name, [value]])),
+  ...(order.document.hash !== null && ownParameters(order)),
+})
+
+const ownParameters = (order: CommandOrder): Record<string, string[]> => ({
   Token: [order.token],
   StartBefore: [String(Math.floor(order.startBefore / SECOND))],
   executionTimeout: [String(order.executionSeconds)],
@@ -118,6 +121,7 @@ async function* sweep(calls: Calls, cell: Cell, since: Instant, signal: AbortSig
 const commandSeen = (commandId: CommandId, command: Command): CommandSeen => ({
   commandId,
   comment: clean(command.Comment ?? '', TEXT_MAX),
+  document: clean(command.DocumentName ?? '', TEXT_MAX),
   ...timesOf(command, instant(0)),
   ended: command.Status !== undefined && !OPEN.has(command.Status),
   nodes: command.InstanceIds ?? [],

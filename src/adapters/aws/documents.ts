@@ -18,6 +18,7 @@ type Place = Readonly<{ calls: Calls; cell: Cell; signal: AbortSignal }>
 /** SSM documents over the SDK. The default version is what counts: commands name the document and pin its hash. */
 export function documentsOver(calls: Calls, clock: Clock): Documents {
   return {
+    has: async (cell, name, signal) => (await describe({ calls, cell, signal }, name, undefined)) !== undefined,
     async ensure(cell, document, signal) {
       const place = { calls, cell, signal }
       let created = false

@@ -1,24 +1,23 @@
 import type { Instance, Reservation, Tag } from '@aws-sdk/client-ec2'
-import type { InstanceInformation, PatchComplianceData } from '@aws-sdk/client-ssm'
+import type { InstanceInformation } from '@aws-sdk/client-ssm'
 import type { Cell, NodeId } from '../../kit/ids.ts'
 import { instant } from '../../kit/instant.ts'
 import { clean } from './text.ts'
-import type { Fleet, ImageSeen, NodeSeen, PatchSeen, StatusSeen } from '../../ports/fleet.ts'
+import type { Fleet, ImageSeen, NodeSeen, StatusSeen } from '../../ports/fleet.ts'
 import type { Calls } from './calls.ts'
 import { failedAs, saidInFull } from './errors.ts'
 import { chunks, from, pagesOf } from './pages.ts'
+import { missing, patchData } from './patch-data.ts'
 
 /** Page sizes are the services' maxima. */
 const INFORMATION_PAGE = 50
 const INSTANCES_PAGE = 1_000
-const PATCHES_PAGE = 100
 /** Explicit ids that DescribeInstanceStatus takes. */
 const STATUS_IDS_MAX = 100
 /** Images asked for at once: no limit is documented for ids; 100 keep the request small. */
 const IMAGES_MAX = 100
-/** Values of tags are at most 256 characters, keys 128, image names 128, patch titles of Windows somewhat longer. */
+/** Values of tags are at most 256 characters, keys 128, image names 128. */
 const TEXT_MAX = 256
-const CVES_TEXT_MAX = 8_000
 
 /** Nodes, images and their states, read over EC2 and SSM. */
 export function fleetOver(calls: Calls): Fleet {
@@ -28,6 +27,7 @@ export function fleetOver(calls: Calls): Fleet {
     images: (cell, amis, signal) => images(calls, cell, amis, signal),
     status: (cell, nodes, signal) => status(calls, cell, nodes, signal),
     missing: (cell, node, signal) => missing(calls, cell, node, signal),
+    patchData: (cell, nodes, signal) => patchData(calls, cell, nodes, signal),
   }
 }
 
@@ -129,33 +129,6 @@ function statusSeen(
     detail: clean(told.join(', ') || 'not told', TEXT_MAX),
   }
 }
-
-async function* missing(calls: Calls, cell: Cell, node: NodeId, signal: AbortSignal): AsyncGenerator<PatchSeen> {
-  const Filters = [{ Key: 'State', Values: ['Missing'] }]
-  const pages = pagesOf(
-    (token) =>
-      calls.ssm({ cell, operation: 'DescribeInstancePatches', kind: 'read', signal }, ({ sdk, client, options }) =>
-        client.send(
-          new sdk.DescribeInstancePatchesCommand({ InstanceId: node, Filters, MaxResults: PATCHES_PAGE, ...from(token) }),
-          options,
-        ),
-      ),
-    (page) => page.NextToken,
-  )
-  for await (const page of pages) for (const patch of page.Patches ?? []) yield patchSeen(patch)
-}
-
-const patchSeen = (patch: PatchComplianceData): PatchSeen => ({
-  title: clean(patch.Title ?? '', TEXT_MAX),
-  kbId: clean(patch.KBId ?? '', TEXT_MAX),
-  classification: clean(patch.Classification ?? '', TEXT_MAX),
-  severity: clean(patch.Severity ?? '', TEXT_MAX),
-  state: clean(patch.State ?? '', TEXT_MAX),
-  cves: clean(patch.CVEIds ?? '', CVES_TEXT_MAX)
-    .split(',')
-    .map((cve) => cve.trim())
-    .filter((cve) => cve !== ''),
-})
 
 /** SSM's view: of the whole cell, or of at most 50 nodes. */
 async function* informations(

@@ -2,7 +2,7 @@ import { cellKey, cellOf, type Cell } from '../../kit/ids.ts'
 import { MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import type { CallCounter } from '../../ports/world.ts'
+import type { CallCounter, Throttle } from '../../ports/world.ts'
 
 /** A token bucket: `perSecond` refill it, at most `burst` are kept. */
 type Rate = Readonly<{ bucket: string; perSecond: number; burst: number }>
@@ -12,9 +12,18 @@ const SLOW_PARAMETER_CALLS = ['ssm.PutParameter', 'ssm.LabelParameterVersion', '
 /** 40 TPS for these together; nodes that resolve references share it, so a quarter is left to them. */
 const PARAMETER_GETS = ['ssm.GetParameter', 'ssm.GetParameters', 'ssm.GetParametersByPath']
 
+/** Mutating EC2 calls: a bucket of 50, 5 a second (EC2 API request throttling page). Standby and targets, unpublished, are held to the same. */
+const CHANGING_CALLS = [
+  ...['StartInstances', 'StopInstances', 'DeleteSnapshot', 'CreateReplaceRootVolumeTask'].map((call) => `ec2.${call}`),
+  ...['RegisterTargets', 'DeregisterTargets'].map((call) => `elasticloadbalancing.${call}`),
+  ...['EnterStandby', 'ExitStandby'].map((call) => `autoscaling.${call}`),
+]
+
 const SPECIAL = new Map<string, Rate>([
   ...SLOW_PARAMETER_CALLS.map((call) => [call, { bucket: call, perSecond: 3, burst: 3 }] as const),
   ...PARAMETER_GETS.map((call) => [call, { bucket: 'ssm.parameter-gets', perSecond: 30, burst: 30 }] as const),
+  ...CHANGING_CALLS.map((call) => [call, { bucket: call, perSecond: 5, burst: 50 }] as const),
+  ['ec2.CreateSnapshots', { bucket: 'ec2.CreateSnapshots', perSecond: 5, burst: 100 }],
 ])
 
 const BY_SERVICE = new Map<string, Omit<Rate, 'bucket'>>([
@@ -24,6 +33,8 @@ const BY_SERVICE = new Map<string, Omit<Rate, 'bucket'>>([
   ['ec2', { perSecond: 20, burst: 100 }],
   // FIFO queues take 300 calls a second for each API.
   ['sqs', { perSecond: 300, burst: 300 }],
+  // S3 takes thousands a second for a prefix; one list for some nodes at a time needs far less.
+  ['s3', { perSecond: 100, burst: 100 }],
 ])
 
 /** STS: one call an account and hour in normal times; a brake against loops only. */
@@ -45,6 +56,7 @@ export class Quota implements CallCounter {
   readonly #buckets = new Map<string, Bucket>()
   readonly #calls = new Map<string, number>()
   readonly #throttles = new Map<string, number>()
+  #last: Readonly<{ cell: Cell; call: string; at: Instant }> | null = null
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock
@@ -68,6 +80,7 @@ export class Quota implements CallCounter {
   /** AWS refused for speed: counts it and halves the rate. */
   throttled(cell: Cell, call: string): void {
     bump(this.#throttles, `${cellKey(cell)} ${call}`)
+    this.#last = { cell, call, at: this.#clock.now() }
     const bucket = this.#refilled(cell, call)
     if (bucket.slowedAt !== null && bucket.at - bucket.slowedAt < SLOW_AT_MOST_EVERY_MS) return
     bucket.slowedAt = bucket.at
@@ -84,6 +97,12 @@ export class Quota implements CallCounter {
 
   throttles(): readonly Readonly<{ cell: Cell; call: string; count: number }>[] {
     return [...this.#throttles].map(([key, count]) => ({ cell: cellOf(key.slice(0, key.indexOf(' '))), call: callOf(key), count }))
+  }
+
+  lastThrottle(): Throttle | null {
+    if (this.#last === null) return null
+    const { cell, call, at } = this.#last
+    return { cell, call, at, count: this.#throttles.get(`${cellKey(cell)} ${call}`) ?? 0, perSecond: this.#refilled(cell, call).perSecond }
   }
 
   #refilled(cell: Cell, call: string): Bucket {

@@ -1,5 +1,5 @@
 import { PatchwaveError } from '../../kit/error.ts'
-import { instant, MINUTE, type Instant, type Ms } from '../../kit/instant.ts'
+import { instant, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 
 /** Keys that AWS takes; never logged, never part of a message. */
@@ -13,13 +13,16 @@ export type Session = Readonly<{ keys: Keys; until: Instant }>
 /** A call that starts now must not outlive its session: the longest (a long poll) takes well under a minute, the rest is for a slow renewal. */
 const RENEW_BEFORE_MS: Ms = 5 * MINUTE
 
+/** A session that is denied something and is younger than this was made under the policies of now: another one would be denied as well. */
+const REVOCABLE_AFTER_MS: Ms = MINUTE
+
 /** Credentials by account: the process's own, or a session of the account's role, renewed by the clock before it ends. */
 export class Sessions {
   readonly #clock: Clock
   readonly #accounts: ReadonlyMap<string, AccountAccess>
   readonly #own: () => Promise<string>
   readonly #assume: (access: AccountAccess) => Promise<Session>
-  readonly #sessions = new Map<string, Session>()
+  readonly #sessions = new Map<string, Session & Readonly<{ made: Instant }>>()
   readonly #pending = new Map<string, Promise<Session>>()
 
   /** `own` resolves to the account of the process's own credentials; `control` is entered with them when the config does not list it. */
@@ -48,6 +51,7 @@ export class Sessions {
     if (!access) {
       throw new PatchwaveError('config.invalid', `account ${account} is not in the config`, {
         hint: 'add it under `accounts` with the role to assume',
+        detail: { account },
       })
     }
     if (access.role === null || account === (await this.#own())) return null
@@ -62,7 +66,18 @@ export class Sessions {
   /** AWS calls the session expired: the next `keys` asks for a new one. */
   expired(account: string): void {
     const session = this.#sessions.get(account)
-    if (session) this.#sessions.set(account, { keys: session.keys, until: instant(0) })
+    if (session) this.#sessions.set(account, { ...session, until: instant(0) })
+  }
+
+  /**
+   * AWS denies a call of this session. One that has lived for a while may have been revoked (IAM's “revoke sessions” denies those made before an
+   * instant), and a new one need not be: then the next `keys` asks for it, and trying once more is worth while.
+   */
+  denied(account: string): boolean {
+    const session = this.#sessions.get(account)
+    if (session === undefined || this.#clock.now() < plus(session.made, REVOCABLE_AFTER_MS)) return false
+    this.expired(account)
+    return true
   }
 
   async #session(access: AccountAccess): Promise<Session> {
@@ -83,7 +98,7 @@ export class Sessions {
     if (pending) return pending
     const asked = this.#assume(access)
       .then((session) => {
-        this.#sessions.set(access.id, session)
+        this.#sessions.set(access.id, { ...session, made: this.#clock.now() })
         return session
       })
       .finally(() => this.#pending.delete(access.id))

@@ -5,15 +5,19 @@ import type { Instant } from '../../kit/instant.ts'
 import { canonicalDigest } from './canonical.ts'
 import { byLine, bytewise, listDigest } from './list.ts'
 import type { Patch } from './plan.ts'
+import { distinct, type Quarantined } from './quarantine.ts'
 
 /** The tested list for one account and image lineage: exact versions, and how they were tested. */
 export type Baseline = Readonly<{
-  v: 1
+  /** 2: with something quarantined. */
+  v: 1 | 2
   account: string
   /** Image lineage. */
   image: string
   patches: readonly Patch[]
   provenance: Provenance
+  /** Versions that later trials do not try again; absent: none. */
+  quarantined?: readonly Quarantined[]
 }>
 
 /** Which trial stands behind a baseline. */
@@ -26,15 +30,29 @@ export type StoredBaseline = Readonly<{ baseline: Baseline; path: string; versio
 export const baselineKey = (account: string, image: string): string => `${account}/${image}`
 
 /** The baseline in its one form, patches and nodes in order, so that equal ones have equal digests. */
-export function baselineOf(account: string, image: string, patches: readonly Patch[], provenance: Provenance): Baseline {
+export function baselineOf(
+  account: string,
+  image: string,
+  patches: readonly Patch[],
+  provenance: Provenance,
+  quarantined: readonly Quarantined[] = [],
+): Baseline {
   const { nodes, checks } = provenance
   const sorted = { ...provenance, nodes: [...nodes].sort(bytewise), checks: [...checks].sort(bytewise) }
-  return { v: 1, account, image, patches: patches.map(plain).sort(byLine), provenance: sorted }
+  const tested = { account, image, patches: patches.map(plain).sort(byLine), provenance: sorted }
+  return quarantined.length === 0 ? { v: 1, ...tested } : { v: 2, ...tested, quarantined: distinct(quarantined).map(short).sort(byLine) }
 }
 
 function plain({ family, name, arch, version, advisories, cves, classification, severity, releasedAt }: Patch): Patch {
   const attributes = { advisories: [...new Set(advisories)].sort(bytewise), cves: [...new Set(cves)].sort(bytewise) }
   return { family, name, arch, version, ...attributes, classification, severity, releasedAt }
+}
+
+/** Characters of the evidence that a baseline keeps; the trial's journal has all of it. */
+const WHY_CHARACTERS_MAX = 400
+
+function short({ family, name, arch, version, as, why, run, at }: Quarantined): Quarantined {
+  return { family, name, arch, version, as, why: why.slice(0, WHY_CHARACTERS_MAX), run, at }
 }
 
 /** SHA-256 over the whole baseline, provenance included. */

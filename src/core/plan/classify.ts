@@ -2,6 +2,7 @@ import { globFits } from '../../kit/glob.ts'
 import { instant, type Instant, SECOND } from '../../kit/instant.ts'
 import { debCompare, rpmCompare, type Order } from '../../kit/version-order.ts'
 import type { ApproveRule, PatchRule } from '../runbook/runbook.ts'
+import { isHeldBack } from './kernel.ts'
 import { byLine, bytewise, isExactPackage } from './list.ts'
 import type { Patch } from './plan.ts'
 
@@ -65,9 +66,9 @@ export function isCandidate(patch: Patch, rules: PatchRule, at: Instant): boolea
   return !isRejected(patch, rules) && rules.approve.some((rule) => fits(rule, patch, at))
 }
 
-/** Whether `reject` names the package. */
+/** Whether the rules forbid the package: `reject` names it, or `kernel` keeps it back. */
 export const isRejected = (patch: Pick<Patch, 'name'>, rules: PatchRule): boolean =>
-  rules.reject.some((pattern) => globFits(pattern, patch.name))
+  isHeldBack(patch.name, rules.kernel) || rules.reject.some((pattern) => globFits(pattern, patch.name))
 
 function fits(rule: ApproveRule, patch: Patch, at: Instant): boolean {
   const one = (wanted: readonly string[] | null, has: string): boolean => wanted === null || wanted.some((word) => same(word, has))
@@ -75,7 +76,7 @@ function fits(rule: ApproveRule, patch: Patch, at: Instant): boolean {
     wanted === null || has.some((word) => one(wanted, word))
   return (
     one(rule.classification, patch.classification) &&
-    one(rule.severity, patch.severity) &&
+    (rule.severity === null || rule.severity.some((word) => isSeverity(word, patch))) &&
     any(rule.cves, patch.cves) &&
     any(rule.advisories, patch.advisories) &&
     (rule.names === null || rule.names.some((pattern) => globFits(pattern, patch.name))) &&
@@ -85,6 +86,12 @@ function fits(rule: ApproveRule, patch: Patch, at: Instant): boolean {
 }
 
 const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+
+/** Moderate is Medium, as Patch Manager has it. An rpm of which nothing is said is None; debs never say, so they fit no word at all. */
+function isSeverity(wanted: string, { family, severity }: Patch): boolean {
+  const plain = (word: string): string => (same(word, 'Moderate') ? 'medium' : word.toLowerCase())
+  return severity === '' ? family === 'rpm' && same(wanted, 'None') : plain(wanted) === plain(severity)
+}
 
 /**
  * What nodes of one image lineage may get: of each package that the rules approve on any of them, the newest version. Sorted as the list text

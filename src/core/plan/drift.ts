@@ -4,7 +4,7 @@ import { known } from '../../kit/assert.ts'
 import type { NodeId } from '../../kit/ids.ts'
 import { roundedDown } from './amount.ts'
 import type { PlanContent, PlannedNode } from './plan.ts'
-import { hindrance, rolloutNodes, type Names } from './select.ts'
+import { hindrance, isStopped, rolloutNodes, startsNodes, type Names } from './select.ts'
 
 /** How the fleet differs from the one that the plan was made from. `refused` and `beyond` each forbid to go on with the plan. */
 export type Drift = Readonly<{
@@ -16,7 +16,7 @@ export type Drift = Readonly<{
 
 /**
  * Compares the plan with the fleet as it is now. Nodes that the plan skips matter only where they moved. New nodes are counted when a wave takes
- * the `rest`: without one, a plan leaves nodes out on purpose.
+ * the `rest`: without one, a plan leaves nodes out on purpose. A runbook that starts stopped nodes does not mind them.
  */
 export function drift(plan: PlanContent, fleetNow: readonly NodeSeen[], names: Names): Drift {
   const now = new Map(fleetNow.map((node) => [node.node, node]))
@@ -27,7 +27,7 @@ export function drift(plan: PlanContent, fleetNow: readonly NodeSeen[], names: N
     return what === null ? [] : [{ node: node.node, what }]
   })
   const gone = touched.filter(({ node }) => isAbsent(now.get(node))).map(({ node }) => node)
-  const stopped = touched.filter(({ node }) => isStopped(now.get(node))).map(({ node }) => node)
+  const stopped = startsNodes(plan.runbook) ? [] : touched.filter(({ node }) => isOff(now.get(node))).map(({ node }) => node)
   const appeared = newNodes(plan, fleetNow, names)
   const allowed = roundedDown({ kind: 'share', percent: plan.runbook.driftPercent }, touched.length)
   return { refused, listed: { gone, new: appeared, stopped }, beyond: gone.length + stopped.length + appeared.length > allowed }
@@ -35,7 +35,7 @@ export function drift(plan: PlanContent, fleetNow: readonly NodeSeen[], names: N
 
 const isAbsent = (seen: NodeSeen | undefined): boolean => seen === undefined || isGone(seen)
 
-const isStopped = (seen: NodeSeen | undefined): boolean => seen !== undefined && (seen.state === 'stopped' || seen.state === 'stopping')
+const isOff = (seen: NodeSeen | undefined): boolean => seen !== undefined && isStopped(seen)
 
 function moved(plan: PlanContent, node: PlannedNode, seen: NodeSeen): Drift['refused'][number]['what'] | null {
   if (seen.account !== node.account || seen.region !== node.region) return 'cell'
@@ -50,7 +50,7 @@ function newNodes(plan: PlanContent, fleetNow: readonly NodeSeen[], names: Names
   if (plan.act === 'trial' || plan.work === 'rollback' || !plan.runbook.waves.some((wave) => wave.take.kind === 'rest')) return []
   const planned = new Set(plan.nodes.map((node) => node.node))
   return rolloutNodes(plan.runbook, fleetNow, names)
-    .filter((node) => !planned.has(node.node) && hindrance(node) === null)
+    .filter((node) => !planned.has(node.node) && hindrance(node, startsNodes(plan.runbook)) === null)
     .map((node) => node.node)
 }
 

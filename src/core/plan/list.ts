@@ -7,7 +7,7 @@ import type { Patch } from './plan.ts'
 export type ExactPackage = Pick<Patch, 'name' | 'arch' | 'version'>
 
 /** Characters of base64 that the `List` parameter takes (documents/PROTOCOL.md). */
-export const LIST_CHARACTERS_MAX = 60_000
+export const LIST_CHARACTERS_MAX = 32_000
 
 /** No package manager's names come near; it bounds what a hostile repository can make us carry. */
 const WORD_CHARACTERS_MAX = 256

@@ -8,6 +8,7 @@ import { roundedDown, roundedUp } from './amount.ts'
 import type { StoredBaseline } from './baseline.ts'
 import type { CalendarRule } from './calendar.ts'
 import { canonicalDigest } from './canonical.ts'
+import { debNodeRemarks, debPatchRemarks } from './deb-rules.ts'
 import { callsOf, worstCases } from './estimate.ts'
 import { isGone, type Accounts, type ImageSeen, type NodeSeen } from './fleet.ts'
 import type { RunDurations } from './durations.ts'
@@ -20,7 +21,7 @@ import { bytewise } from './list.ts'
 import { pin, type Pinning } from './pin.ts'
 import { roomOf } from './openings.ts'
 import type { Patch, Plan, PlanContent, PlannedNode, PlannedWave, TrialPlan } from './plan.ts'
-import { headlineOf, irreversibleOf, plural, untaggedRemarks } from './remarks.ts'
+import { headlineOf, irreversibleOf, kernelRemarks, plural, untaggedRemarks } from './remarks.ts'
 import { byPlace, hindrance, rolloutNodes, testNodes, trialNodes, type Names } from './select.ts'
 import { fewest, touchedIn, trimmed, TRIMMED } from './trim.ts'
 import { partition, type Candidate, type Parted } from './waves.ts'
@@ -41,6 +42,8 @@ export type PlanInput = Readonly<{
   baselines: ReadonlyMap<string, StoredBaseline>
   /** What nodes miss, for `baseline: none`. */
   missing: ReadonlyMap<NodeId, readonly Patch[]>
+  /** What is to be said of how `missing` was found. */
+  remarks?: readonly string[]
   documents: Readonly<Record<string, Digest>>
   now: Instant
   /** The window's calendar; null or absent: there is none, or it is an SSM maintenance window that is disabled. */
@@ -75,7 +78,7 @@ export function makePlan(input: PlanInput): Plan {
   const made = assemble(input, names, nodes, pinning, runbook.waves)
   const content: PlanContent = { ...common(input, made), act: 'rollout', work: runbook.patches === null ? 'scan' : 'apply', trial: null }
   const blast = refuse(input, content)
-  const remarks = [...baselineRemarks(content, pinning), ...blast, ...made.remarks]
+  const remarks = [...baselineRemarks(content, pinning), ...(input.remarks ?? []), ...lostDebs(input), ...blast, ...made.remarks]
   return fitted(input, content, remarks)
 }
 
@@ -130,7 +133,7 @@ export function makeTrialPlan(input: PlanInput): Plan {
     untried.length === 0
       ? []
       : [`${plural(untried.length, 'node')} of ${plural(images, 'image')} without a node to test: they will be skipped as untested`]
-  return finish(input, content, [...remark, ...made.remarks])
+  return finish(input, content, [...remark, ...(input.remarks ?? []), ...made.remarks])
 }
 
 const namesOf = (input: PlanInput): Names => ({ accounts: input.accounts, lineages: lineages(input.images, input.imageTag) })
@@ -282,6 +285,10 @@ function baselineRemarks(content: PlanContent, { stale }: Pinning): string[] {
   ]
 }
 
+/** Missing debs that a rule would approve, were they to carry what it asks for. */
+const lostDebs = ({ runbook, missing, now }: PlanInput): string[] =>
+  runbook.patches === null ? [] : debPatchRemarks(runbook.patches, missing.values(), now)
+
 /** Puts beside the content what a person wants to see of it. */
 function finish(input: PlanInput, content: PlanContent, remarks: readonly string[]): Plan {
   const digest = canonicalDigest(content)
@@ -300,6 +307,14 @@ function finish(input: PlanInput, content: PlanContent, remarks: readonly string
     ...(room.zone !== null && { zone: room.zone }),
     calls: callsOf(content),
     irreversible: irreversibleOf(content),
-    warnings: [...remarks, ...(content.act === 'rollout' ? room.remarks : [])],
+    warnings: [
+      ...remarks,
+      ...kernelRemarks(content),
+      ...debNodeRemarks(
+        input.runbook.patches,
+        content.nodes.filter(({ skip }) => skip === null || skip === 'untested'),
+      ),
+      ...(content.act === 'rollout' ? room.remarks : []),
+    ],
   }
 }

@@ -2,16 +2,26 @@ import type { Digest } from '../../kit/digest.ts'
 import { instant } from '../../kit/instant.ts'
 import { readPatch } from './classify.ts'
 import type { Provenance } from './baseline.ts'
+import { isExactPackage } from './list.ts'
 import type { Patch } from './plan.ts'
+import type { Quarantined } from './quarantine.ts'
 
 /** A part in a manifest: parameter version, first half of the value's SHA-256. */
 export type PartRow = readonly [version: number, digest: string]
 
 /** A manifest: which parts, at which versions, make up which baseline. */
-export type Header = Readonly<{ account: string; image: string; digest: Digest; run: string; testedAt: number; parts: readonly PartRow[] }>
+export type Header = Readonly<{
+  account: string
+  image: string
+  digest: Digest
+  run: string
+  testedAt: number
+  quarantined: number
+  parts: readonly PartRow[]
+}>
 
 /** One line of a part. A patch or a provenance may stand in several; their lists are put together. */
-export type Record = Readonly<{ patch: Patch } | { tested: Provenance }>
+export type Record = Readonly<{ patch: Patch } | { tested: Provenance } | { quarantined: Quarantined }>
 
 type Fields = Readonly<{ [key: string]: unknown }>
 
@@ -19,7 +29,7 @@ type Fields = Readonly<{ [key: string]: unknown }>
 export function readHeader(text: string): Header | string {
   const value = fieldsOf(parsed(text))
   if (value === undefined) return 'the manifest is no JSON object'
-  if (value['v'] !== 1) return 'the manifest was written by a newer version'
+  if (value['v'] !== 1 && value['v'] !== 2) return 'the manifest was written by a newer version'
   const { account, image, digest, run, testedAt, parts } = value
   const rows: unknown[] = Array.isArray(parts) ? parts : [undefined]
   const fine = rows.filter(isPartRow)
@@ -27,7 +37,15 @@ export function readHeader(text: string): Header | string {
     return 'the manifest lacks a name'
   return typeof testedAt !== 'number' || fine.length !== rows.length
     ? 'the manifest is damaged'
-    : { account, image, digest, run, testedAt, parts: fine }
+    : {
+        account,
+        image,
+        digest,
+        run,
+        testedAt,
+        quarantined: typeof value['quarantined'] === 'number' ? value['quarantined'] : 0,
+        parts: fine,
+      }
 }
 
 /** Reads a line of a part; `undefined` when it does not fit. */
@@ -37,6 +55,10 @@ export function readRecord(line: string): Record | undefined {
   if ('patch' in value) {
     const patch = readPatch(value['patch'])
     return patch && { patch }
+  }
+  if ('quarantined' in value) {
+    const quarantined = quarantinedOf(fieldsOf(value['quarantined']))
+    return quarantined && { quarantined }
   }
   const tested = provenanceOf(fieldsOf(value['tested']))
   return tested && { tested }
@@ -48,6 +70,16 @@ function provenanceOf(value: Fields | undefined): Provenance | undefined {
   const [nodes, checks] = [texts(value['nodes']), texts(value['checks'])]
   if (typeof run !== 'string' || typeof plan !== 'string' || typeof testedAt !== 'number' || !nodes || !checks) return undefined
   return { run, plan, testedAt: instant(testedAt), nodes, checks }
+}
+
+function quarantinedOf(value: Fields | undefined): Quarantined | undefined {
+  if (value === undefined) return undefined
+  const { family, name, arch, version, as, why, run, at } = value
+  if (typeof name !== 'string' || typeof arch !== 'string' || typeof version !== 'string' || !isExactPackage({ name, arch, version }))
+    return undefined
+  if ((family !== 'rpm' && family !== 'deb') || (as !== 'breaks' && as !== 'needs')) return undefined
+  if (typeof why !== 'string' || typeof run !== 'string' || typeof at !== 'number') return undefined
+  return { family, name, arch, version, as, why, run, at: instant(at) }
 }
 
 function isPartRow(row: unknown): row is PartRow {

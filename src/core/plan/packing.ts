@@ -5,6 +5,7 @@ import { baselineDigest, baselineOf, type Baseline, type Provenance } from './ba
 import { isExactPackage } from './list.ts'
 import { readHeader, readRecord, type Header, type PartRow, type Record } from './packing-read.ts'
 import type { Patch } from './plan.ts'
+import type { Quarantined } from './quarantine.ts'
 
 /** Parameter Store: a Standard value has at most 4,096 bytes, an Advanced one 8,192. Advanced ones cost money and never go back. */
 export const STANDARD_BYTES = 4_096
@@ -30,8 +31,12 @@ const VERSION_WIDEST = 999_999
  * @throws `aws.invalid` when it fits no way
  */
 export function packBaseline(baseline: Baseline): Packed {
-  const exact = baselineOf(baseline.account, baseline.image, baseline.patches, baseline.provenance)
-  const records = [...exact.patches.flatMap(patchRecords), ...provenanceRecords(exact.provenance)]
+  const exact = baselineOf(baseline.account, baseline.image, baseline.patches, baseline.provenance, baseline.quarantined)
+  const records = [
+    ...exact.patches.flatMap(patchRecords),
+    ...(exact.quarantined ?? []).map((quarantined) => ({ quarantined })),
+    ...provenanceRecords(exact.provenance),
+  ]
   for (const bytes of [STANDARD_BYTES, ADVANCED_BYTES]) {
     const packed = packedInto(exact, partsOf(records, bytes))
     const widest = packed.manifest(packed.parts.map(() => VERSION_WIDEST))
@@ -88,8 +93,9 @@ const short = (digest: Digest): string => digest.slice(0, 32)
 function packedInto(baseline: Baseline, values: readonly string[]): Packed {
   const parts = values.map((value, index) => ({ suffix: partName(index), value, digest: sha256(value) }))
   const digest = baselineDigest(baseline)
-  const { account, image, provenance, patches } = baseline
-  const head = { v: 1, account, image, digest, patches: patches.length, run: provenance.run, testedAt: provenance.testedAt }
+  const { v, account, image, provenance, patches, quarantined = [] } = baseline
+  const counted = quarantined.length === 0 ? {} : { quarantined: quarantined.length }
+  const head = { v, account, image, digest, patches: patches.length, run: provenance.run, testedAt: provenance.testedAt, ...counted }
   const rows = (versions: readonly number[]): PartRow[] => parts.map((part, index) => [versions[index] ?? 0, short(part.digest)])
   return { digest, parts, manifest: (versions) => JSON.stringify({ ...head, parts: rows(versions) }) }
 }
@@ -147,12 +153,14 @@ function pieces(words: readonly string[]): string[][] {
 
 function joined(header: Header, records: readonly Record[]): Baseline {
   const patches = new Map<string, Patch>()
+  const quarantined: Quarantined[] = []
   let provenance: Provenance = { run: header.run, plan: '', nodes: [], checks: [], testedAt: instant(header.testedAt) }
   for (const record of records) {
     if ('tested' in record) {
       const { tested } = record
       provenance = { ...tested, nodes: [...provenance.nodes, ...tested.nodes], checks: [...provenance.checks, ...tested.checks] }
-    } else if (isExactPackage(record.patch)) {
+    } else if ('quarantined' in record) quarantined.push(record.quarantined)
+    else if (isExactPackage(record.patch)) {
       const key = `${record.patch.name} ${record.patch.arch} ${record.patch.version}`
       const held = patches.get(key)
       patches.set(
@@ -163,5 +171,5 @@ function joined(header: Header, records: readonly Record[]): Baseline {
       )
     }
   }
-  return baselineOf(header.account, header.image, [...patches.values()], provenance)
+  return baselineOf(header.account, header.image, [...patches.values()], provenance, quarantined)
 }

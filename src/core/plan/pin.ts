@@ -8,7 +8,7 @@ import type { NodeSeen } from './fleet.ts'
 import { lineageOf, type Lineages } from './lineage.ts'
 import { bytewise, byLine, listDigest, listFits } from './list.ts'
 import type { Patch, PinnedList } from './plan.ts'
-import { hindrance } from './select.ts'
+import { hindrance, startsNodes } from './select.ts'
 
 /** What pinning draws from. `missing` is only read for `baseline: none`. */
 export type Sources = Readonly<{
@@ -33,7 +33,7 @@ export function pin(runbook: Runbook, nodes: readonly NodeSeen[], sources: Sourc
   for (const list of lists.found) refuseOversize(list)
   const positions = new Map(lists.found.map((list, position) => [baselineKey(list.account, list.image), position]))
   const of = (node: NodeSeen): Readonly<{ list: number | null; skip: string | null }> => {
-    const hindered = hindrance(node)
+    const hindered = hindrance(node, startsNodes(runbook))
     if (hindered === 'hybrid' || hindered === 'unsupported-platform') return { list: null, skip: hindered }
     const list = positions.get(keyOf(node, sources.lineages))
     // A missing test concerns the whole image and leads the headline, so it goes before a node's own trouble.
@@ -72,6 +72,7 @@ function testedList({ baseline, path, version, digest, storedAt }: StoredBaselin
     baseline: { path, version, digest, storedAt },
     patches,
     digest: listDigest(patches),
+    ...(baseline.quarantined && { quarantined: baseline.quarantined }),
   }
 }
 

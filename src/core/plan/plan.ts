@@ -1,6 +1,7 @@
 import type { Digest } from '../../kit/digest.ts'
 import type { NodeId } from '../../kit/ids.ts'
 import type { Instant, Ms } from '../../kit/instant.ts'
+import type { Quarantined } from './quarantine.ts'
 import type { ApprovalRule, CheckRule, FeedbackRule, RetryRule, RollbackRule, Runbook } from '../runbook/runbook.ts'
 
 /** A patch: one package at one exact version. Advisories and CVEs are its attributes, many to many. */
@@ -27,6 +28,8 @@ export type PinnedList = Readonly<{
   patches: readonly Patch[]
   /** `listDigest` of the text form in documents/PROTOCOL.md. */
   digest: Digest
+  /** Versions that a trial has quarantined, which are therefore not in it; absent: none. */
+  quarantined?: readonly Quarantined[]
 }>
 
 /** One node of a plan. Events name it by its position in `Plan.nodes`. */

@@ -4,7 +4,7 @@ import { roundedUp } from './amount.ts'
 import type { NodeSeen } from './fleet.ts'
 import { lineageOf } from './lineage.ts'
 import { bytewise } from './list.ts'
-import { matches, type Names } from './select.ts'
+import { isStopped, matches, type Names } from './select.ts'
 
 /** A node that asks for a place in a wave. */
 export type Candidate = Readonly<{ node: NodeSeen; skip: string | null; groups: readonly number[] }>
@@ -72,11 +72,21 @@ function taken(rule: WaveRule, left: readonly number[], candidates: readonly Can
   return spread(rule.spread, count, left, candidates, names)
 }
 
+/** Nodes that run go before those that are stopped: a canary that is stopped again proves little. */
+function startOrder(candidates: readonly Candidate[]): number[] {
+  const order = fairOrder(candidates)
+  const starts = (position: number): boolean => {
+    const { node, skip } = at(candidates, position)
+    return skip === null && isStopped(node)
+  }
+  return [...order.filter((position) => !starts(position)), ...order.filter(starts)]
+}
+
 /**
  * The order in which nodes start when nothing forbids it: cells and zones in turn, so that no account's quota and no zone is worked alone, and
  * within them one node of each group before the second of any, so that a limit holds nobody up who could go.
  */
-function startOrder(candidates: readonly Candidate[]): number[] {
+function fairOrder(candidates: readonly Candidate[]): number[] {
   const seen = new Map<number, number>()
   const ranks = candidates.map(({ groups }) => {
     const rank = Math.max(0, ...smallest(groups, seen))

@@ -1,6 +1,11 @@
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { baselineOf, baselinePath } from '../../core/plan/baseline.ts'
+import { listLine } from '../../core/plan/list.ts'
+import type { Patch } from '../../core/plan/plan.ts'
+import type { Quarantined } from '../../core/plan/quarantine.ts'
+import type { Found as FoundCulprits } from '../../core/run/isolation.ts'
+import { spoken } from '../../core/run/next-isolation.ts'
 import { at, codeOf, planned, type RunState } from '../../core/run/state.ts'
 import { listsOf } from '../lists.ts'
 import { labelApproved, storeBaselineAt } from '../shelf.ts'
@@ -36,19 +41,36 @@ async function stored({ world, state, signal }: Performing, effect: EffectOf<'st
   const trial = known(state.plan.trial, 'the trial')
   const lineage = known(trial.lineages[effect.lineage], 'the lineage')
   const tested = lineage.nodes.filter((position) => provesList(state, position))
-  const list = known(
-    (await listsOf(world, state)).find((one) => one.image === lineage.image),
-    `the list of ${lineage.image}`,
-  )
+  const lists = await listsOf(world, state)
+  const base = lists.findIndex((one) => one.image === lineage.image)
+  const whole = known(lists[base], `the list of ${lineage.image}`)
+  const found = state.isolation?.lists[base]?.found ?? null
+  const list = found === null ? whole : known(lists[found.list], 'the rest of the list')
   const wave = state.waves.at(-1)
-  const baseline = baselineOf(effect.account, lineage.image, list.patches, {
+  const testedAt = known(wave?.decidedAt, 'the decision')
+  const measure = found === null ? wave?.measure : state.measure
+  const provenance = {
     run: state.run,
     plan: state.planDigest,
     nodes: tested.map((position) => planned(state, position).node),
-    checks: [...(wave?.measure?.checks.keys() ?? [])],
-    testedAt: known(wave?.decidedAt, 'the decision'),
+    checks: [...(measure?.checks.keys() ?? [])],
+    testedAt,
+  }
+  const quarantined = [...(whole.quarantined ?? []), ...newlyQuarantined(whole.patches, found, { run: state.run, at: testedAt })]
+  return storeBaselineAt(world, path, baselineOf(effect.account, lineage.image, list.patches, provenance, quarantined), signal)
+}
+
+/** What this trial found to break nodes, and what cannot be installed without it. */
+function newlyQuarantined(patches: readonly Patch[], found: FoundCulprits | null, by: Pick<Quarantined, 'run' | 'at'>): Quarantined[] {
+  return patches.flatMap((patch): Quarantined[] => {
+    const { family, name, arch, version } = patch
+    const line = listLine(patch)
+    const culprit = found?.culprits.indexOf(line) ?? -1
+    const exact = { family, name, arch, version }
+    if (culprit >= 0) return [{ ...exact, as: 'breaks', why: found?.why[culprit] ?? '', ...by }]
+    const needs = found?.dependents.includes(line) === true
+    return needs ? [{ ...exact, as: 'needs', why: `cannot be installed without ${found.culprits.map(spoken).join(', ')}`, ...by }] : []
   })
-  return storeBaselineAt(world, path, baseline, signal)
 }
 
 /** It was patched with the list, or needed nothing of it. */

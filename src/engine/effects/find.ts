@@ -1,16 +1,18 @@
+import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf } from '../../kit/ids.ts'
 import { DAY, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
-import { commandOf, type Command } from '../../core/run/state.ts'
+import { commandOf } from '../../core/run/state.ts'
+import type { Command } from '../../core/run/parts.ts'
+import { SETTLE_MS } from '../ask.ts'
 import { unknownReport } from './report.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
+import { cellRefused, refusalOf, REFUSED_MS } from './refused-cell.ts'
 
-/** SSM's list of commands may lag behind itself for about a minute; after twice that, what is not listed was not sent. */
-export const SETTLE_MS: Ms = 2 * MINUTE
 const SWEEP_MS: Ms = 30 * SECOND
 
 /** How far before the intent a sweep begins: the host's clock and AWS's may differ. */
-const SKEW_MS: Ms = 15 * MINUTE
+export const SKEW_MS: Ms = 15 * MINUTE
 
 /** SSM forgets commands after 30 days. An intent older than this is unknown, never "not sent". */
 const FORGOTTEN_MS: Ms = 25 * DAY
@@ -25,7 +27,12 @@ export async function* findCommand({ world, state, signal }: Performing, effect:
       yield [unknownReport(command, 'forgotten-by-ssm'), { type: 'CommandClosed', n: command.n }]
       return
     }
-    const found = await sweep({ world, state, signal }, command)
+    const found = await sweep({ world, state, signal }, command).catch((error: unknown) => refusalOf(error, command))
+    if (found instanceof PatchwaveError) {
+      yield* whileRefused({ world, state, signal }, command, found)
+      if (command.phase === 'closed') return
+      continue
+    }
     if (found.length > 0) {
       yield found
       return
@@ -38,9 +45,20 @@ export async function* findCommand({ world, state, signal }: Performing, effect:
   }
 }
 
+/** Nobody may look: what was sent there shows later or never. Its nodes are unknown when nothing of it can be under way any more. */
+async function* whileRefused({ world, state, signal }: Looking, command: Command, error: PatchwaveError): Found {
+  const { clock } = world
+  const facts = cellRefused(state, command.cell, error)
+  if (facts.length > 0) yield facts
+  if (clock.now() >= command.expiresAfter) yield [unknownReport(command, 'cell-refused'), { type: 'CommandClosed', n: command.n }]
+  else await clock.sleep(earliestOf(plus(clock.now(), REFUSED_MS), command.expiresAfter), signal)
+}
+
 const earliestOf = (a: Instant, b: Instant): Instant => (a < b ? a : b)
 
-async function sweep({ world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>, command: Command): Promise<RunEvent[]> {
+type Looking = Pick<Performing, 'world' | 'state' | 'signal'>
+
+async function sweep({ world, state, signal }: Looking, command: Command): Promise<RunEvent[]> {
   const token = tokenOf(state.run, command.n)
   const found: RunEvent[] = []
   for await (const seen of world.commands.sweep(cellOf(command.cell), plus(command.intendedAt, -SKEW_MS), signal)) {

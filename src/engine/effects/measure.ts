@@ -1,11 +1,14 @@
 import { known } from '../../kit/assert.ts'
+import { PatchwaveError } from '../../kit/error.ts'
 import { cellKey, cellOf, tokenOf } from '../../kit/ids.ts'
 import { iso, MINUTE, plus, SECOND } from '../../kit/instant.ts'
 import type { CheckRule } from '../../core/runbook/runbook.ts'
 import type { RunEvent, Verdict } from '../../core/run/event.ts'
 import { PRESENCE } from '../../core/run/gate.ts'
+import { isMeasured } from '../../core/run/isolate-judge.ts'
 import { at, codeOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
 import { isGone } from '../../core/plan/fleet.ts'
+import { startsNodes } from '../../core/plan/select.ts'
 import { eachBounded } from '../../kit/bounded.ts'
 import type { NodeSeen, StatusSeen } from '../../ports/fleet.ts'
 import { ask } from '../ask.ts'
@@ -14,7 +17,14 @@ import type { World } from '../world.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 
 /** What one check found: per node where it looks at nodes. */
-type Measured = Readonly<{ verdict: Verdict; evidence: string; subjects: number; failing: readonly number[]; gone?: readonly number[] }>
+type Measured = Readonly<{
+  verdict: Verdict
+  evidence: string
+  subjects: number
+  failing: readonly number[]
+  unclear?: readonly number[]
+  gone?: readonly number[]
+}>
 
 /** At most this many nodes are named in the evidence; the count is exact. */
 const NAMED_MAX = 50
@@ -25,21 +35,26 @@ const CELLS_AT_ONCE = 16
 /** Measures one check once. Doubt is `inconclusive`, never a pass. */
 export async function* measureCheck(performing: Performing, effect: EffectOf<'measure'>): Found {
   const { state } = performing
-  const measured = await measure(performing, effect)
+  const measured = await measure(performing, effect).catch((error: unknown) => refusedTo(performing, effect, error))
   const events: RunEvent[] = []
   const gone = measured.gone ?? []
   if (gone.length > 0) events.push({ type: 'NodesGone', nodes: gone })
   const { purpose, wave, round, check } = effect
   const { verdict, evidence, subjects, failing } = measured
-  events.push({ type: 'CheckMeasured', purpose, wave, round, check, verdict, evidence, subjects, failing: failing.slice(0, NAMED_MAX) })
+  const seen = { type: 'CheckMeasured', purpose, wave, round, check, verdict, evidence, subjects } as const
+  // Each node of a try is judged for itself, so all of them are named.
+  if (purpose === 'try') events.push({ ...seen, failing, unclear: measured.unclear ?? [] })
+  else events.push({ ...seen, failing: failing.slice(0, NAMED_MAX) })
   if (state.activities.has(effect.key)) yield events
 }
 
 function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
   const { state } = performing
-  const subjects = subjectsOf(state, effect)
+  const chosen = subjectsOf(state, effect)
   if (effect.check === PRESENCE) return presence(performing, effect)
   const rule = known(state.plan.checks[effect.check], `check ${effect.check}`)
+  const subjects = startsNodes(state.plan.runbook) ? chosen.filter((position) => at(state.nodes.down, position) === 0) : chosen
+  if (rule.type !== 'http' && subjects.length === 0 && chosen.length > 0) return Promise.resolve(nobodyToAsk(chosen.length))
   switch (rule.type) {
     case 'agent-ping':
       return agentPing(performing, subjects)
@@ -52,8 +67,25 @@ function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<M
   }
 }
 
+/** A cell that refuses to be asked tells nothing of its nodes, and so nothing of all. */
+function refusedTo({ state }: Performing, effect: EffectOf<'measure'>, error: unknown): Measured {
+  if (!(error instanceof PatchwaveError) || error.code !== 'aws.denied') throw error
+  const unclear = subjectsOf(state, effect)
+  return { verdict: 'inconclusive', evidence: `${error.code}: ${error.message}`, subjects: unclear.length, failing: [], unclear }
+}
+
+/** Nodes that are started for their change only, and stopped again, can tell nothing. */
+const nobodyToAsk = (stopped: number): Measured => ({
+  verdict: 'inconclusive',
+  evidence: `${String(stopped)} nodes are stopped again, and there is no other to ask`,
+  subjects: 0,
+  failing: [],
+})
+
 /** Before: every node that will be touched. Gate and after: those that were patched, or needed nothing. */
 function subjectsOf(state: RunState, effect: EffectOf<'measure'>): number[] {
+  if (effect.purpose === 'try')
+    return [...(state.isolation?.tries ?? [])].flatMap(([position, one]) => (isMeasured(state, position, one) ? [position] : []))
   const nodes =
     effect.purpose === 'gate' ? known(state.plan.waves[effect.wave], 'the wave').nodes : state.plan.nodes.map((_, position) => position)
   if (effect.purpose === 'before') return nodes.filter((position) => at(state.nodes.stage, position) !== STAGE.ended)
@@ -182,5 +214,5 @@ function verdictOf(subjects: readonly number[], failing: readonly number[], uncl
   const good = subjects.length - failing.length - unclear.length
   const evidence = `${String(good)} of ${String(subjects.length)} nodes ${what}${unclear.length > 0 ? `, ${String(unclear.length)} unclear` : ''}`
   const verdict = failing.length > 0 ? 'fail' : unclear.length > 0 ? 'inconclusive' : 'pass'
-  return { verdict, evidence, subjects: subjects.length, failing }
+  return { verdict, evidence, subjects: subjects.length, failing, unclear }
 }

@@ -9,11 +9,13 @@ import { approveBaselines, storeBaseline } from './baselines.ts'
 import { cancelCommand } from './cancel.ts'
 import { classifyScan } from './classify.ts'
 import { findCommand } from './find.ts'
+import { groupPatches } from './isolate.ts'
 import { measureCheck } from './measure.ts'
 import { prepareCell } from './prepare.ts'
 import { readBatch } from './read.ts'
 import { scanNodes } from './scan.ts'
 import { sendCommand } from './send.ts'
+import { performStep } from '../steps/step.ts'
 import { surveyFleet } from './survey.ts'
 import { watchCommand } from './watch.ts'
 import { chooseWindow } from './window.ts'
@@ -39,8 +41,12 @@ export function perform(performing: Performing, effect: Effect): Found {
       return scanNodes(performing, effect)
     case 'classify':
       return classifyScan(performing)
+    case 'group':
+      return groupPatches(performing)
     case 'read':
       return readBatch(performing, effect)
+    case 'step':
+      return performStep(performing, effect)
     case 'send':
       return sendCommand(performing, effect)
     case 'find':

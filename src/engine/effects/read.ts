@@ -1,16 +1,30 @@
 import { known } from '../../kit/assert.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import type { NodeSeen } from '../../core/plan/fleet.ts'
 import { cellOf } from '../../kit/ids.ts'
 import { planned } from '../../core/run/state.ts'
 import { hindered, isDown } from '../../core/run/reread.ts'
 import { groupKeysOf } from '../../core/plan/groups.ts'
 import { namesOf } from '../names.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
+import { cellRefused, refusesCell } from './refused-cell.ts'
 
 /** Looks at the nodes of a round once more, just before the intent. One stale id would make SSM refuse the whole command. */
 export async function* readBatch({ world, state, signal }: Performing, effect: EffectOf<'read'>): Found {
   const nodes = effect.nodes.map((position) => planned(state, position).node)
-  const seen = new Map((await world.fleet.look(cellOf(effect.cell), nodes, signal)).map((node) => [node.node, node]))
+  let looked: readonly NodeSeen[]
+  try {
+    looked = await world.fleet.look(cellOf(effect.cell), nodes, signal)
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || !refusesCell(error, effect.cell)) throw error
+    const facts = cellRefused(state, effect.cell, error)
+    if (facts.length > 0) yield facts
+    return
+  }
+  const seen = new Map(looked.map((node) => [node.node, node]))
   const { scope } = state.plan.runbook
+  const volumes = effect.work === 'rollback' && state.plan.rollback.method === 'root-volume'
+  const undertaking = { work: effect.work, stopped: effect.stopped, volumes }
   const names = namesOf(world)
   const skipped: number[] = []
   const reasons: string[] = []
@@ -19,11 +33,11 @@ export async function* readBatch({ world, state, signal }: Performing, effect: E
     const node = planned(state, position)
     const now = seen.get(node.node)
     const keys = node.groups.map((group) => known(state.plan.groups[group], 'the group').key)
-    const reason = hindered(node, keys, now, (one) => groupKeysOf(state.plan, one), scope, names, effect.work)
+    const reason = hindered(node, keys, now, (one) => groupKeysOf(state.plan, one), scope, names, undertaking)
+    if (isDown(now)) down.push(position)
     if (reason === null) continue
     skipped.push(position)
     reasons.push(reason)
-    if (isDown(now)) down.push(position)
   }
   yield [{ type: 'BatchRead', batch: effect.batch, skipped, reasons, down }]
 }

@@ -1,6 +1,6 @@
 import { instant } from '../../kit/instant.ts'
-import type { RunEvent } from '../../core/run/event.ts'
-import type { Command } from '../../core/run/state.ts'
+import type { HostFacts, RunEvent } from '../../core/run/event.ts'
+import type { Command } from '../../core/run/parts.ts'
 import type { Report } from '../../core/run/verdict.ts'
 
 /** One entry for the nodes of a command that were read together. */
@@ -17,6 +17,17 @@ export function reportsOf(command: Command, rows: readonly Readonly<{ position: 
     after: rows.map((row) => row.report.after),
     reboot: rows.map((row) => row.report.reboot),
     ended: rows.map((row) => row.report.ended),
+    hosts: hostsOf(rows.map((row) => row.report)),
+  }
+}
+
+function hostsOf(reports: readonly Report[]): HostFacts {
+  return {
+    kernel: reports.map(({ host }) => host?.kernel ?? ''),
+    live: reports.map(({ host }) => host?.live ?? 0),
+    covered: reports.map(({ host }) => host?.covered ?? instant(0)),
+    newer: reports.map(({ host }) => host?.newer ?? ''),
+    booted: reports.map(({ host }) => host?.booted ?? instant(0)),
   }
 }
 

@@ -6,6 +6,7 @@ import { HOUR, MINUTE, plus, SECOND } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { planned } from '../../core/run/state.ts'
 import { ask, type Answer } from '../ask.ts'
+import { kernelOf } from '../kernel.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 
 /** How long a scan of one node may take, delivery included. */
@@ -24,7 +25,7 @@ export async function* scanNodes(performing: Performing, effect: EffectOf<'scan'
     {
       token: tokenOf(state.run, effect.n),
       document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) },
-      parameters: {},
+      parameters: { Kernel: kernelOf(state.plan) },
       nodes: positions.map((position) => planned(state, position)),
       askedAt: state.at,
       until: plus(world.clock.now(), SCAN_MS),

@@ -1,12 +1,18 @@
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
-import { cellOf, tokenOf } from '../../kit/ids.ts'
-import { instant, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
+import { cellOf, tokenOf, type NodeId } from '../../kit/ids.ts'
+import { plus, SECOND, type Ms } from '../../kit/instant.ts'
 import { EXECUTION_MS } from '../../core/run/dispatch.ts'
-import { commandOf, planned, type Command } from '../../core/run/state.ts'
+import type { RunEvent } from '../../core/run/event.ts'
+import { commandOf, planned } from '../../core/run/state.ts'
+import type { Command } from '../../core/run/parts.ts'
+import { byPatchManager, LIST_REFUSED } from '../../core/run/patch-manager.ts'
 import type { CommandOrder } from '../../ports/commands.ts'
+import { kernelOf } from '../kernel.ts'
 import { listsOf } from '../lists.ts'
+import { patchBaselineOrder } from './patch-manager.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
+import { cellRefused, refusesCell } from './refused-cell.ts'
 import { listParameter } from '../../core/plan/list.ts'
 
 /** SSM's smallest delivery timeout: what starts later than this before `startBefore` cannot be sent. */
@@ -18,13 +24,16 @@ const AGAIN_MS: Ms = 5 * SECOND
 /** Sends the command of one intent. What may have been sent is never sent from here again: it is looked up first. */
 export async function* sendCommand({ world, state, signal }: Performing, effect: EffectOf<'send'>): Found {
   const command = commandOf(state, effect.n)
-  const order = await orderOf({ world, state }, command)
+  const nameOf = (position: number): NodeId => planned(state, position).node
   while (!signal.aborted) {
     if (world.clock.now() >= plus(command.startBefore, -SEND_LAST_MS)) {
       yield [{ type: 'CommandRefused', n: command.n, code: 'too-late', message: 'its nodes could not start in time any more', invalid: [] }]
       return
     }
+    let sending = false
     try {
+      const order = await orderOf({ world, state, signal }, command)
+      sending = true
       const sent = await world.commands.send(order, signal)
       yield [
         {
@@ -40,23 +49,21 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
     } catch (error) {
       if (!(error instanceof PatchwaveError)) throw error
       const message = `${error.code}: ${error.message}`
-      if (error.code === 'aws.unclear') {
+      if (error.code === 'aws.unclear' && sending) {
         yield [{ type: 'CommandUnclear', n: command.n, message }]
         return
       }
-      if (!error.retryable) {
-        yield [
-          {
-            type: 'CommandRefused',
-            n: command.n,
-            code: error.code,
-            message,
-            invalid: invalidNodes(command, error, (position) => planned(state, position).node),
-          },
-        ]
+      if (refusesCell(error, command.cell)) {
+        const refused: RunEvent = { type: 'CommandRefused', n: command.n, code: error.code, message, invalid: [] }
+        yield [refused, ...cellRefused(state, command.cell, error)]
         return
       }
-      world.log.warn(`send ${order.token}: ${message}`)
+      if (!error.retryable && error.code !== 'aws.unclear') {
+        const code = sending ? error.code : LIST_REFUSED
+        yield [{ type: 'CommandRefused', n: command.n, code, message, invalid: invalidNodes(command, error, nameOf) }]
+        return
+      }
+      world.log.warn(`send ${tokenOf(state.run, command.n)}: ${message}`)
       await world.clock.sleep(plus(world.clock.now(), AGAIN_MS), signal)
     }
   }
@@ -73,7 +80,10 @@ function invalidNodes(command: Command, error: PatchwaveError, nameOf: (position
   return found.length > 0 ? found : [...command.nodes]
 }
 
-async function orderOf({ world, state }: Pick<Performing, 'world' | 'state'>, command: Command): Promise<CommandOrder> {
+type Making = Pick<Performing, 'world' | 'state' | 'signal'>
+
+async function orderOf({ world, state, signal }: Making, command: Command): Promise<CommandOrder> {
+  if (byPatchManager(state.plan, command.work)) return patchBaselineOrder({ world, state, signal }, command)
   const name = command.work === 'rollback' ? 'Patchwave-Rollback' : command.work === 'scan' ? 'Patchwave-Scan' : 'Patchwave-Apply'
   return {
     cell: cellOf(command.cell),
@@ -81,16 +91,15 @@ async function orderOf({ world, state }: Pick<Performing, 'world' | 'state'>, co
     document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) },
     nodes: command.nodes.map((position) => planned(state, position).node),
     parameters: await parametersOf({ world, state }, command),
-    startBefore: wholeSecond(command.startBefore),
+    startBefore: command.startBefore,
     executionSeconds: EXECUTION_MS / SECOND,
   }
 }
 
 async function parametersOf({ world, state }: Pick<Performing, 'world' | 'state'>, command: Command): Promise<Record<string, string>> {
-  if (command.work === 'scan') return {}
+  const Kernel = kernelOf(state.plan)
+  if (command.work === 'scan') return { Kernel }
   if (command.work === 'rollback') return { Undo: state.plan.undoes ?? state.run, Reboot: state.plan.reboot }
   const list = known((await listsOf(world, state))[command.list], `list ${String(command.list)}`)
-  return { List: listParameter(list.patches), ListDigest: list.digest, Reboot: state.plan.reboot }
+  return { List: listParameter(list.patches), ListDigest: list.digest, Kernel, Reboot: state.plan.reboot }
 }
-
-const wholeSecond = (at: Instant): Instant => instant(Math.floor(at / SECOND) * SECOND)

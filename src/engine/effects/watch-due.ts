@@ -1,6 +1,7 @@
 import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { NodeId } from '../../kit/ids.ts'
-import { at, planned, STAGE, type Command, type RunState } from '../../core/run/state.ts'
+import { at, planned, STAGE, type RunState } from '../../core/run/state.ts'
+import type { Command } from '../../core/run/parts.ts'
 import { inLanes } from '../../core/run/waiting.ts'
 import type { Performing } from './perform.ts'
 
@@ -29,6 +30,8 @@ export class Reading {
   #readAt: Instant | null = null
   #pagedAt: Instant | null = null
   #toldAt: Instant | null = null
+  /** How often all of it was read because all nodes were said to have ended, and it was not so: SSM may lag a second behind its events; who lies gets no page a second. */
+  #vainReads = 0
   #woken = new AbortController()
 
   constructor(performing: Performing, command: Command) {
@@ -62,8 +65,9 @@ export class Reading {
     while (!signal.aborted) {
       const now = world.clock.now()
       const due = this.#pageDue(began, first)
-      const settled = this.#readAt === null ? now : plus(this.#readAt, SECOND)
+      const settled = this.#readAt === null ? now : plus(this.#readAt, Math.min(PAGE_MS, SECOND * 2 ** this.#vainReads))
       const whole = command.open > 0 && this.#count() >= command.nodes.length
+      if (whole && now >= settled) this.#vainReads += 1
       if (now >= due || (whole && now >= settled)) return undefined
       const wanted = whole ? [] : wantedOf(this.#performing, command)
       const soonest = wanted.length === 0 ? due : this.#readAt === null ? now : plus(this.#readAt, PAGE_MS)
@@ -77,8 +81,8 @@ export class Reading {
   #pageDue(began: Instant, first: Instant): Instant {
     const { expiresAfter, open } = this.#command
     const expiry = latest(plus(began, SECOND), expiresAfter)
-    if (open === 0) return expiry
-    if (this.#performing.world.eventsQueue === null) return earliest(this.#pagedAt === null ? first : plus(first, POLL_MS), expiry)
+    if (open === 0) return this.#command.found ? earliest(this.#pagedAt === null ? began : plus(first, RECONCILE_MS), expiry) : expiry
+    if (this.#performing.world.events === null) return earliest(this.#pagedAt === null ? first : plus(first, POLL_MS), expiry)
     return earliest(plus(latest(first, this.#toldAt ?? first), RECONCILE_MS), plus(first, TELL_MS), expiry)
   }
 

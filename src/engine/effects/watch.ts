@@ -1,13 +1,16 @@
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf, type CommandId, type NodeId } from '../../kit/ids.ts'
-import type { Instant } from '../../kit/instant.ts'
+import { earliest, plus, type Instant } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
-import { at, codeOf, commandOf, planned, STAGE, type Command, type RunState } from '../../core/run/state.ts'
-import { judge } from '../../core/run/verdict.ts'
+import { at, codeOf, commandOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
+import type { Command } from '../../core/run/parts.ts'
+import { judge, judgePatchManager, type Report } from '../../core/run/verdict.ts'
+import { byPatchManager } from '../../core/run/patch-manager.ts'
 import type { InvocationSeen } from '../../ports/commands.ts'
 import { reportsOf } from './report.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
+import { cellRefused, refusalOf, REFUSED_MS } from './refused-cell.ts'
 import { Reading } from './watch-due.ts'
 
 /** Follows the commands of one token until each node has a verdict and nothing of it can be open any more. */
@@ -15,15 +18,21 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
   const { world, state, hints, signal } = performing
   const command = commandOf(state, effect.n)
   const reading = new Reading(performing, command)
+  const nodes = new Set(command.nodes.map((position) => planned(state, position).node))
   try {
     while (!signal.aborted) {
-      for (const id of command.ids) hints.watch(id, reading.ring)
+      for (const id of command.ids) hints.watch(id, nodes, reading.ring)
       const alone = await reading.due()
       if (signal.aborted) return
-      const seen = await read(performing, command, alone)
-      const reports = newReports(state, command, seen)
+      const seen = await read(performing, command, alone).catch((error: unknown) => refusalOf(error, command))
+      if (seen instanceof PatchwaveError) {
+        yield* whileRefused(performing, command, seen)
+        if (command.phase === 'closed') return
+        continue
+      }
+      const reports = newReports(state, command, seen, world.clock.now())
       if (reports) yield [reports]
-      if (command.open > 0 && world.clock.now() >= command.expiresAfter) yield [expired(state, command)]
+      if (command.open > 0 && world.clock.now() >= command.expiresAfter) yield [expired(state, command, world.clock.now())]
       if (command.open === 0 && isOver(state, command, seen, world.clock.now())) {
         yield [{ type: 'CommandClosed', n: command.n }]
         return
@@ -32,6 +41,16 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
   } finally {
     for (const id of command.ids) hints.forget(id)
   }
+}
+
+/** Nobody may read: what runs there runs on. Its nodes are unknown when nothing of it can be under way any more. */
+async function* whileRefused({ world, state, signal }: Performing, command: Command, error: PatchwaveError): Found {
+  const { clock } = world
+  const facts = cellRefused(state, command.cell, error)
+  if (facts.length > 0) yield facts
+  if (clock.now() < command.expiresAfter) return await clock.sleep(earliest(plus(clock.now(), REFUSED_MS), command.expiresAfter), signal)
+  if (command.open > 0) yield [expired(state, command, clock.now())]
+  yield [{ type: 'CommandClosed', n: command.n }]
 }
 
 type Seen = ReadonlyMap<string, readonly InvocationSeen[]>
@@ -59,13 +78,14 @@ async function* invocations(
   }
 }
 
-function newReports(state: RunState, command: Command, seen: Seen): RunEvent | undefined {
-  const token = tokenOf(state.run, command.n)
+function newReports(state: RunState, command: Command, seen: Seen, now: Instant): RunEvent | undefined {
   const rows = command.nodes.flatMap((position) => {
     if (!wantsReport(state, position, command)) return []
     const ended = (seen.get(planned(state, position).node) ?? []).filter((one) => one.ended)
     if (ended.length === 0) return []
-    const reports = ended.map((one) => judge(command.work, token, neverStarted(one) ? 'NotStarted' : one.status, one.output))
+    const reports = ended.map((one) =>
+      judged(state, command, { status: neverStarted(one) ? 'NotStarted' : one.status, output: one.output }, now),
+    )
     const spoken = reports.find((report) => report.ended !== 0)
     const all = ended.length === command.ids.length
     const report = spoken ?? (all ? reports.at(-1) : undefined)
@@ -75,6 +95,11 @@ function newReports(state: RunState, command: Command, seen: Seen): RunEvent | u
   return rows.length > 0 ? reportsOf(command, rows) : undefined
 }
 
+function judged(state: RunState, command: Command, { status, output }: Pick<InvocationSeen, 'status' | 'output'>, now: Instant): Report {
+  if (byPatchManager(state.plan, command.work)) return judgePatchManager(status, now)
+  return judge(command.work, tokenOf(state.run, command.n), status, output)
+}
+
 /** Cancelled before the agent began: SSM shows no exit code for it. */
 const neverStarted = (one: InvocationSeen): boolean =>
   one.status === 'Cancelled' && (one.exitCode === null || one.exitCode === -1) && one.output === ''
@@ -82,19 +107,21 @@ const neverStarted = (one: InvocationSeen): boolean =>
 function wantsReport(state: RunState, position: number, command: Command): boolean {
   if (at(state.nodes.command, position) !== command.n) return false
   const stage = at(state.nodes.stage, position)
-  return stage === STAGE.flying || (stage === STAGE.ended && at(state.nodes.outcome, position) === codeOf('unknown'))
+  if (stage === STAGE.flying || byPatchManager(state.plan, command.work)) return stage === STAGE.flying
+  return stage === STAGE.ended && at(state.nodes.outcome, position) === codeOf('unknown')
 }
 
-function expired(state: RunState, command: Command): RunEvent {
-  const token = tokenOf(state.run, command.n)
+function expired(state: RunState, command: Command, now: Instant): RunEvent {
   const left = command.nodes.filter(
     (position) => at(state.nodes.command, position) === command.n && at(state.nodes.stage, position) === STAGE.flying,
   )
   return reportsOf(
     command,
-    left.map((position) => ({ position, report: judge(command.work, token, 'Expired', '') })),
+    left.map((position) => ({ position, report: judged(state, command, EXPIRED, now) })),
   )
 }
+
+const EXPIRED = { status: 'Expired', output: '' } as const
 
 /** Every node spoke and SSM shows every part as ended; or time has run out for all of it. */
 function isOver(state: RunState, command: Command, seen: Seen, now: Instant): boolean {

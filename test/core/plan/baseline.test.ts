@@ -104,7 +104,7 @@ describe('what was stored is verified', () => {
     ['another digest',         manifestOf(packed).replace(packed.digest, sha256('other')), values(packed), 'do not make up the baseline'],
     ['another image',          manifestOf(packed).replace('ami-a', 'ami-b'), values(packed), 'do not make up the baseline'],
     ['no JSON',                'hello', values(packed), 'no JSON object'],
-    ['a newer version',        '{"v":2}', values(packed), 'newer version'],
+    ['a newer version',        '{"v":3}', values(packed), 'newer version'],
     ['a manifest without parts', manifestOf(packed).replace('"parts"', '"pieces"'), values(packed), 'damaged'],
   ])('%s', (_, manifest, parts, error) => {
     expect(unpackBaseline(manifest, parts)).toEqual({ error: expect.stringContaining(error) })

@@ -11,6 +11,7 @@ const rules = (approve: Partial<ApproveRule>[], reject: string[] = []): PatchRul
   approve: approve.map((rule) => ({ ...any, ...rule })),
   reject,
   reboot: 'never',
+  kernel: 'install',
 })
 
 describe('what is approved', () => {

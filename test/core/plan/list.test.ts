@@ -28,9 +28,9 @@ describe('the list text', () => {
 
   it('knows what a command can carry', () => {
     const many = (count: number) => Array.from({ length: count }, (_, index) => patch(`package-number-${String(index).padStart(6, '0')}`))
-    expect([listFits(many(1_000)), listFits(many(1_300))]).toEqual([true, false])
-    expect(listParameter(many(1_000)).length).toBeLessThanOrEqual(60_000)
-    expect(listParameter(many(1_300)).length).toBeGreaterThan(60_000)
+    expect([listFits(many(600)), listFits(many(700))]).toEqual([true, false])
+    expect(listParameter(many(600)).length).toBeLessThanOrEqual(32_000)
+    expect(listParameter(many(700)).length).toBeGreaterThan(32_000)
   })
 })
 

@@ -1,0 +1,76 @@
+import { known } from '../../kit/assert.ts'
+import { sha256 } from '../../kit/digest.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import { cellOf, tokenOf, type Cell } from '../../kit/ids.ts'
+import { HOUR, SECOND } from '../../kit/instant.ts'
+import { isHeldBack } from '../../core/plan/kernel.ts'
+import { overrideList } from '../../core/plan/override-list.ts'
+import type { PinnedList } from '../../core/plan/plan.ts'
+import type { Command } from '../../core/run/parts.ts'
+import { planned, type RunState } from '../../core/run/state.ts'
+import type { CommandOrder } from '../../ports/commands.ts'
+import { kernelOf } from '../kernel.ts'
+import { listsOf } from '../lists.ts'
+import type { World } from '../world.ts'
+import type { Performing } from './perform.ts'
+
+/** The document's steps have two hours (`timeoutSeconds` of its content). */
+const EXECUTION_SECONDS = (2 * HOUR) / SECOND
+
+/**
+ * What AWS-RunPatchBaseline is asked to do for one command: to install exactly the list, without a boot. The list is put into S3 first. An empty
+ * list would mean the account's own patch baseline: there is only a scan.
+ * @throws `aws.*` of the put; nothing was sent
+ */
+export async function patchBaselineOrder(
+  { world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>,
+  command: Command,
+): Promise<CommandOrder> {
+  const cell = cellOf(command.cell)
+  const list = known((await listsOf(world, state))[command.list], `list ${String(command.list)}`)
+  const kernel = kernelOf(state.plan)
+  const patches = list.patches.filter(({ name }) => !isHeldBack(name, kernel))
+  const url = patches.length === 0 ? '' : await put(world, cell, { ...list, patches }, signal)
+  return {
+    cell,
+    token: tokenOf(state.run, command.n),
+    document: { name: 'AWS-RunPatchBaseline', hash: null },
+    nodes: command.nodes.map((position) => planned(state, position).node),
+    parameters: {
+      Operation: url === '' ? 'Scan' : 'Install',
+      RebootOption: 'NoReboot',
+      SnapshotId: snapshotId(state, cell),
+      ...(url !== '' && { InstallOverrideList: url }),
+    },
+    startBefore: command.startBefore,
+    executionSeconds: EXECUTION_SECONDS,
+  }
+}
+
+/** Lies in the control account, in the nodes' Region; the key names the content, so that a repeat writes the same again. */
+async function put(world: World, { region }: Cell, { patches }: Pick<PinnedList, 'patches'>, signal: AbortSignal): Promise<string> {
+  const bucket = bucketOf(world).replaceAll('{region}', region)
+  const text = overrideList(patches)
+  const key = `patchwave/${sha256(text)}.yaml`
+  await world.objects.put({ account: world.home.account, region }, bucket, key, text, signal)
+  return `s3://${bucket}/${key}`
+}
+
+/** The bucket for override lists, as the config names it. @throws `config.invalid` when it names none */
+export function bucketOf({ patchManager }: Pick<World, 'patchManager'>): string {
+  if (patchManager !== null) return patchManager.bucket
+  throw new PatchwaveError(
+    'config.invalid',
+    'the runbook applies with patch-manager, but the config names no bucket for its override lists',
+    {
+      hint: 'add `patchManager: { bucket: … }` to the config',
+    },
+  )
+}
+
+/** A GUID for (run, account): nodes that share it share what Patch Manager froze for them, whatever else is approved meanwhile. */
+function snapshotId({ run }: RunState, { account }: Cell): string {
+  const hex = sha256(`${run} ${account}`)
+  // A UUID of version 8: of one's own making (RFC 9562).
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-')
+}

@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
+import { silentLog } from '../../src/adapters/system/log.ts'
+import { ask, asking, type Answer, type Question } from '../../src/engine/ask.ts'
+import type { World } from '../../src/engine/world.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
+import type { CommandId, NodeId } from '../../src/kit/ids.ts'
+import { instant, MINUTE, plus, SECOND, type Instant, type Ms } from '../../src/kit/instant.ts'
+import type { CommandOrder, CommandSeen, InvocationSeen } from '../../src/ports/commands.ts'
+
+const START = instant(Date.UTC(2026, 0, 1))
+const TOKEN = '01900000-0000-7000-8000-000000000001.7'
+const CELL = { account: '111122223333', region: 'us-east-1' }
+const signal = new AbortController().signal
+
+const says = (reason: string, verdict = 'passed', token = TOKEN): string => JSON.stringify({ pw: 1, token, verdict, reason, endedAt: 1 })
+
+/** What a node's part of a command comes to, and when. */
+type Part = Readonly<{ node: NodeId; afterMs: Ms; status?: string; output?: string }>
+/** What becomes of each send in turn: a command with these parts, or a failure. */
+type Script = Readonly<{
+  sends: readonly (readonly Part[] | PatchwaveError)[]
+  known?: readonly CommandSeen[]
+  commands?: Readonly<Record<CommandId, readonly Part[]>>
+}>
+
+/** An SSM that follows a script, and what was asked of it. */
+function stage({ sends, known = [], commands = {} }: Script) {
+  const clock = new VirtualClock(START)
+  const orders: CommandOrder[] = []
+  const running = new Map<CommandId, Readonly<{ at: Instant; parts: readonly Part[] }>>(
+    Object.entries(commands).map(([id, parts]) => [id, { at: START, parts }]),
+  )
+  const world: Pick<World, 'clock' | 'commands' | 'log'> = {
+    clock,
+    log: silentLog,
+    commands: {
+      send: (order) => {
+        orders.push(order)
+        const next = sends[orders.length - 1]
+        if (next === undefined || next instanceof PatchwaveError) return Promise.reject(next ?? unclear)
+        const commandId = `sent-${String(orders.length)}`
+        running.set(commandId, { at: clock.now(), parts: next })
+        return Promise.resolve({ commandId, requestedAt: clock.now(), expiresAfter: plus(clock.now(), 70 * MINUTE) })
+      },
+      async *sweep() {
+        yield* await Promise.resolve(known)
+      },
+      async *invocations(_, id) {
+        const { at, parts } = await Promise.resolve(running.get(id) ?? { at: START, parts: [] })
+        for (const { node, afterMs, status = 'Success', output = says('passed') } of parts) {
+          const ended = clock.now() >= plus(at, afterMs)
+          yield {
+            node,
+            status: ended ? status : 'InProgress',
+            ended,
+            exitCode: ended ? 0 : null,
+            output: ended ? output : '',
+          } satisfies InvocationSeen
+        }
+      },
+      cancel: () => Promise.resolve(),
+      output: () => Promise.resolve(''),
+    },
+  }
+  return { world: world as World, clock, orders } // Nothing else of the world is asked.
+}
+
+const failure = (code: 'aws.unclear' | 'aws.throttled' | 'aws.invalid', nodes = ''): PatchwaveError =>
+  new PatchwaveError(code, 'no', { hint: 'none', ...(nodes !== '' && { detail: { nodes } }) })
+const unclear = failure('aws.unclear')
+const seen = (commandId: CommandId, nodes: readonly NodeId[], comment = TOKEN): CommandSeen => ({
+  commandId,
+  comment,
+  requestedAt: START,
+  expiresAfter: plus(START, 70 * MINUTE),
+  ended: false,
+  nodes,
+})
+
+const question: Question = {
+  token: TOKEN,
+  document: { name: 'Patchwave-Hook', hash: 'ab'.repeat(32) },
+  askedAt: START,
+  until: plus(START, 30 * MINUTE),
+  executionSeconds: 60,
+}
+
+const briefly = (answers: readonly Answer[]): string[] => answers.map(({ node, line, status }) => `${node} ${line?.reason ?? status}`)
+
+async function asked(
+  { world, clock }: ReturnType<typeof stage>,
+  nodes: readonly NodeId[],
+  more: Partial<Question> = {},
+): Promise<string[][]> {
+  return await clock.run(async () => {
+    const rounds: string[][] = []
+    for await (const some of asking(world, CELL, { ...question, ...more }, [{ nodes, parameters: {} }], signal)) rounds.push(briefly(some))
+    return rounds
+  })
+}
+
+describe('asking nodes', () => {
+  it('yields answers as they come, the silent ones at the end', async () => {
+    const script = stage({ sends: [[{ node: 'a', afterMs: SECOND }, { node: 'b', afterMs: 5 * MINUTE }, { node: 'c', afterMs: MINUTE, status: 'Failed', output: 'no line' }]] }) // prettier-ignore
+    expect(await asked(script, ['a', 'b', 'c'])).toEqual([['a passed'], ['b passed'], ['c Failed']])
+  })
+
+  it('does not wait for nodes beyond its time', async () => {
+    const script = stage({ sends: [[{ node: 'a', afterMs: 60 * MINUTE }]] })
+    expect(await asked(script, ['a'])).toEqual([['a unsent']])
+    expect(script.clock.now()).toBe(question.until)
+  })
+
+  it('hears no other token', async () => {
+    const script = stage({ sends: [[{ node: 'a', afterMs: 0, output: says('passed', 'passed', TOKEN.replace('.7', '.8')) }]] })
+    expect(await asked(script, ['a'])).toEqual([['a Success']])
+  })
+
+  it('sends fifty at once', async () => {
+    const nodes = Array.from({ length: 120 }, (_, index) => `n${String(index)}`)
+    const script = stage({ sends: [0, 50, 100].map((from) => nodes.slice(from, from + 50).map((node) => ({ node, afterMs: 0 }))) })
+    expect((await asked(script, nodes)).flat()).toHaveLength(120)
+    expect(script.orders.map((order) => order.nodes.length)).toEqual([50, 50, 20])
+  })
+
+  it('goes on without nodes that SSM names as invalid', async () => {
+    const script = stage({ sends: [failure('aws.invalid', 'b'), [{ node: 'a', afterMs: 0 }]] })
+    expect(await asked(script, ['a', 'b'])).toEqual([['a passed'], ['b refused']])
+  })
+
+  it('asks again when it was throttled, within its time', async () => {
+    const script = stage({ sends: [failure('aws.throttled'), failure('aws.throttled'), [{ node: 'a', afterMs: 0 }]] })
+    expect(await asked(script, ['a'])).toEqual([['a passed']])
+    expect(script.orders).toHaveLength(3)
+  })
+
+  it('sends again what may have been sent, and finds it by its token when no answer ever came', async () => {
+    const script = stage({ sends: [], known: [seen('lost', ['a'])], commands: { lost: [{ node: 'a', afterMs: 0 }] } })
+    expect(await asked(script, ['a'])).toEqual([['a passed']])
+    expect(script.orders.length).toBeGreaterThan(1)
+  })
+
+  it('begins nothing after the moment that it is given', async () => {
+    const script = stage({ sends: Array.from({ length: 99 }, () => failure('aws.throttled')) })
+    expect(await asked(script, ['a'], { startBefore: plus(START, 2 * MINUTE) })).toEqual([['a unsent']])
+    expect(script.orders.every(({ startBefore }) => startBefore === plus(START, 2 * MINUTE))).toBe(true)
+    expect(script.orders).toHaveLength(5) // After 0, 5, 15, 35 and 75 s; SSM takes nothing in the last 30.
+  })
+
+  it('adopts what an earlier driver sent, and sends only to the rest', async () => {
+    const script = stage({
+      sends: [[{ node: 'b', afterMs: 0 }]],
+      known: [seen('early', ['a']), seen('strange', ['b'], 'somebody else')],
+      commands: { early: [{ node: 'a', afterMs: 0 }] },
+    })
+    expect((await asked(script, ['a', 'b'], { askedAt: plus(START, -MINUTE) })).flat().sort()).toEqual(['a passed', 'b passed'])
+    expect(script.orders.map(({ nodes }) => nodes)).toEqual([['b']])
+  })
+
+  it('prefers what a copy has done to what another one came too late for', async () => {
+    const script = stage({
+      sends: [],
+      known: [seen('late', ['a']), seen('first', ['a'])],
+      commands: { late: [{ node: 'a', afterMs: 0, output: says('too-late', 'skipped') }], first: [{ node: 'a', afterMs: MINUTE }] },
+    })
+    expect(await asked(script, ['a'])).toEqual([['a passed']])
+  })
+
+  it('asks several cells side by side', async () => {
+    const script = stage({ sends: [[{ node: 'a', afterMs: 0 }], [{ node: 'b', afterMs: 0 }]] })
+    const nodes = [
+      { node: 'a', ...CELL },
+      { node: 'b', ...CELL, region: 'eu-west-1' },
+    ]
+    const answers = await script.clock.run(() => ask(script.world, { ...question, parameters: {}, nodes }, signal))
+    expect(briefly(answers).sort()).toEqual(['a passed', 'b passed'])
+    expect(script.orders.map(({ cell }) => cell.region)).toEqual(['us-east-1', 'eu-west-1'])
+  })
+})
