@@ -6,7 +6,10 @@ import { OUTCOMES } from '../core/run/event.ts'
 import { tally } from '../core/run/finish.ts'
 import type { RunState } from '../core/run/state.ts'
 import { viewOf, type RunView, type WaveView } from '../core/run/view.ts'
+import { cellKey } from '../kit/ids.ts'
 import type { Sealed } from '../ports/store.ts'
+import type { Throttle } from '../ports/world.ts'
+import { aroundOf } from './render/around.ts'
 
 type Shape = Readonly<Record<string, unknown>>
 
@@ -17,7 +20,13 @@ export function factShape(sealed: Sealed): Shape {
 }
 
 /** When the work of a run began and ended, and the calls that it took. */
-export type Measured = Readonly<{ startedAt: Instant; finishedAt: Instant; calls: Readonly<Record<string, number>> }>
+export type Measured = Readonly<{
+  startedAt: Instant
+  finishedAt: Instant
+  calls: Readonly<Record<string, number>>
+  /** The quota that was met last. */
+  throttle?: Throttle | null
+}>
 
 /** The last line of an act. */
 export function finishedShape(state: RunState, measured: Measured): Shape {
@@ -35,12 +44,21 @@ export function finishedShape(state: RunState, measured: Measured): Shape {
     nodes: tally(state, true),
     waves: viewOf(state).waves.map((wave) => ({ name: wave.name, outcome: waveOutcome(wave.state), nodes: waveNodes(wave) })),
     calls: measured.calls,
+    ...(measured.throttle && { quota: quotaShape(measured.throttle) }),
     startedAt: iso(measured.startedAt),
     finishedAt: iso(measured.finishedAt),
     lowerBoundSeconds: Math.round(lowerBoundMs(state)) / 1000,
     undoes: state.undoes,
   }
 }
+
+const quotaShape = ({ cell, call, count, perSecond, at }: Throttle): Shape => ({
+  cell: cellKey(cell),
+  call,
+  throttles: count,
+  perSecond: Math.round(perSecond * 10) / 10,
+  at: iso(at),
+})
 
 /** What a wave has come to once its run has ended. */
 export function waveOutcome(word: string): string {
@@ -56,7 +74,7 @@ export function waveNodes({ nodes, total }: WaveView): Readonly<Record<string, n
 
 /** `status --json` of one run; `waves` with them. */
 export function statusShape(view: RunView, waves: boolean): Shape {
-  const { run, runbook, act, state, reason, wave, nodes, window, waitsFor, inFlight } = view
+  const { run, runbook, act, state, reason, wave, nodes, window, waitsFor, inFlight, returning, notBack } = view
   return {
     run,
     runbook,
@@ -66,6 +84,8 @@ export function statusShape(view: RunView, waves: boolean): Shape {
     ...(wave !== null && { wave }),
     nodes,
     inFlight,
+    ...(returning > 0 && { returning }),
+    ...(notBack.length > 0 && { notBack }),
     ...(window !== null && {
       window: { opens: isoSeconds(window.opens), cutoff: isoSeconds(window.cutoff), closes: isoSeconds(window.closes) },
     }),
@@ -87,6 +107,7 @@ export function planShape(plan: Plan): Shape {
     headline: plan.headline,
     waves: content.waves.map((wave) => waveShape(plan, wave)),
     skipped: skippedIn(plan),
+    around: aroundOf(content),
     windows: plan.windows.map(windowShape),
     forecast: forecastShape(plan),
     calls: plan.calls,

@@ -1,3 +1,5 @@
+import type { Ms } from '../kit/instant.ts'
+
 /** What the engine knows of its surroundings: merged, validated, complete. Made by `loadConfig` only. */
 export type Config = Readonly<{
   /** Where baselines, the feedback queue and the event queues live. */
@@ -8,12 +10,16 @@ export type Config = Readonly<{
   groups: Readonly<Record<string, Group>>
   /** Tag of a node that names its image lineage where the AMI itself does not lead to a tested one; null: none does. */
   imageLineageTag: string | null
-  /** Name of the queue of SSM status events, the same in each region of the control account; null: the engine only polls. */
-  events: Readonly<{ queue: string }> | null
+  /** Name of the queue of SSM status events, the same in each region of the control account, and the queue of its home region for what cannot be read; null: the engine only polls. */
+  events: Readonly<{ queue: string; refused: string | null }> | null
   /** Freezes that hold for every runbook, as a runbook writes them under `window.freezes`. */
   freezes: readonly (string | Readonly<{ from: string; to: string }>)[]
   /** Queue of trigger messages, and the queue that takes those that are refused; null: nobody triggers by message. */
   triggers: Readonly<{ queue: string; refused: string | null }> | null
+  /** How long a node may wait for a reboot before it counts as overdue. */
+  debt: Readonly<{ rebootWithinMs: Ms }>
+  /** Where override lists for AWS-RunPatchBaseline are put, `{region}` standing for the nodes' Region; null: nowhere. */
+  patchManager: Readonly<{ bucket: string }> | null
   /** Folders or files whose runbooks `serve` schedules. */
   runbooks: readonly string[]
   /** Path of the SQLite file, or `postgres://…`. A relative path is meant from the working folder. */

@@ -71,6 +71,10 @@ export interface ConfigDocument {
      * SQS queue of this name in the control account, in each region of the fleet: EventBridge does not cross regions.
      */
     queue: string
+    /**
+     * SQS queue of the control account’s home region to which what cannot be read goes, with the reason; may be the one of `triggers`. Left out, it stays for the redrive of the queue it is in.
+     */
+    refused?: string
   }
   /**
    * When nothing may start, whatever the runbook. Days count in the zone of the runbook’s window, both included. Files are iCalendar, relative to the working folder; Change Calendars are those of the control account.
@@ -102,9 +106,27 @@ export interface ConfigDocument {
     refused?: string
   }
   /**
+   * For runbooks that apply with `patch-manager`: where their override lists are put. Left out, such a runbook cannot be planned.
+   */
+  patchManager?: {
+    /**
+     * Bucket of the control account, one in each region of the fleet if `{region}` stands in its name. Every node must be allowed to read it.
+     */
+    bucket: string
+  }
+  /**
    * Folders and files whose runbooks `serve` schedules and starts by message, relative to the working folder.
    */
   runbooks: string[]
+  /**
+   * When a reboot that is owed becomes non-compliance.
+   */
+  debt: {
+    /**
+     * How long a node may wait for a reboot, from the first report that asks for it.
+     */
+    rebootWithin: string
+  }
   /**
    * Where journals, claims and leases are kept. `--store` and PATCHWAVE_STORE win over it.
    */

@@ -7,6 +7,8 @@ import {
   validateDocument,
   type ParsedDocument,
 } from '../kit/document.ts'
+import { known } from '../kit/assert.ts'
+import { parseDuration } from '../kit/duration.ts'
 import { InvalidDocument, type Diagnostic } from '../kit/error.ts'
 import { periodMistakes } from '../kit/period.ts'
 import { fillDefaults } from '../kit/schema.ts'
@@ -64,7 +66,7 @@ function* fragmentsOf(
 }
 
 function configOf(document: ConfigDocument): Config {
-  const { control, groups, store, regions, freezes, runbooks, events, triggers, imageLineageTag } = document
+  const { control, groups, store, regions, freezes, runbooks, events, triggers, imageLineageTag, patchManager, debt } = document
   const accounts = Object.entries(document.accounts).map(([name, { id, role, externalId }]) => {
     return [name, { id, role: role ?? null, externalId: externalId ?? null }] as const
   })
@@ -73,9 +75,11 @@ function configOf(document: ConfigDocument): Config {
     accounts: Object.fromEntries(accounts),
     groups,
     imageLineageTag: imageLineageTag ?? null,
-    events: events ?? null,
+    events: events ? { queue: events.queue, refused: events.refused ?? null } : null,
     freezes,
     triggers: triggers ? { queue: triggers.queue, refused: triggers.refused ?? null } : null,
+    debt: { rebootWithinMs: known(parseDuration(debt.rebootWithin), 'a duration that fits its pattern') },
+    patchManager: patchManager ?? null,
     runbooks,
     store,
     regions,
@@ -131,5 +135,7 @@ function sharedQueues({ events, triggers }: ConfigDocument, document: ParsedDocu
     shared.push({ ...at('queue'), code, message: 'triggers and status events cannot share a queue', hint })
   if (triggers?.refused !== undefined && [triggers.queue, events?.queue].includes(triggers.refused))
     shared.push({ ...at('refused'), code, message: 'what is refused would be read again', hint })
+  if (events?.refused !== undefined && [triggers?.queue, events.queue].includes(events.refused))
+    shared.push({ ...document.placeOf('/events/refused'), code, message: 'what is refused would be read again', hint })
   return shared
 }

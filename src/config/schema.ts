@@ -145,8 +145,12 @@ export const CONFIG_SCHEMA: JsonSchema = closed({
           pattern: '^[A-Za-z0-9_-]{1,80}$',
           examples: ['patchwave-events'],
         },
+        refused: queue(
+          'SQS queue of the control account’s home region to which what cannot be read goes, with the reason; may be the one of `triggers`. Left out, it stays for the redrive of the queue it is in.',
+          'patchwave-refused',
+        ),
       },
-      examples: [{ queue: 'patchwave-events' }],
+      examples: [{ queue: 'patchwave-events', refused: 'patchwave-refused' }],
     }),
     freezes: {
       title: 'a list of freezes',
@@ -172,6 +176,22 @@ export const CONFIG_SCHEMA: JsonSchema = closed({
       },
       examples: [{ queue: 'patchwave-triggers.fifo', refused: 'patchwave-refused' }],
     }),
+    patchManager: closed({
+      description:
+        'For runbooks that apply with `patch-manager`: where their override lists are put. Left out, such a runbook cannot be planned.',
+      required: ['bucket'],
+      properties: {
+        bucket: {
+          title: 'the name of an S3 bucket, in which `{region}` may stand',
+          description:
+            'Bucket of the control account, one in each region of the fleet if `{region}` stands in its name. Every node must be allowed to read it.',
+          type: 'string',
+          pattern: '^([a-z0-9]|\\{region\\})([a-z0-9.-]|\\{region\\}){1,61}([a-z0-9]|\\{region\\})$', // S3: 3-63 characters
+          examples: ['patchwave-lists-{region}'],
+        },
+      },
+      examples: [{ bucket: 'patchwave-lists-{region}' }],
+    }),
     runbooks: {
       title: 'a list of folders and files',
       description: 'Folders and files whose runbooks `serve` schedules and starts by message, relative to the working folder.',
@@ -190,6 +210,21 @@ export const CONFIG_SCHEMA: JsonSchema = closed({
       default: ['runbooks'],
       examples: [['runbooks', 'teams/database/monthly.yaml']],
     },
+    debt: closed({
+      description: 'When a reboot that is owed becomes non-compliance.',
+      properties: {
+        rebootWithin: {
+          title: 'a duration in hours or days',
+          description: 'How long a node may wait for a reboot, from the first report that asks for it.',
+          type: 'string',
+          pattern: '^[1-9][0-9]{0,3}[hd]$',
+          default: '30d',
+          examples: ['30d'],
+        },
+      },
+      default: {},
+      examples: [{ rebootWithin: '14d' }],
+    }),
     store: {
       title: 'a path or a postgres:// address',
       description: 'Where journals, claims and leases are kept. `--store` and PATCHWAVE_STORE win over it.',

@@ -9,7 +9,7 @@ import { planText, readPlan } from '../../src/core/plan/make.ts'
 import { parseRunbook } from '../../src/core/runbook/parse.ts'
 import { planRollout } from '../../src/engine/planning.ts'
 import { parseYamlDocument } from '../../src/kit/document.ts'
-import { plus } from '../../src/kit/instant.ts'
+import { DAY, plus } from '../../src/kit/instant.ts'
 import { rehearse } from '../../src/rehearsal.ts'
 import { parseFleet } from '../../src/sandbox/fleet-file.ts'
 import { cli, remembering, type Printed } from './stand-in.ts'
@@ -49,9 +49,11 @@ const config: Config = {
   },
   groups: { sre: { members: ['alice', 'bob'] } },
   imageLineageTag: null,
-  events: { queue: 'patchwave-events' },
+  events: { queue: 'patchwave-events', refused: null },
   freezes: [],
   triggers: null,
+  patchManager: null,
+  debt: { rebootWithinMs: 30 * DAY },
   runbooks: ['runbooks'],
   store: ':memory:',
   regions: ['us-east-1'],
@@ -78,7 +80,8 @@ class Desk {
         this.files.set(path, text)
         return Promise.resolve()
       },
-      openStore: () => Promise.resolve({ store: world.store, now: () => world.clock.now(), close: () => Promise.resolve() }),
+      openStore: () =>
+        Promise.resolve({ store: world.store, now: () => world.clock.now(), rebootWithinMs: 30 * DAY, close: () => Promise.resolve() }),
       openSession: () => Promise.resolve(session),
       pause: (ms) => world.clock.sleep(plus(world.clock.now(), ms)),
     }

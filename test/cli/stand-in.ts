@@ -1,7 +1,7 @@
 import { openMemoryStore } from '../../src/adapters/memory/store.ts'
 import type { App, Io } from '../../src/cli/app.ts'
 import { runCli } from '../../src/cli/program.ts'
-import { instant } from '../../src/kit/instant.ts'
+import { DAY, instant } from '../../src/kit/instant.ts'
 import type { Store } from '../../src/ports/store.ts'
 
 /** What a command line printed and ended with. */
@@ -47,6 +47,6 @@ export async function cli(argv: readonly string[], parts: Partial<App> = {}): Pr
 }
 
 /** An app's part for commands that only read the journal. */
-export const storeOf = (store: Store = openMemoryStore()): Pick<App, 'openStore'> => ({
-  openStore: () => Promise.resolve({ store, now: () => instant(0), close: () => Promise.resolve() }),
+export const storeOf = (store: Store = openMemoryStore(), now = instant(0)): Pick<App, 'openStore'> => ({
+  openStore: () => Promise.resolve({ store, now: () => now, rebootWithinMs: 30 * DAY, close: () => Promise.resolve() }),
 })

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { CONFIG_FILE, loadConfig } from '../../src/config/load.ts'
 import { CONFIG_SCHEMA } from '../../src/config/schema.ts'
 import { InvalidDocument } from '../../src/kit/error.ts'
+import { DAY } from '../../src/kit/instant.ts'
 import { readPeriod } from '../../src/kit/period.ts'
 
 const SMALL = `apiVersion: patchwave/v1
@@ -47,8 +48,9 @@ describe('the shipped config', () => {
   })
 
   it('has examples that are right once their marks are taken away', () => {
-    const text = readFileSync(CONFIG_FILE, 'utf8').replace(/^# ((?:freezes|triggers|runbooks):.*| {2}.*)$/gm, '$1')
-    const { freezes, triggers, runbooks } = load(text)
+    const text = readFileSync(CONFIG_FILE, 'utf8').replace(/^# ((?:freezes|triggers|debt|runbooks):.*| {2}.*)$/gm, '$1')
+    const { freezes, triggers, debt, runbooks } = load(text)
+    expect(debt).toEqual({ rebootWithinMs: 30 * DAY })
     expect(freezes.map(readPeriod).map(({ kind }) => kind)).toEqual(['days', 'period', 'file', 'ssm'])
     expect(triggers).toEqual({ queue: 'patchwave-triggers.fifo', refused: 'patchwave-refused' })
     expect(runbooks).toEqual(['runbooks'])
@@ -61,9 +63,11 @@ it('has defaults for what is left out', () => {
     accounts: { one: { id: '000000000001', role: null, externalId: null } },
     groups: {},
     imageLineageTag: null,
+    patchManager: null,
     events: null,
     freezes: [],
     triggers: null,
+    debt: { rebootWithinMs: 30 * DAY },
     runbooks: ['runbooks'],
     store: '.patchwave/patchwave.db',
     regions: ['us-east-1'],

@@ -2,6 +2,7 @@ import { instant, isoSeconds } from '../../kit/instant.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import type { StoredBaseline } from '../../core/plan/baseline.ts'
 import { readHeader } from '../../core/plan/packing-read.ts'
+import type { Quarantined } from '../../core/plan/quarantine.ts'
 import { APPROVED, baselineHistory, labelApproved, readBaseline } from '../../engine/shelf.ts'
 import type { World } from '../../engine/world.ts'
 import { argOf, countOf, REASON, textOf, using, type Call, type CommandSpec, type OptionSpec } from '../call.ts'
@@ -104,7 +105,20 @@ function baselineLines({ baseline, path, version, digest, storedAt }: StoredBase
     `${path}:${String(version)}  stored ${when(storedAt)}  ${digest}`,
     `tested ${when(testedAt)} by run ${run} on ${counted(nodes.length, 'node')}${checks.length > 0 ? `, checks ${checks.map(plain).join(', ')}` : ''}`,
     ...table(rows),
+    ...quarantineLines(baseline.quarantined ?? []),
   ]
+}
+
+/** What later trials leave out, why, and which trial found out. */
+function quarantineLines(quarantined: readonly Quarantined[]): string[] {
+  if (quarantined.length === 0) return []
+  const rows = quarantined.map((one) => [
+    plain(one.name),
+    one.arch,
+    plain(one.version),
+    `${plain(one.why)}; ${when(one.at)}, run ${one.run}`,
+  ])
+  return ['', 'quarantined', ...table(rows)]
 }
 
 async function wanted(world: World, path: string, selector: number | string, signal: AbortSignal): Promise<StoredBaseline> {
@@ -145,6 +159,9 @@ type Difference = Readonly<{
   added: readonly Named[]
   removed: readonly Named[]
   changed: readonly Readonly<{ name: string; arch: string; old: string; new: string }>[]
+  /** Quarantined in the new version and not in the old one, and the other way round. */
+  quarantined: readonly Named[]
+  released: readonly Named[]
 }>
 type Named = Readonly<{ name: string; arch: string; version: string }>
 
@@ -164,14 +181,27 @@ export function differences(old: Pick<StoredBaseline, 'baseline'>, next: Pick<St
     added: [...right.values()].filter((one) => !left.has(key(one))),
     removed: [...left.values()].filter((one) => !right.has(key(one))),
     changed,
+    quarantined: quarantinedOnly(next, old),
+    released: quarantinedOnly(old, next),
   }
 }
 
-function diffLines(old: StoredBaseline, next: StoredBaseline, { added, removed, changed }: Difference): string[] {
+/** Exact versions that one version of a baseline keeps out and another does not. */
+function quarantinedOnly(one: Pick<StoredBaseline, 'baseline'>, other: Pick<StoredBaseline, 'baseline'>): Named[] {
+  const exact = ({ name, arch, version }: Named): string => `${name} ${arch} ${version}`
+  const there = new Set((other.baseline.quarantined ?? []).map(exact))
+  return (one.baseline.quarantined ?? [])
+    .filter((row) => !there.has(exact(row)))
+    .map(({ name, arch, version }) => ({ name, arch, version }))
+}
+
+function diffLines(old: StoredBaseline, next: StoredBaseline, { added, removed, changed, quarantined, released }: Difference): string[] {
   const rows = [
     ...added.map((one) => ['+', one.name, one.arch, one.version]),
     ...removed.map((one) => ['-', one.name, one.arch, one.version]),
     ...changed.map((one) => ['~', one.name, one.arch, `${one.old} → ${one.new}`]),
+    ...quarantined.map((one) => ['quarantined', one.name, one.arch, one.version]),
+    ...released.map((one) => ['released', one.name, one.arch, one.version]),
   ]
   const head = `${old.path}: version ${String(old.version)} to ${String(next.version)}`
   return [rows.length === 0 ? `${head}: no patch differs` : head, ...table(rows.map((row) => row.map(plain)))]
@@ -193,7 +223,12 @@ export const baselineHistoryOf: CommandSpec = {
         const tested =
           typeof header === 'string'
             ? { unreadable: header }
-            : { run: header.run, testedAt: isoSeconds(instant(header.testedAt)), digest: header.digest }
+            : {
+                run: header.run,
+                testedAt: isoSeconds(instant(header.testedAt)),
+                digest: header.digest,
+                quarantined: header.quarantined,
+              }
         return { version, storedAt: isoSeconds(storedAt), approved: labels.includes(APPROVED), ...tested }
       })
       if (found.length === 0)
@@ -201,7 +236,13 @@ export const baselineHistoryOf: CommandSpec = {
       if (call.common.json) io.out(JSON.stringify({ path, versions: found }))
       else
         for (const line of table(
-          found.map((one) => [`:${String(one.version)}`, one.storedAt, one.approved ? APPROVED : '', one.run ?? one.unreadable ?? '']),
+          found.map((one) => [
+            `:${String(one.version)}`,
+            one.storedAt,
+            one.approved ? APPROVED : '',
+            one.run ?? one.unreadable ?? '',
+            (one.quarantined ?? 0) > 0 ? `${String(one.quarantined)} quarantined` : '',
+          ]),
         ))
           io.out(line)
       return EXIT.done

@@ -7,6 +7,7 @@ import { baselineDiff, baselineHistoryOf, baselineList, baselineRevert, baseline
 import { claims, claimsRelease } from './claims.ts'
 import { completion } from './completion.ts'
 import { approve, reject } from './decisions.ts'
+import { debt } from './debt.ts'
 import { node } from './node.ts'
 import { plan } from './plan.ts'
 import { rehearse } from './rehearse.ts'
@@ -35,6 +36,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   claims,
   claimsRelease,
   node,
+  debt,
   windowsNext,
   windowsShow,
   baselineList,

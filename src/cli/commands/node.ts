@@ -76,7 +76,7 @@ async function livedIn(store: Store, row: RunRow, id: string): Promise<Lived | u
 async function reportsOf(store: Store, run: string, position: number): Promise<Report[]> {
   const found: Report[] = []
   for await (const sealed of store.read(run)) {
-    if (sealed.type !== 'NodesReported') continue
+    if (sealed.type !== 'NodesReported' && sealed.type !== 'StepEnded' && sealed.type !== 'TryJudged') continue
     const { type, data, at: reportedAt } = readEntry(sealed)
     const report = reportIn(fromData(type, data), position, isoSeconds(reportedAt))
     if (report) found.push(report)
@@ -85,10 +85,12 @@ async function reportsOf(store: Store, run: string, position: number): Promise<R
 }
 
 function reportIn(event: RunEvent, position: number, reportedAt: string): Report | undefined {
-  if (event.type !== 'NodesReported') return undefined
+  if (event.type === 'TryJudged' && event.node === position)
+    return { at: reportedAt, outcome: `try ${event.verdict}`, reason: event.why, changed: 0, missing: 0, before: '', after: '' }
+  if (event.type !== 'NodesReported' && event.type !== 'StepEnded') return undefined
   const index = event.nodes.indexOf(position)
-  if (index < 0) return undefined
-  const { outcomes, reasons, changed, missing, before, after } = event
+  const { outcomes, reasons, changed, missing, before = [], after = [] } = event
+  if (index < 0 || outcomes[index] === 'open') return undefined
   return {
     at: reportedAt,
     outcome: outcomes[index] ?? '',
@@ -112,9 +114,10 @@ function linesOf(id: string, runs: readonly Lived[], claims: readonly ReturnType
     one.missing > 0 ? `${String(one.missing)} still missing` : '',
   ])
   const digests = runs.flatMap((one) =>
-    one.reports.map(
-      (report) =>
-        `  ${report.at}  ${report.outcome}: ${String(report.changed)} changed, before ${short(report.before)}, after ${short(report.after)}`,
+    one.reports.map((report) =>
+      report.outcome.startsWith('try ')
+        ? `  ${report.at}  ${report.outcome} (${plain(report.reason)})`
+        : `  ${report.at}  ${report.outcome}: ${String(report.changed)} changed, before ${short(report.before)}, after ${short(report.after)}`,
     ),
   )
   const held = claims.map(

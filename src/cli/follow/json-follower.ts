@@ -16,7 +16,8 @@ export function jsonFollower(io: Io, scene: Scene): Follower {
     const calls = scene.calls()
     const took = difference(calls, counted)
     counted = calls
-    io.out(JSON.stringify(finishedShape(state, { startedAt: act.opened ?? beganAt(state), finishedAt: at, calls: took })))
+    const measured = { startedAt: act.opened ?? beganAt(state), finishedAt: at, calls: took, throttle: scene.throttle?.() ?? null }
+    io.out(JSON.stringify(finishedShape(state, measured)))
     act = { opened: null, ended: null }
   }
   return {

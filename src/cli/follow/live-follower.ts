@@ -21,7 +21,8 @@ export function liveFollower(app: App, scene: Scene): Follower {
   let shown: RunState | undefined
   let open = true
   const draw = (): void => {
-    if (shown) screen.show(runLines(viewOf(shown), { now: scene.now(), virtual: scene.virtual, columns: io.columns, paint }))
+    const around = { now: scene.now(), virtual: scene.virtual, throttle: scene.throttle?.() ?? null }
+    if (shown) screen.show(runLines(viewOf(shown), { ...around, columns: io.columns, paint }))
   }
   const drawing = redrawing(app, () => open, draw)
   return {

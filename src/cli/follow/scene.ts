@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/plan/plan.ts'
 import type { Instant } from '../../kit/instant.ts'
+import type { Throttle } from '../../ports/world.ts'
 import type { Watcher } from '../app.ts'
 
 /** Shows a run to somebody while it happens. */
@@ -15,5 +16,7 @@ export type Scene = Readonly<{
   now: () => Instant
   /** Calls so far, by `ssm.SendCommand`. */
   calls: () => Readonly<Record<string, number>>
+  /** The quota of AWS that this process met last; absent: it makes no calls. */
+  throttle?: () => Throttle | null
   virtual: boolean
 }>

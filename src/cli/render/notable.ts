@@ -1,6 +1,7 @@
 import { isoSeconds } from '../../kit/instant.ts'
 import type { Fact, Subject } from '../../core/run/event.ts'
 import type { RunState } from '../../core/run/state.ts'
+import { isolationLine, leftOut } from './isolation-lines.ts'
 import { counted, cut, plain, tallied } from './text.ts'
 
 /** What a fact means to somebody who watches, in a line; `undefined` for the many that only matter to the record. Pure. */
@@ -21,7 +22,7 @@ export function notable(state: RunState, { event, actor }: Fact): string | undef
     case 'CellRefused':
       return `cell ${event.cell} refused: ${plain(`${event.code}: ${event.message}`)}`
     case 'ListsPinned':
-      return `classified: ${counted(event.count, 'list')} of ${event.patches.map(String).join(', ')} patches`
+      return `classified: ${counted(event.count, 'list')} of ${event.patches.map(String).join(', ')} patches${leftOut(event.quarantined ?? [])}`
     case 'ApprovalAsked':
       return `approval of ${subject(event.subject)} wanted: ${String(event.count)}${event.group === '' ? '' : ` from ${event.group}`} until ${isoSeconds(event.expires)}`
     case 'ApprovalGiven':
@@ -49,7 +50,7 @@ export function notable(state: RunState, { event, actor }: Fact): string | undef
     case 'RunFinished':
       return `${state.plan.act} ${event.outcome}: ${plain(event.reason)} (${tallied(event.nodes)})`
     default:
-      return inWaves(state, event, wave)
+      return isolationLine(state, event) ?? inWaves(state, event, wave)
   }
 }
 
@@ -69,8 +70,12 @@ function inWaves(state: RunState, event: Fact['event'], wave: (index: number) =>
       return `gate ${wave(event.wave)} ${event.verdict === 'pass' ? 'passed' : 'failed'}: ${event.why.map(plain).join(', ')}`
     case 'NodesReported':
       return failures(state, event.nodes, event.outcomes, event.reasons)
+    case 'StepEnded':
+      return stepFailures(state, event)
     case 'NodesGone':
       return `gone: ${names(state, event.nodes)}`
+    case 'CommandFound':
+      return `found ${event.commandId} of ${plain(event.document)} on ${counted(event.nodes.length, 'node')}, which this journal never intended: a part of the journal was lost`
     case 'CommandRefused':
       return `SSM refused a command: ${plain(`${event.code}: ${event.message}`)}`
     case 'RollbackStarted':
@@ -84,6 +89,7 @@ function inWaves(state: RunState, event: Fact['event'], wave: (index: number) =>
 
 /** A gate is measured every few minutes: the first round, the last one and whatever does not pass are news. */
 function measured(state: RunState, event: Extract<Fact['event'], { type: 'CheckMeasured' }>, wave: string): string | undefined {
+  if (event.purpose === 'try') return undefined // Each of its nodes is judged for itself.
   const gate = event.purpose === 'gate'
   const last = (gate ? state.waves[event.wave]?.measure : state.measure)?.last ?? false
   if (event.verdict === 'pass' && event.round > 1 && !last) return undefined
@@ -114,6 +120,15 @@ function failures(state: RunState, nodes: readonly number[], outcomes: readonly 
   })
   if (bad.length === 0) return undefined
   return `${bad.slice(0, NAMED).join(', ')}${bad.length > NAMED ? `, and ${String(bad.length - NAMED)} more` : ''}`
+}
+
+/** Steps that did not do their work on some node. */
+function stepFailures(state: RunState, { nodes, done, reasons }: Extract<Fact['event'], { type: 'StepEnded' }>): string | undefined {
+  const bad = nodes.flatMap((position, index) =>
+    done[index] === false ? [`${nameOf(state, position)} (${plain(reasons[index] ?? '')})`] : [],
+  )
+  if (bad.length === 0) return undefined
+  return `around a node: ${bad.slice(0, NAMED).join(', ')}${bad.length > NAMED ? `, and ${String(bad.length - NAMED)} more` : ''}`
 }
 
 const BAD: ReadonlySet<string> = new Set(['failed', 'unknown', 'rollback-failed'])

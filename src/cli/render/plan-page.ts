@@ -1,6 +1,7 @@
 import { DAY, iso, type Ms } from '../../kit/instant.ts'
 import type { Patch, PinnedList, Plan, PlannedWave } from '../../core/plan/plan.ts'
 import { touchedIn } from '../shapes.ts'
+import { aroundLines } from './around.ts'
 import { forecastLines } from './forecast-lines.ts'
 import type { Paint } from './paint.ts'
 import { counted, plain, span, table, tallied, when } from './text.ts'
@@ -21,6 +22,7 @@ export function planPage(plan: Plan, paint: Paint): string[] {
       'waves',
       content.waves.flatMap((wave) => waveLines(plan, wave, paint)),
     ),
+    ...section('around each node', aroundLines(content)),
     ...section('budgets', worstLines(plan)),
     ...section('limits', limitLines(plan)),
     ...section('patches', listLines(content.lists, paint)),
@@ -106,8 +108,16 @@ function listLines(lists: readonly PinnedList[], paint: Paint): string[] {
       ...same.map((list) => `  ${list.account}  ${testedText(list, paint)}`),
       ...names,
       ...(more > 0 ? [`    and ${String(more)} more`] : []),
+      ...quarantineLines(same[0]?.quarantined ?? [], paint),
     ]
   })
+}
+
+function quarantineLines(quarantined: NonNullable<PinnedList['quarantined']>, paint: Paint): string[] {
+  const names = quarantined.slice(0, PATCHES_SHOWN).map(({ name, version }) => plain(`${name} ${version}`))
+  const more = quarantined.length - names.length
+  const text = `quarantined, left out: ${names.join(', ')}${more > 0 ? `, and ${String(more)} more` : ''}`
+  return quarantined.length === 0 ? [] : [paint.wait(`  ${text}`)]
 }
 
 function testedText({ baseline }: PinnedList, paint: Paint): string {
@@ -122,10 +132,12 @@ function patchText({ name, version, severity, classification, cves }: Patch): st
 }
 
 function trialLines({ content }: Plan): string[] {
-  return (content.trial?.lineages ?? []).map(
+  const lines = (content.trial?.lineages ?? []).map(
     ({ image, nodes, accounts }) =>
       `${plain(image)}: tested on ${counted(nodes.length, 'node')} for ${counted(accounts.length, 'account')}`,
   )
+  const isolates = content.act === 'trial' && content.runbook.test?.onFailure === 'isolate'
+  return isolates ? [...lines, 'if it fails: the patches that break it are looked for, quarantined, and left out'] : lines
 }
 
 function callLines(plan: Plan): string[] {

@@ -1,10 +1,19 @@
 import { isoSeconds, type Instant } from '../../kit/instant.ts'
 import type { RunView, WaveView } from '../../core/run/view.ts'
+import { cellKey } from '../../kit/ids.ts'
+import type { Throttle } from '../../ports/world.ts'
 import type { Paint } from './paint.ts'
 import { clock, counted, cut, plain, span, tallied } from './text.ts'
 
 /** What surrounds a view on the screen. */
-export type Screen = Readonly<{ now: Instant; virtual: boolean; columns: number; paint: Paint }>
+export type Screen = Readonly<{
+  now: Instant
+  virtual: boolean
+  columns: number
+  paint: Paint
+  /** The quota of AWS that the process which shows it met last; absent or null: none, or it is not the one that drives. */
+  throttle?: Throttle | null
+}>
 
 /** Columns of a wave's bar. */
 const BAR = 24
@@ -17,9 +26,23 @@ export function runLines(view: RunView, screen: Screen): string[] {
     head(view, screen),
     ...windowLine(view, screen),
     ...view.waves.flatMap((wave) => waveLines(wave, wave.name === view.wave ? view.inFlight : 0, wide)),
+    ...(view.returning === 0 ? [] : [[{ text: `${counted(view.returning, 'node')} coming back into service`, tone: 'running' } as const]]),
+    ...notBackLines(view),
+    ...throttleLine(screen),
     ...(view.waitsFor === null ? [] : [[{ text: `waits for ${plain(view.waitsFor)}`, tone: 'wait' } as const]]),
   ]
   return lines.map((line) => painted(line, columns, paint))
+}
+
+/** What a person has to bring back by hand. */
+const notBackLines = ({ notBack }: RunView): Line[] =>
+  notBack.map(({ node, steps }) => [{ text: `not back: ${node}, without ${steps.join(', ')}`, tone: 'bad' }])
+
+function throttleLine({ throttle, now }: Screen): Line[] {
+  if (!throttle) return []
+  const { cell, call, count, perSecond, at } = throttle
+  const text = `AWS throttled ${call} in ${cellKey(cell)} ${counted(count, 'time')}, last ${span(Math.max(0, now - at))} ago: ${perSecond.toFixed(1)} calls a second now`
+  return [[{ text, tone: 'wait' }]]
 }
 
 type Tone = 'done' | 'running' | 'bad' | 'wait' | 'dim' | 'strong' | 'state'
