@@ -16,6 +16,7 @@ import type { Config } from './config/config.ts'
 import { nextOpenings } from './core/plan/calendar.ts'
 import { calendarMistake } from './core/plan/freeze.ts'
 import { parseSchedule } from './core/plan/schedule.ts'
+import { DOCUMENTS } from './core/plan/documents.ts'
 import type { Actor } from './core/run/event.ts'
 import { extendsOf, parseRunbook, type Inputs, type Known } from './core/runbook/parse.ts'
 import type { WindowTimesRule } from './core/runbook/runbook.ts'
@@ -138,7 +139,7 @@ function fileMistake(path: string): string | undefined {
 async function openStore(config: Config, environment: NodeJS.ProcessEnv): Promise<StoreSession> {
   const clock = (await sandboxClock(environment)) ?? systemClock
   const store = await openSqliteStore(storePath(config))
-  return { store, now: () => clock.now(), close: () => store.close() }
+  return { store, now: () => clock.now(), rebootWithinMs: config.debt.rebootWithinMs, close: () => store.close() }
 }
 
 function storePath(config: Config): string {
@@ -195,22 +196,23 @@ const version = (): string => String((JSON.parse(readFileSync(join(HOME, 'packag
 /** What a config and this folder say of the world, whatever AWS is behind it. */
 export function surroundings(
   config: Config,
-): Pick<World, 'home' | 'accounts' | 'groups' | 'imageLineageTag' | 'eventsQueue' | 'scripts' | 'files' | 'freezes' | 'triggers'> {
+): Pick<
+  World,
+  'home' | 'accounts' | 'groups' | 'imageLineageTag' | 'events' | 'scripts' | 'files' | 'freezes' | 'triggers' | 'patchManager'
+> {
   return {
     files: filesWith(systemFiles, HOME),
     freezes: config.freezes.map(readPeriod),
     triggers: config.triggers,
+    patchManager: config.patchManager,
     home: config.control,
     accounts: Object.fromEntries(Object.entries(config.accounts).map(([name, account]) => [name, account.id])),
     groups: new Map(Object.entries(config.groups).map(([name, group]) => [name, group.members])),
     imageLineageTag: config.imageLineageTag,
-    eventsQueue: config.events?.queue ?? null,
+    events: config.events,
     scripts: scripts(),
   }
 }
-
-/** The documents that a run sends: these are registered in each cell, and their hashes are part of a plan. */
-const DOCUMENTS = ['Patchwave-Apply', 'Patchwave-Check', 'Patchwave-Fetch', 'Patchwave-Rollback', 'Patchwave-Scan']
 
 function scripts(): ReadonlyMap<string, ScriptDocument> {
   return new Map(

@@ -1,5 +1,5 @@
-/** A fleet and a runbook to rehearse, as their files would say it. */
-export type Case = Readonly<{ name: string; about: string; fleet: string; runbook: string }>
+/** A fleet and a runbook to rehearse, as their files would say it. `config`: the shipped one unless it says otherwise. */
+export type Case = Readonly<{ name: string; about: string; fleet: string; runbook: string; config?: string }>
 
 /** Accounts of config/patchwave.yaml times two regions: six cells. */
 const CELLS = ['staging', 'prod-us', 'prod-eu'].flatMap((account) => ['us-east-1', 'eu-west-1'].map((region) => ({ account, region })))

@@ -39,7 +39,7 @@ export const benchConfig = () => loadConfig({ file: { path: CONFIG, bytes: readF
 /** Rehearses the case in this process, which should have done nothing before: its peak of memory is the rehearsal's. */
 export async function rehearsed(one: Case): Promise<Rehearsed> {
   const began = performance.now()
-  const config = benchConfig()
+  const config = one.config === undefined ? benchConfig() : loadConfig({ file: { path: 'config', bytes: one.config } })
   const { runbook } = parseRunbook(parseYamlDocument(bytes(one.runbook), 'runbook'), null, {
     accounts: Object.keys(config.accounts),
     groups: Object.keys(config.groups),

@@ -1,8 +1,9 @@
 import { cellKey, type Cell } from '../kit/ids.ts'
 import { mapBounded } from '../kit/bounded.ts'
 import type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
-import { accountId } from '../core/plan/select.ts'
+import { accountId, isStopped } from '../core/plan/select.ts'
 import type { Runbook } from '../core/runbook/runbook.ts'
+import { lineageOf, lineages } from '../core/plan/lineage.ts'
 import type { World } from './world.ts'
 
 /** Cells that are read side by side. Each has quotas of its own; more would only cost sockets. */
@@ -26,7 +27,23 @@ export async function readFleet(world: World, cells: readonly Cell[], signal: Ab
     nodes.push(...found.nodes)
     images.push(...found.images)
   }
-  return { nodes, images: await withSources(world, cells, images, signal) }
+  const sources = await withSources(world, cells, images, signal)
+  return { nodes: withPlatforms(world, nodes, sources), images: sources }
+}
+
+/**
+ * SSM does not list stopped nodes, and EC2 does not know a distribution: a stopped node has the platform of those that run on its image, or on
+ * an image of the same lineage. Where none does, it stays unknown.
+ */
+function withPlatforms(world: World, nodes: readonly NodeSeen[], images: readonly ImageSeen[]): readonly NodeSeen[] {
+  const unknown = (node: NodeSeen): boolean => isStopped(node) && node.platform === 'other'
+  if (!nodes.some(unknown)) return nodes
+  const known = lineages(images, world.imageLineageTag)
+  const told = new Map<string, string>()
+  for (const node of nodes) if (!node.hybrid && node.platform !== 'other') told.set(lineageOf(known, node.region, node.ami), node.platform)
+  return nodes.map((node) =>
+    unknown(node) ? { ...node, platform: told.get(lineageOf(known, node.region, node.ami)) ?? node.platform } : node,
+  )
 }
 
 async function readCell(world: World, cell: Cell, signal: AbortSignal): Promise<FleetNow> {

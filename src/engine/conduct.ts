@@ -55,8 +55,8 @@ export async function conduct(world: World, run: string, parts: ConductParts): P
 
 /** Receives the status events of these regions until `signal`, where there is a queue of them. */
 export function eventFeeds(world: World, regions: Iterable<string>, hints: Hints, signal: AbortSignal): Promise<void>[] {
-  const { eventsQueue } = world
-  return eventsQueue === null ? [] : [...regions].map((region) => receiveEvents(world, region, eventsQueue, hints, signal))
+  const { events } = world
+  return events === null ? [] : [...regions].map((region) => receiveEvents(world, { region, ...events }, hints, signal))
 }
 
 async function flushAll(world: World, relays: readonly Relay[], publishing: AbortController, signal: AbortSignal): Promise<void> {

@@ -60,8 +60,9 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
   const turn = new Driver(world, journal, parts)
   try {
     const taken = journal.state.driver !== null || clock.now() > plus(journal.state.requestedAt, STEP_MS)
-    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch: lease.epoch }], turn.actor)
-    if (taken) await turn.adopt()
+    // In one append: a driver that dies in between must not leave a fact behind which makes the lost ones look looked up.
+    const found = taken ? await unintended(world, journal.state, parts.signal) : []
+    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch: lease.epoch }, ...found], turn.actor)
     await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
   } catch (error) {
@@ -112,12 +113,6 @@ class Driver {
     this.#wakeAt = world.clock.now()
     this.#renewAt = plus(world.clock.now(), LEASE_MS / 3)
     this.#notesAt = world.clock.now()
-  }
-
-  /** What was sent for this run and is not in its journal goes on record before anything is decided. */
-  async adopt(): Promise<void> {
-    const found = await unintended(this.#world, this.#journal.state, this.#signal)
-    for (const event of found) await this.#journal.record([event], this.actor)
   }
 
   async toTheEnd(): Promise<Ended | undefined> {

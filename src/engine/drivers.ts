@@ -5,7 +5,7 @@ import type { RunState } from '../core/run/state.ts'
 import type { RunRow } from '../ports/store.ts'
 import { conduct, eventFeeds } from './conduct.ts'
 import type { Ended } from './driver.ts'
-import { Hints } from './hints.ts'
+import { Hints, type EventCounts } from './hints.ts'
 import type { Listener } from './journal.ts'
 import { traceOf, troubleOf } from './trouble.ts'
 import type { World } from './world.ts'
@@ -45,6 +45,11 @@ export class Drivers {
   /** Runs that are driven here now. */
   get driving(): readonly string[] {
     return [...this.#driving.keys()]
+  }
+
+  /** What became of the status events that came in. */
+  get events(): Readonly<EventCounts> {
+    return { ...this.#hints.counts }
   }
 
   get troubles(): string[] {

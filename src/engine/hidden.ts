@@ -1,4 +1,5 @@
 import { PatchwaveError } from '../kit/error.ts'
+import type { Cell } from '../kit/ids.ts'
 import { plus, SECOND, type Ms } from '../kit/instant.ts'
 import type { Received } from '../ports/queue.ts'
 import type { World } from './world.ts'
@@ -8,14 +9,11 @@ export const HIDE_SECONDS = 120
 /** Hidden anew when half of it has passed, so that one failed call still leaves time. */
 const HIDE_AGAIN_MS: Ms = (HIDE_SECONDS / 2) * SECOND
 
-type Place = Readonly<{ queue: string; message: Received; signal: AbortSignal }>
+type Place = Readonly<{ cell: Cell; queue: string; messages: readonly Received[]; signal: AbortSignal }>
+type HidingWorld = Pick<World, 'clock' | 'queue' | 'log'>
 
-/** Keeps a message hidden while `work` lasts, 12 hours at most (SQS). When that fails `work` goes on and the message may come to another reader. */
-export async function whileHidden<T>(
-  world: Pick<World, 'clock' | 'queue' | 'home' | 'log'>,
-  place: Place,
-  work: () => Promise<T>,
-): Promise<T> {
+/** Keeps messages hidden while `work` lasts, 12 hours at most (SQS). When that fails `work` goes on and a message may come to another reader. */
+export async function whileHidden<T>(world: HidingWorld, place: Place, work: () => Promise<T>): Promise<T> {
   const over = new AbortController()
   const end = (): void => over.abort('over') // With a reason no error is built.
   place.signal.addEventListener('abort', end, { once: true })
@@ -30,18 +28,21 @@ export async function whileHidden<T>(
   }
 }
 
-async function hide(world: Pick<World, 'clock' | 'queue' | 'home' | 'log'>, { queue, message }: Place, over: AbortSignal): Promise<void> {
-  const { clock, log, home } = world
-  for (;;) {
+async function hide(world: HidingWorld, { cell, queue, messages }: Place, over: AbortSignal): Promise<void> {
+  const { clock, log } = world
+  const left = new Set(messages)
+  while (left.size > 0) {
     await clock.sleep(plus(clock.now(), HIDE_AGAIN_MS), over)
-    if (over.aborted) return
-    try {
-      await world.queue.extend(home, queue, message.receipt, HIDE_SECONDS, over)
-    } catch (error) {
+    for (const message of left) {
       if (over.aborted) return
-      if (!(error instanceof PatchwaveError)) throw error
-      log.warn(`message ${message.id} may come again while it is dealt with: ${error.code}: ${error.message}`)
-      if (!error.retryable) return
+      try {
+        await world.queue.extend(cell, queue, message.receipt, HIDE_SECONDS, over)
+      } catch (error) {
+        if (over.aborted) return
+        if (!(error instanceof PatchwaveError)) throw error
+        log.warn(`message ${message.id} may come again while it is dealt with: ${error.code}: ${error.message}`)
+        if (!error.retryable) left.delete(message)
+      }
     }
   }
 }

@@ -1,62 +1,62 @@
 import type { CommandId, NodeId } from '../kit/ids.ts'
 
+type Watched = { readonly nodes: ReadonlySet<NodeId>; readonly ended: Map<NodeId, string>; news: () => void }
+
+/** What became of the messages that came in: events for runs that are driven here, for those that another process drives, of nobody known; and what was no event. */
+export type EventCounts = { ours: number; passedOn: number; strangers: number; unreadable: number }
+
 /**
  * What status events say, by command: which nodes have ended. Hints only: they may be lost, doubled, late or false, and no verdict rests
- * on them; they tell a watcher that reading a page is worth while.
+ * on them; they tell a watcher that reading a page is worth while. Never more of them than watched commands have nodes.
  */
 export class Hints {
-  readonly #ended = new Map<CommandId, Map<NodeId, string>>()
-  readonly #watching = new Map<CommandId, () => void>()
-  /** Events of commands that nobody here watches. */
-  strangers = 0
+  readonly #watched = new Map<CommandId, Watched>()
+  readonly counts: EventCounts = { ours: 0, passedOn: 0, strangers: 0, unreadable: 0 }
 
   #awake: (() => void)[] = []
 
   /** Resolves once some command is watched: without one, events are not worth a call. */
   wanted(signal: AbortSignal): Promise<void> {
-    if (this.#watching.size > 0 || signal.aborted) return Promise.resolve()
-    return new Promise((awake) => {
+    if (this.#watched.size > 0 || signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const awake = (): void => {
+        signal.removeEventListener('abort', awake)
+        resolve()
+      }
       this.#awake.push(awake)
-      signal.addEventListener(
-        'abort',
-        () => {
-          awake()
-        },
-        { once: true },
-      )
+      signal.addEventListener('abort', awake, { once: true })
     })
   }
 
-  /** From now on events of this command count; `news` is called at each. */
-  watch(command: CommandId, news: () => void): void {
-    if (!this.#ended.has(command)) this.#ended.set(command, new Map())
-    this.#watching.set(command, news)
+  /** From now on events of this command and these nodes count; `news` is called at each. */
+  watch(command: CommandId, nodes: ReadonlySet<NodeId>, news: () => void): void {
+    const known = this.#watched.get(command)
+    if (known) known.news = news
+    else this.#watched.set(command, { nodes, ended: new Map(), news })
     for (const awake of this.#awake.splice(0)) awake()
   }
 
   forget(command: CommandId): void {
-    this.#ended.delete(command)
-    this.#watching.delete(command)
+    this.#watched.delete(command)
   }
 
-  /** Takes one event: the node's part of the command ended, with SSM's status for it. */
-  ended(command: CommandId, node: NodeId, status: string): void {
-    const nodes = this.#ended.get(command)
-    if (nodes === undefined) {
-      this.strangers += 1
-      return
-    }
-    nodes.set(node, status)
-    this.#watching.get(command)?.()
+  /** Takes one event: the node's part of the command ended, with SSM's status for it. False: nobody here watches the command. */
+  ended(command: CommandId, node: NodeId, status: string): boolean {
+    const watched = this.#watched.get(command)
+    if (watched === undefined) return false
+    if (!watched.nodes.has(node) || watched.ended.get(node) === status) return true
+    watched.ended.set(node, status)
+    watched.news()
+    return true
   }
 
   /** SSM's status for a node that is said to have ended; `undefined` while nothing is said. */
   statusOf(command: CommandId, node: NodeId): string | undefined {
-    return this.#ended.get(command)?.get(node)
+    return this.#watched.get(command)?.ended.get(node)
   }
 
   /** How many nodes of the command are said to have ended. */
   count(command: CommandId): number {
-    return this.#ended.get(command)?.size ?? 0
+    return this.#watched.get(command)?.ended.size ?? 0
   }
 }

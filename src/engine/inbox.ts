@@ -1,8 +1,11 @@
 import { sha256 } from '../kit/digest.ts'
-import { HOUR, plus } from '../kit/instant.ts'
+import { HOUR, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import type { Actor, RunEvent, Subject } from '../core/run/event.ts'
-import type { Approval, RunState } from '../core/run/state.ts'
+import type { RunState } from '../core/run/state.ts'
+import type { Approval } from '../core/run/parts.ts'
 import type { Note } from '../ports/store.ts'
+import type { Hints } from './hints.ts'
+import { eventsIn } from './inbox-events.ts'
 import type { Journal } from './journal.ts'
 import type { World } from './world.ts'
 
@@ -16,17 +19,42 @@ export type Steering = Readonly<{
   userId?: string
 }>
 
-/** Notes taken with one append. */
+/** Notes read at once. */
 const NOTES_MAX = 100
+
+/** A hint that lay there longer than this tells nothing that no page has shown since: a command is read at least so often. */
+const OLD_MS: Ms = 10 * MINUTE
 
 /** Leaves a wish in the run's inbox. The driver answers it on record; a run without a driver answers when it has one again. */
 export async function leaveNote(world: Pick<World, 'store' | 'clock'>, run: string, steering: Steering): Promise<void> {
   await world.clock.hold(() => world.store.note(run, world.clock.now(), steering.what, JSON.stringify(steering)))
 }
 
-/** Takes what lies in the inbox: each note becomes facts by the hand of who wrote it, in the transaction that removes it. */
-export async function answerNotes(world: World, journal: Journal): Promise<void> {
-  const notes = await world.clock.hold(() => world.store.notes(journal.state.run, NOTES_MAX))
+/**
+ * Takes what lies in the inbox: status events become hints, any other note becomes facts by the hand of who wrote it, in the transaction that
+ * removes it.
+ */
+export async function answerNotes(world: World, journal: Journal, hints: Hints): Promise<void> {
+  for (let full = true; full;) {
+    const notes = await world.clock.hold(() => world.store.notes(journal.state.run, NOTES_MAX))
+    full = notes.length === NOTES_MAX
+    const heard = notes.filter((note) => eventsIn(note) !== undefined)
+    for (const note of heard) hear(note, hints, world.clock.now())
+    if (heard.length > 0) await journal.drop(heard.map(({ id }) => id))
+    await answerWords(
+      world,
+      journal,
+      notes.filter((note) => !heard.includes(note)),
+    )
+  }
+}
+
+function hear(note: Note, hints: Hints, now: Instant): void {
+  if (now - note.at > OLD_MS) return
+  for (const { command, node, status } of eventsIn(note) ?? []) hints.ended(command, node, status)
+}
+
+async function answerWords(world: World, journal: Journal, notes: readonly Note[]): Promise<void> {
   for (const note of notes) {
     const steering = readNote(note)
     const events: RunEvent[] = steering

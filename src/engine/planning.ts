@@ -1,26 +1,28 @@
 import { known } from '../kit/assert.ts'
 import { mapBounded } from '../kit/bounded.ts'
 import { PatchwaveError } from '../kit/error.ts'
-import type { NodeId } from '../kit/ids.ts'
 import { plus, type Instant } from '../kit/instant.ts'
 import { baselineKey, baselinePath, type StoredBaseline } from '../core/plan/baseline.ts'
 import { canonicalDigest } from '../core/plan/canonical.ts'
-import { readMissing } from '../core/plan/classify.ts'
 import { nextOpenings } from '../core/plan/calendar.ts'
+import { documentsOf } from '../core/plan/documents.ts'
 import { forecast } from '../core/plan/forecast.ts'
 import { WINDOWS_SHOWN } from '../core/plan/openings.ts'
 import { drift, driftReason } from '../core/plan/drift.ts'
-import { familyOf, type NodeSeen } from '../core/plan/fleet.ts'
+import { familyOf } from '../core/plan/fleet.ts'
 import { lineageOf, lineages, type Lineages } from '../core/plan/lineage.ts'
 import { makePlan, makeTrialPlan, type PlanInput } from '../core/plan/make.ts'
-import type { Patch, Plan, PlanContent } from '../core/plan/plan.ts'
+import type { Plan, PlanContent } from '../core/plan/plan.ts'
 import { rolloutNodes, testNodes, trialNodes, type Names } from '../core/plan/select.ts'
 import { needsRollback } from '../core/run/evolve-waves.ts'
 import { NOW_WINDOW, type Runbook } from '../core/runbook/runbook.ts'
 import { shownSchedule, freezesOf, hasFreezes } from './almanac.ts'
 import { cellsOf, readFleet, type FleetNow } from './census.ts'
+import { bucketOf } from './effects/patch-manager.ts'
 import { jitterOf } from './effects/window.ts'
 import { readHistory } from './history.ts'
+import { hookRemarks } from './hook-remarks.ts'
+import { missingPatches, NOTHING_MISSING } from './missing.ts'
 import { openRun } from './open.ts'
 import { APPROVED, readBaseline } from './shelf.ts'
 import type { World } from './world.ts'
@@ -57,9 +59,10 @@ async function rolloutOf(world: World, request: PlanRequest, read: Read, signal:
   const baselines = await approvedBaselines(world, request.runbook, read, signal)
   const missing =
     request.runbook.baseline === 'none' && request.runbook.patches !== null
-      ? await missingPatches(world, request.runbook, read, signal)
-      : new Map<NodeId, Patch[]>()
-  return makePlan({ ...(await inputOf(world, request, read, signal)), baselines, missing })
+      ? await missingPatches(world, rolloutNodes(request.runbook, read.nodes, read.names), signal)
+      : NOTHING_MISSING
+  const input = await inputOf(world, request, read, signal)
+  return makePlan({ ...input, baselines, ...missing, remarks: [...input.remarks, ...missing.remarks] })
 }
 
 /** Reads AWS and makes the trial's plan. Changes nothing. */
@@ -157,6 +160,7 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
     after: [],
     budgetMax: null,
     approval: null,
+    documents: ownDocuments(world, content.runbook), // Not those of then: an upgrade since has brought others.
   }
   const digest = canonicalDigest(undo)
   const history = await readHistory(world, content.runbook.name)
@@ -181,7 +185,10 @@ async function readAll(world: World, runbook: Runbook, signal: AbortSignal): Pro
   return { ...fleet, names: { accounts: world.accounts, lineages: known } }
 }
 
-async function inputOf(world: World, request: PlanRequest, read: Read, signal: AbortSignal): Promise<PlanInput> {
+type Input = PlanInput & Required<Pick<PlanInput, 'remarks'>>
+
+async function inputOf(world: World, request: PlanRequest, read: Read, signal: AbortSignal): Promise<Input> {
+  if (request.runbook.apply.with === 'patch-manager') bucketOf(world)
   return {
     ...(await outlookOf(world, request, signal)),
     history: await readHistory(world, request.runbook.name),
@@ -193,11 +200,16 @@ async function inputOf(world: World, request: PlanRequest, read: Read, signal: A
     imageTag: world.imageLineageTag,
     baselines: new Map(),
     missing: new Map(),
-    documents: Object.fromEntries([...world.scripts].map(([name, script]) => [name, script.hash])),
+    remarks: await hookRemarks(world, request.runbook, read.nodes, signal),
+    documents: ownDocuments(world, request.runbook),
     now: world.clock.now(),
     lenient: world.rehearsing,
   }
 }
+
+/** The documents that this engine brings for a runbook, by their hashes. */
+const ownDocuments = ({ scripts }: World, runbook: Runbook): PlanContent['documents'] =>
+  Object.fromEntries(documentsOf(runbook).map((name) => [name, known(scripts.get(name), name).hash]))
 
 type Outlook = Pick<PlanInput, 'calendar' | 'opening' | 'own' | 'delayMs' | 'freezes'>
 
@@ -240,35 +252,4 @@ async function approvedBaselines(world: World, runbook: Runbook, read: Read, sig
   }
   for await (const [key, stored] of mapBounded(keysOf(runbook, read), READS_AT_ONCE, work)) if (stored) found.set(key, stored)
   return found
-}
-
-/** What Patch Manager last recorded as missing on the runbook's nodes. */
-async function missingPatches(world: World, runbook: Runbook, read: Read, signal: AbortSignal): Promise<Map<NodeId, Patch[]>> {
-  const nodes = rolloutNodes(runbook, read.nodes, read.names).filter((node) => !node.hybrid && familyOf(node.platform) !== undefined)
-  const found = new Map<NodeId, Patch[]>()
-  for await (const [node, patches] of mapBounded(nodes, READS_AT_ONCE, (node) => missingOf(world, node, signal))) found.set(node, patches)
-  return found
-}
-
-async function missingOf(world: World, node: NodeSeen, signal: AbortSignal): Promise<readonly [NodeId, Patch[]]> {
-  const family = known(familyOf(node.platform), 'the family')
-  const patches: Patch[] = []
-  for await (const row of world.fleet.missing(node, node.node, signal)) {
-    // Patch Manager writes `name.arch` as the id, and `name.arch:version` as the title.
-    const dot = row.kbId.lastIndexOf('.')
-    const version = row.title.startsWith(`${row.kbId}:`) ? row.title.slice(row.kbId.length + 1) : ''
-    const raw = {
-      name: row.kbId.slice(0, dot),
-      arch: row.kbId.slice(dot + 1),
-      version,
-      classification: row.classification,
-      severity: row.severity,
-      advisories: [],
-      cves: row.cves,
-    }
-    const patch = readMissing(raw, family)
-    if (patch) patches.push(patch)
-    else world.log.warn(`${node.node}: Patch Manager’s row ${row.title.slice(0, 100)} is not readable and was left out`)
-  }
-  return [node.node, patches]
 }

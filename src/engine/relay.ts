@@ -14,7 +14,7 @@ const BATCH = 10
 /** Kinds of entries that each `detail` selects, by the first part of their outside names; `node` selects all. */
 const SELECTED: Readonly<Record<FeedbackRule['detail'], RegExp | null>> = {
   run: /^(run|plan|approval|window|freeze|rollback|paused|resumed|abort)\b/,
-  wave: /^(run|plan|approval|window|freeze|rollback|paused|resumed|abort|wave|gate|check|baseline|baselines|cell|fleet)\b/,
+  wave: /^(run|plan|approval|window|freeze|rollback|paused|resumed|abort|wave|gate|check|isolation|tries|try|culprits|baseline|baselines|cell|fleet)\b/,
   node: null,
 }
 

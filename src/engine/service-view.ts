@@ -1,4 +1,6 @@
 import type { Instant } from '../kit/instant.ts'
+import type { Throttle } from '../ports/world.ts'
+import type { EventCounts } from './hints.ts'
 
 /** What will be started next. */
 export type NextRun = Readonly<{
@@ -26,6 +28,10 @@ export type ServiceView = Readonly<{
   next: readonly NextRun[]
   /** Runs that this process drives now. */
   driving: readonly string[]
+  /** Status events that this process has taken in. */
+  events: Readonly<EventCounts>
+  /** The quota of AWS that this process met last; null: none. */
+  throttle: Throttle | null
   /** What bothers it: the last failure of each part, gone once it works again. */
   troubles: readonly string[]
 }>

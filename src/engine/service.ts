@@ -97,6 +97,8 @@ export class Service {
       runbooks: this.#held.view(),
       next: this.#scheduler.next(),
       driving: this.#drivers.driving,
+      events: this.#drivers.events,
+      throttle: this.#world.counter.lastThrottle(),
       troubles: [...this.#troubles.values(), ...this.#scheduler.troubles, ...this.#drivers.troubles, ...this.#followUps.troubles],
     }
   }

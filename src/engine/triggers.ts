@@ -2,7 +2,7 @@ import { PatchwaveError } from '../kit/error.ts'
 import { plus, SECOND, type Ms } from '../kit/instant.ts'
 import type { Received } from '../ports/queue.ts'
 import { HIDE_SECONDS, whileHidden } from './hidden.ts'
-import { refuse, type Refusal } from './trigger-refusal.ts'
+import { refuse, type Refusal } from './refusal.ts'
 import { verdictOf, type StartTrigger } from './trigger-verdict.ts'
 import type { World } from './world.ts'
 
@@ -74,9 +74,9 @@ class Desk {
 
   /** What stands in the message's way, or null when it is dealt with. */
   async #deal(message: Received): Promise<string | null> {
-    const { log, triggers } = this.#world
+    const { log, triggers, home } = this.#world
     const { signal, start } = this.#parts
-    const place = { queue: triggers.queue, message, signal }
+    const place = { cell: home, queue: triggers.queue, messages: [message], signal }
     const verdict = await whileHidden(this.#world, place, () => verdictOf(this.#world, message, start))
     if (signal.aborted && verdict.kind !== 'started') return null // It may only have been cut off: the message comes again.
     switch (verdict.kind) {

@@ -2,13 +2,17 @@ import type { Accounts } from '../core/plan/fleet.ts'
 import type { Digest } from '../kit/digest.ts'
 import type { Cell } from '../kit/ids.ts'
 import type { FreezeRule } from '../core/runbook/runbook.ts'
+import type { Balancers } from '../ports/balancers.ts'
 import type { Calendars, Files } from '../ports/calendars.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Commands, Documents } from '../ports/commands.ts'
 import type { Fleet } from '../ports/fleet.ts'
 import type { Log } from '../ports/log.ts'
+import type { Machines } from '../ports/machines.ts'
+import type { Objects } from '../ports/objects.ts'
 import type { Parameters } from '../ports/parameters.ts'
 import type { Queue } from '../ports/queue.ts'
+import type { Scaling } from '../ports/scaling.ts'
 import type { Store } from '../ports/store.ts'
 import type { CallCounter, Identity, Probe, Random } from '../ports/world.ts'
 
@@ -23,6 +27,10 @@ export type World = Readonly<{
   parameters: Parameters
   queue: Queue
   calendars: Calendars
+  balancers: Balancers
+  scaling: Scaling
+  machines: Machines
+  objects: Objects
   files: Files
   identity: Identity
   counter: CallCounter
@@ -35,10 +43,12 @@ export type World = Readonly<{
   /** Members' ids by group. */
   groups: ReadonlyMap<string, readonly string[]>
   imageLineageTag: string | null
-  /** Queue of EventBridge status events, in the control account, one a region; null: status is only polled. */
-  eventsQueue: string | null
+  /** Queue of EventBridge status events, in the control account, one a region; in its home region the one for what cannot be read. Null: status is only polled. */
+  events: Readonly<{ queue: string; refused: string | null }> | null
   /** Freezes that hold for every runbook. */
   freezes: readonly FreezeRule[]
+  /** Where override lists for AWS-RunPatchBaseline are put, `{region}` standing for the nodes' Region; null: nowhere. */
+  patchManager: Readonly<{ bucket: string }> | null
   /** Queue of trigger messages in the control account, and where those go that are refused; null: nobody triggers by message. */
   triggers: Readonly<{ queue: string; refused: string | null }> | null
   /** AWS is a sandbox: the default `limit.share` only warns, for a rehearsal's fleet is often nothing but the runbook's own nodes. */

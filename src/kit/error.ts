@@ -12,6 +12,7 @@ export const ERRORS = {
   'freeze.holds': { exit: 4, retry: false, means: 'a freeze holds: nothing may start' },
   'input.invalid': { exit: 2, retry: false, means: 'an input of the runbook is missing or does not fit its rule' },
   'trigger.invalid': { exit: 2, retry: false, means: 'a trigger message is not understood' },
+  'event.unreadable': { exit: 3, retry: false, means: 'a message in the queue of status events is no event' },
   'plan.unfit': { exit: 4, retry: false, means: 'the plan is predicted not to fit the window' },
   'plan.invalid': { exit: 2, retry: false, means: 'the plan file is damaged or was made by a newer version' },
   'plan.empty': { exit: 2, retry: false, means: 'the runbook selects no node' },

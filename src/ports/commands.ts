@@ -5,13 +5,14 @@ import type { Instant } from '../kit/instant.ts'
 /** One SendCommand: 1-50 nodes of one cell. */
 export type CommandOrder = Readonly<{
   cell: Cell
-  /** Travels in `Comment` and in the document's parameters. */
+  /** Travels in `Comment` and in the parameters of our own documents. */
   token: Token
-  document: Readonly<{ name: string; hash: Digest }>
+  /** `hash` null: a document of others, whose content nobody pins. It gets `parameters` as they are. */
+  document: Readonly<{ name: string; hash: Digest | null }>
   nodes: readonly NodeId[]
-  /** The document's parameters as in documents/PROTOCOL.md; `Token` and `StartBefore` are added from the order. */
+  /** The document's parameters as in documents/PROTOCOL.md; `Token`, `StartBefore` and `executionTimeout` are added from the order. */
   parameters: Readonly<Record<string, string>>
-  /** Checked in the request handler after signing, by SSM as `TimeoutSeconds`, and by the script. */
+  /** Checked in the request handler after signing, by SSM as `TimeoutSeconds`, and by the scripts of our own documents. */
   startBefore: Instant
   /** 5-172,800; SSM's execution timeout. */
   executionSeconds: number
@@ -21,6 +22,8 @@ export type CommandSeen = Readonly<{
   commandId: CommandId
   /** `Comment` as it came. */
   comment: string
+  /** Name of its document, where SSM says it. */
+  document?: string
   requestedAt: Instant
   /** After this nothing of it can be open any more. */
   expiresAfter: Instant
@@ -44,7 +47,8 @@ export type InvocationSeen = Readonly<{
 export interface Commands {
   /**
    * Sends once; does not wait for nodes.
-   * Not idempotent by itself: the order's token makes a repeat harmless on the node; look it up with `sweep` before sending again.
+   * Not idempotent by itself: the order's token makes a repeat of our own documents harmless on the node; look it up with `sweep` before sending
+   * again. A document of others knows no token: a repeat does its work twice.
    * @throws `aws.throttled`, `aws.denied`, `aws.invalid` (InvalidInstanceId names the nodes in `detail.nodes` where SSM does), `aws.expired`, `aws.unreachable`: nothing was sent
    * @throws `aws.unclear`: it may have been sent
    */
@@ -61,6 +65,8 @@ export interface Commands {
 
 /** The SSM documents of a cell. */
 export interface Documents {
+  /** Whether the cell has a document of this name, its own or one that AWS shows to everybody. Safe to repeat. */
+  has(cell: Cell, name: string, signal: AbortSignal): Promise<boolean>
   /** Makes the document exist with this content and returns the version that has its hash. Safe to repeat: an equal hash changes nothing. */
   ensure(
     cell: Cell,

@@ -1,20 +1,12 @@
 import type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
+import type { PatchDataSeen, PatchSeen } from '../core/plan/patch-manager.ts'
 import type { Cell, NodeId } from '../kit/ids.ts'
 
 export type { ImageSeen, NodeSeen } from '../core/plan/fleet.ts'
+export type { PatchDataSeen, PatchSeen } from '../core/plan/patch-manager.ts'
 
 /** EC2's reachability verdicts of one node. `unknown` is what cannot be read (initialising, insufficient data, not listed). `state` is null for what EC2 does not list. */
 export type StatusSeen = Readonly<{ node: NodeId; verdict: 'ok' | 'impaired' | 'unknown'; detail: string; state: NodeSeen['state'] | null }>
-
-/** One row of Patch Manager's compliance data (DescribeInstancePatches). */
-export type PatchSeen = Readonly<{
-  title: string
-  kbId: string
-  classification: string
-  severity: string
-  state: string
-  cves: readonly string[]
-}>
 
 /** Reads nodes. Every call changes nothing and is safe to repeat. Throws PatchwaveError `aws.*`. */
 export interface Fleet {
@@ -26,6 +18,8 @@ export interface Fleet {
   images(cell: Cell, amis: readonly string[], signal: AbortSignal): Promise<readonly ImageSeen[]>
   /** At most 100 nodes. */
   status(cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<readonly StatusSeen[]>
-  /** What Patch Manager last recorded as missing on one node. */
+  /** What Patch Manager last recorded as missing on one node, or as failed to install there. */
   missing(cell: Cell, node: NodeId, signal: AbortSignal): AsyncIterable<PatchSeen>
+  /** Who wrote Patch Manager's data of these nodes last, and when; 50 a call. Nodes that were never scanned are absent. */
+  patchData(cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): AsyncIterable<PatchDataSeen>
 }

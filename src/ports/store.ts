@@ -1,6 +1,6 @@
 import type { Sealed } from '../core/audit/entry.ts'
 import type { Digest } from '../kit/digest.ts'
-import type { NodeId, RunId } from '../kit/ids.ts'
+import type { CommandId, NodeId, RunId } from '../kit/ids.ts'
 import type { Instant } from '../kit/instant.ts'
 
 export type { Sealed } from '../core/audit/entry.ts'
@@ -26,6 +26,12 @@ export type RunRow = Readonly<{
 
 /** A note to the driver: status events, steering, approvals. `kind` and `data` are the engine's business. */
 export type Note = Readonly<{ id: number; run: RunId; at: Instant; kind: string; data: string }>
+
+/** A note before the store has taken it. */
+export type NewNote = Omit<Note, 'id'>
+
+/** The unfinished run that has sent a command which is still open, and how its inbox fares. `leaseUntil` null: nobody drives it. */
+export type Sender = Readonly<{ run: RunId; leaseUntil: Instant | null; waiting: number }>
 
 /** A run's hand on a node. `hand`: it may not be changed by another run. A claim that is only `out` counts in its groups but blocks nobody. */
 export type Claim = Readonly<{ node: NodeId; run: RunId; groups: readonly string[]; hand: boolean; since: Instant; notBefore: Instant }>
@@ -60,8 +66,10 @@ export type Append = Readonly<{
   }>
   /** Hands taken off nodes; `out` keeps them counted in their groups. */
   release?: readonly Readonly<{ node: NodeId; out: boolean }>[]
-  /** Notes that these entries answer. */
+  /** Notes that these entries answer; without an entry, those that need none. */
   taken?: readonly number[]
+  /** Commands that SSM has taken for this run, so that what comes in about them finds it; and those of which nothing can come any more. */
+  commands?: Readonly<{ open: readonly CommandId[]; closed: readonly CommandId[] }>
   /** Set with the entry that ends the run; `out` claims of it go too. */
   outcome?: string
 }>
@@ -109,6 +117,10 @@ export interface Store {
   rest(run: RunId, driver: string, wakeAt: Instant | null): Promise<void>
   /** Puts a note at the end of the run's inbox. A repeat is a second note. */
   note(run: RunId, at: Instant, kind: string, data: string): Promise<void>
+  /** The same for several notes, in order and in one transaction. One to a run that has ended, or is not there, is dropped. */
+  noteAll(notes: readonly NewNote[]): Promise<void>
+  /** Who has sent these commands; those that no unfinished run of this store has open are left out. */
+  senders(commands: readonly CommandId[]): Promise<ReadonlyMap<CommandId, Sender>>
   /** The oldest notes; they stay until an append takes them. */
   notes(run: RunId, limit: number): Promise<readonly Note[]>
   /** Oldest first. */

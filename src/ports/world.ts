@@ -15,10 +15,15 @@ export interface Probe {
   get(url: string, withinMs: Ms, signal: AbortSignal): Promise<Readonly<{ status: number; tookMs: Ms } | { failure: string }>>
 }
 
+/** The quota that AWS held against this process last: where, for which call, how often, and at most how many calls a second it makes there now. */
+export type Throttle = Readonly<{ cell: Cell; call: string; count: number; perSecond: number; at: Instant }>
+
 /** Count of calls by `ssm.SendCommand` and the like, and of throttles by cell; for summaries. */
 export interface CallCounter {
   calls(): Readonly<Record<string, number>>
   throttles(): readonly Readonly<{ cell: Cell; call: string; count: number }>[]
+  /** Null: this process was never throttled. What other processes met is not known here. */
+  lastThrottle(): Throttle | null
 }
 
 /** Randomness at the edge. */

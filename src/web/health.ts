@@ -1,5 +1,7 @@
 import type { ServiceView } from '../engine/service-view.ts'
+import { cellKey } from '../kit/ids.ts'
 import { iso, MINUTE, type Instant, type Ms } from '../kit/instant.ts'
+import type { Throttle } from '../ports/world.ts'
 import type { Page } from './page.ts'
 
 /** The scheduler looks for due work every few seconds; silent for this long, it hangs. At half, one slow call of AWS would get it restarted. */
@@ -16,7 +18,17 @@ export function healthPage(view: ServiceView, now: Instant): Page {
     beatAt: view.beatAt === null ? null : iso(view.beatAt),
     driving: view.driving.length,
     runbooks: view.runbooks.length,
+    events: view.events,
+    quota: view.throttle && quotaOf(view.throttle),
     problems: [...view.troubles, ...view.runbooks.flatMap(({ file, problem }) => (problem === null ? [] : [`${file}: ${problem}`]))],
   }
   return { status: ok ? 200 : 503, body }
 }
+
+const quotaOf = ({ cell, call, count, perSecond, at }: Throttle): Readonly<Record<string, string | number>> => ({
+  cell: cellKey(cell),
+  call,
+  throttles: count,
+  perSecond: Math.round(perSecond * 10) / 10,
+  at: iso(at),
+})

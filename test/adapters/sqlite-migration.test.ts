@@ -63,6 +63,8 @@ describe('a file of an older version', () => {
     })
     await store.close()
     const again = await openSqliteStore(path)
+    await again.append({ run: A, head: known(entries.at(-1), 'the head').hash, entries: [], commands: { open: ['c-1'], closed: [] } })
+    expect((await again.senders(['c-1'])).get('c-1')).toEqual({ run: A, leaseUntil: null, waiting: 1 })
     expect(await again.openingOf('monthly', 'rollout', dusk)).toBe(B)
     expect(await again.triggered('t')).toBe(B)
     await again.close()

@@ -96,7 +96,8 @@ type Absence = Readonly<{ from: Instant; to: Instant }>
 
 /**
  * As the nodes saw it: executions that may change something, by the groups that the other side of the wire knows. At each start, every run that
- * has nodes there answers for those that were out when it took its last one, whoever took them; what another run took later, that one answers for.
+ * has nodes there answers for those that were out when it took its last one; what another run took later, that one answers for. Nodes of a run
+ * that has no such rule count in no group: its claims name none.
  */
 function* byLedger({ runs, ledger = [] }: Evidence, absences: ReadonlyMap<string, readonly Absence[]>): Generator<string> {
   const limits = new Map(runs.map((run) => [run.run, new Map(run.plan.groups.map(({ key, atMost }) => [key, atMost]))]))
@@ -109,7 +110,8 @@ function* byLedger({ runs, ledger = [] }: Evidence, absences: ReadonlyMap<string
       spans.set(id, [...(spans.get(id) ?? []), span])
     }
   }
-  for (const [key, all] of spans) {
+  for (const [key, rows] of spans) {
+    const all = rows.filter(({ run }) => limits.get(run)?.has(key) !== false)
     for (const { node, from } of all) {
       const there = all.filter((one) => one.from <= from && from < one.to)
       for (const [run, mine] of Map.groupBy(there, (one) => one.run)) {

@@ -6,6 +6,8 @@ import { Intervals, newLife, type Hand, type Life, type Told } from './life.ts'
 import { prepares, preparesNodes, stepsBack, turnsBack, undoes } from './steps.ts'
 
 const EVER = instant(8_640_000_000_000_000)
+/** Reasons of refusals that are not SSM's. */
+const REFUSALS: Readonly<Record<string, string>> = { 'list-refused': 'list-refused', 'plan.drift': 'document-changed' }
 const BAD: ReadonlySet<Outcome> = new Set(['failed', 'unknown'])
 
 /** A run told again, fact by fact. Simple and slow where the core is quick: two tellings that agree are worth more than one. */
@@ -322,7 +324,7 @@ export class Following {
       life.attempts -= 1
       if (life.attempts === 0) Object.assign(life, { touched: false, everTouched: false })
       this.#letGo(event.n, position, at)
-      if (event.invalid.includes(position)) this.#leaves(life, event.code === 'list-refused' ? event.code : 'refused-by-ssm', command.work === 'rollback')
+      if (event.invalid.includes(position)) this.#leaves(life, REFUSALS[event.code] ?? 'refused-by-ssm', command.work === 'rollback')
       else this.#turnsBack(life)
     }
     return command.nodes
@@ -346,7 +348,13 @@ export class Following {
     life.flying = false
     const { retry } = this.evidence.plan
     const again =
-      flying && !command.found && outcome === 'failed' && retry !== null && !this.#aborting && retry.on.includes(reason) && life.attempts < retry.attempts
+      flying &&
+      !command.found &&
+      outcome === 'failed' &&
+      retry !== null &&
+      !this.#aborting &&
+      retry.on.includes(reason) &&
+      life.attempts < retry.attempts
     if (!again && command.work !== 'scan') life.around.changed = 'reported'
     if (again) {
       life.reason = reason

@@ -124,14 +124,15 @@ const scriptRow = (node: string, token: string, at: Fact['at']): LedgerRow => ({
 /** When the run began a step on its first node. */
 const began = ({ runs }: Evidence, name: string): Fact['at'] => runs[0]?.facts.find(({ event }) => isStep(event, name))?.at ?? OPENS
 
-/** A run that knows no limit works on the second node, from so long after a step of the first on; then the first one's exit hook begins. */
+/** A run with a wider limit, or none, works on the second node, from so long after a step of the first on; then the first one's exit hook begins. */
 const stranger =
-  (step: string, laterMs: number): Change =>
+  (step: string, laterMs: number, atMost: number | null): Change =>
   (evidence) => {
     const [first] = evidence.runs
     if (first === undefined) return evidence
     const at = plus(began(evidence, step), laterMs)
-    const plan = { ...first.plan, groups: [], nodes: first.plan.nodes.map((node) => ({ ...node, groups: [] })) }
+    const groups = atMost === null ? [] : first.plan.groups.map((one) => ({ ...one, atMost }))
+    const plan = { ...first.plan, groups, nodes: first.plan.nodes.map((node) => ({ ...node, groups: atMost === null ? [] : node.groups })) }
     const ledger = [scriptRow(SECOND, `${OTHER_RUN}.1`, at), scriptRow(FIRST, `${RUN}.9`, plus(began(evidence, 'hook-exit'), 2))]
     return { ...evidence, runs: [first, { run: OTHER_RUN, plan, facts: first.facts.slice(0, 1) }], ledger }
   }
@@ -143,7 +144,7 @@ const PLANTED: readonly (readonly [invariant: string, what: string, change: Chan
   ['I2 disruption',   'the second of a cluster is drained with the first',      steps('start', (event) => ({ ...event, nodes: [0, 1] }))],
   ['I2 disruption',   'the next one is drained before the first is back',       (evidence) => ended('stop', { done: [false] })(evidence)],
   ['I2 disruption',   'on the nodes, the second begins while the first works',  (evidence) => ({ ...evidence, ledger: [scriptRow(FIRST, `${RUN}.1`, began(evidence, 'hook-before')), scriptRow(SECOND, `${RUN}.9`, began(evidence, 'hook-before'))] })],
-  ['I2 disruption',   'a run takes the first while another has the second',     stranger('start', -1)],
+  ['I2 disruption',   'a run takes the first while another has the second',     stranger('start', -1, 2)],
   ['I3 window',       'a step is begun after the cutoff',                       facts((all) => all.map((fact) => (isStep(fact.event, 'drain') ? { ...fact, at: CUTOFF } : fact)))],
   ['I3 window',       'a step is begun in a freeze',                            facts(changing('FreezesRead', (event) => ({ ...event, from: [OPENS], to: [CUTOFF], why: ['x'], source: ['x'] })))],
   ['I3 window',       'a hook begins on its node when its time is over',        hookRow(6 * HOUR)],
@@ -174,8 +175,11 @@ describe('an honest night with steps', () => {
     expect([...(CHECKERS['I12 put back']?.(after(FIRST, { targets: [] })(honest(told))) ?? [])]).toEqual([])
   })
 
-  it('says nothing of a node that a run without the limit took between two scripts of one that has it', () => {
-    expect([...(CHECKERS['I2 disruption']?.(stranger('hook-exit', 1)(honest())) ?? [])]).toEqual([])
+  it.each([
+    ['a run with a wider limit took between two scripts of one with a narrow one', stranger('hook-exit', 1, 2)],
+    ['a run without the limit has', stranger('start', -1, null)],
+  ])('says nothing of a node that %s', (_, change) => {
+    expect([...(CHECKERS['I2 disruption']?.(change(honest())) ?? [])]).toEqual([])
   })
 
   it('of a hook that began in time says nothing', () => {

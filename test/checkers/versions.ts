@@ -26,7 +26,8 @@ function* onlyTouched(run: RunEvidence): Generator<string> {
       for (const position of beginning.nodes)
         if (!touched.has(position)) found.push(`${beginning.name}: ${nodeAt(run, position)} is rolled back and was never touched`)
     }
-    if (event.type === 'CommandIntended' && event.work === 'apply') for (const position of event.nodes) touched.add(position)
+    if ((event.type === 'CommandIntended' || event.type === 'CommandFound') && event.work === 'apply')
+      for (const position of event.nodes) touched.add(position)
     if (event.type === 'CommandRefused' || event.type === 'NodesReported')
       for (const position of touched) if (!now.life(position).touched) touched.delete(position)
   })

@@ -295,7 +295,7 @@ describe('a month at the command line', () => {
       { versions: [{ version: 1, approved: true, run: trial }] },
     ])
     expect(linesOf(await desk.type(`baseline diff ${path} --json`))).toEqual([
-      { path, old: 1, new: 1, added: [], removed: [], changed: [] },
+      { path, old: 1, new: 1, added: [], removed: [], changed: [], quarantined: [], released: [] },
     ])
     expect(linesOf(await desk.type(`baseline revert ${path} --to 1 --reason same --json`))).toEqual([{ path, approved: 1 }])
     expect(await desk.type(`baseline revert ${path} --to 7 --reason x`)).toMatchObject({ code: 3 })

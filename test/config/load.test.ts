@@ -37,7 +37,7 @@ describe('the shipped config', () => {
       ['prod-eu', '333333333333'],
     ])
     expect(config.groups['sre-leads']?.members).toEqual(['alice', 'bob', 'carol'].map((name) => `arn:aws:iam::999999999999:user/${name}`))
-    expect(config.events).toEqual({ queue: 'patchwave-events' })
+    expect(config.events).toEqual({ queue: 'patchwave-events', refused: null })
   })
 
   it('names every key that the language has', () => {
@@ -117,6 +117,8 @@ describe('a config that is wrong is refused, each mistake in its place', () => {
     ['a FIFO name too long',      `${SMALL}triggers: { queue: ${'a'.repeat(76)}.fifo }`, 'c.yaml:6:20 config.malformed'],
     ['refused to where it came from', `${SMALL}triggers: { queue: a, refused: a }`,    'c.yaml:6:32 config.contradiction'],
     ['a queue for two',           `${SMALL}events: { queue: a }\ntriggers: { queue: a }`, 'c.yaml:7:20 config.contradiction'],
+    ['unread into the events',    `${SMALL}events: { queue: a, refused: a }`,          'c.yaml:6:30 config.contradiction'],
+    ['unread into the triggers',  `${SMALL}events: { queue: a, refused: b }\ntriggers: { queue: b }`, 'c.yaml:6:30 config.contradiction'],
     ['refused into the events',   `${SMALL}events: { queue: a }\ntriggers: { queue: b, refused: a }`, 'c.yaml:7:32 config.contradiction'],
     ['no runbooks',               `${SMALL}runbooks: []`,                              'c.yaml:6:11 config.out-of-range'],
     ['a folder of two lines',     `${SMALL}runbooks: ["a\\nb"]`,                      'c.yaml:6:12 config.malformed'],

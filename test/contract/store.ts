@@ -4,6 +4,7 @@ import { verifyChain } from '../../src/core/audit/verify.ts'
 import { Bug, known } from '../../src/kit/assert.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { claimsContract } from './claims.ts'
+import { commandsContract } from './commands.ts'
 import { actor, afterDusk, all, dusk, entriesOf, runId } from './entries.ts'
 import { openingsContract } from './openings.ts'
 import { A, B, C, claim, Stage } from './stage.ts'
@@ -270,6 +271,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     turnsContract(() => stage)
     openingsContract(() => stage)
     wakingContract(() => stage)
+    commandsContract(() => stage)
 
     it('keeps plans, blobs and cursors', async () => {
       await store.putPlan('d1', 'plan')

@@ -22,7 +22,7 @@ async function lost(lostMs: number) {
     while (stage.sandbox.ledger().length === 0) await clock.sleep(plus(clock.now(), SECOND))
     expect(await lose(lostMs)).toBeGreaterThan(0)
     expect((await going).ended, 'whoever drove is replaced').toEqual([])
-    await clock.sleep(plus(clock.now(), 5 * MINUTE))
+    await clock.sleep(plus(clock.now(), 20 * MINUTE))
     return await stage.acts(await stage.start(), book)
   })
   const run = known(outcome.ended[0], 'the run')

@@ -4,7 +4,7 @@ import { createAws } from '../../src/adapters/aws/aws.ts'
 import { silentLog } from '../../src/adapters/system/log.ts'
 import { seededRandom } from '../../src/adapters/system/random.ts'
 import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
-import type { FreezeRule, WindowRule } from '../../src/core/runbook/runbook.ts'
+import { PLAIN_WINDOW, type FreezeRule, type WindowRule } from '../../src/core/runbook/runbook.ts'
 import { advisoriesOf, calendarOf, freezesOf, hasFreezes, type Almanac } from '../../src/engine/almanac.ts'
 import { nativeDifferences } from '../../src/engine/native-differences.ts'
 import { PatchwaveError } from '../../src/kit/error.ts'
@@ -30,15 +30,7 @@ const WINDOW: WindowRule = {
     start: null,
     end: null,
   },
-  unfinished: 'stop',
-  onGap: 'next-valid',
-  onOverlap: 'first',
-  lateMs: 30 * MINUTE,
-  overlap: 'queue',
-  jitterMs: 0,
-  fit: 'warn',
-  freezes: [],
-  breakFreeze: null,
+  ...PLAIN_WINDOW,
 }
 
 /** An almanac over the sandbox and files that a test gives, and an SSM client of the control account. */

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import * as autoscaling from '@aws-sdk/client-auto-scaling'
 import * as ec2 from '@aws-sdk/client-ec2'
+import * as elasticloadbalancing from '@aws-sdk/client-elastic-load-balancing-v2'
+import * as s3 from '@aws-sdk/client-s3'
 import * as sqs from '@aws-sdk/client-sqs'
 import * as ssm from '@aws-sdk/client-ssm'
 import * as sts from '@aws-sdk/client-sts'
@@ -148,7 +151,9 @@ it('operators are told every call of AWS that the adapters make, and no other', 
 
 /** `ssm:SendCommand`: the permission that a call of the SDK needs. A batch needs that of its single call. */
 function actionOf(call: string): string {
-  const [service] = Object.entries({ ec2, sqs, ssm, sts }).find(([, sdk]) => `${call}Command` in sdk) ?? ['nobody']
+  const [service] = Object.entries({ ec2, sqs, ssm, sts, elasticloadbalancing, autoscaling, s3 }).find(
+    ([, sdk]) => `${call}Command` in sdk,
+  ) ?? ['nobody']
   return `${service}:${call.replace(/MessageBatch$/, 'Message')}`
 }
 

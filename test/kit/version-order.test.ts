@@ -42,6 +42,8 @@ describe('rpm', () => {
     ['1.0~rc1^git1',           '1.0~rc1',                 1],
     ['1.0^git1~pre',           '1.0^git1',                -1],
     ['0:1.0-1',                '0:1.0-1.1',               -1, 'the release decides last'],
+    ['0:1.0',                  '0:1.0-_',                 -1, 'no release is older than any'],
+    ['1.0',                    '1.0-~1',                  -1],
     ['0:123456789012345678901-1', '0:123456789012345678902-1', -1, 'beyond 64 bits'],
   ])('%s and %s', (a, b, order) => {
     expect(both(rpmCompare, a, b)).toEqual(mirrored(order))

@@ -3,6 +3,8 @@ import { HOUR, MINUTE, plus, SECOND, type Ms } from '../../src/kit/instant.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
+import { HOLD, troublesOf, hasTags, type Troubles } from './draw-troubles.ts'
+import { aroundOf, BUCKETS, type Around } from './draw-around.ts'
 import { faults, fleet, group, HEALTHZ, runbook, START, TESTED, type Sections } from '../scenarios/documents.ts'
 
 /** Everything that a seed decides before the night begins. */
@@ -18,17 +20,21 @@ export type Script = Readonly<{
   /** How often an operator does something, on average; null: never. */
   operatorEveryMs: Ms | null
   events: boolean
+  troubles: Troubles
 }>
 
 /** Swarm: each night has its own mix of troubles, some none at all, or the loudest would hide the rest. */
 export function scriptOf(seed: number): Script {
   const of = (what: string): Random => seeded(derive(seed, what))
+  const around = aroundOf(of('around'))
+  const calmAfterMs = pick(of('calm'), [30 * MINUTE, 2 * HOUR, 6 * HOUR])
+  const runbooks = runbooksOf(of('runbooks'), around, hasTags(seed))
   return {
     seed,
-    fleet: fleetOf(seed, of('fleet')),
-    faults: faultsOf(seed, of('faults')),
-    calmAfterMs: pick(of('calm'), [30 * MINUTE, 2 * HOUR, 6 * HOUR]),
-    runbooks: runbooksOf(of('runbooks')),
+    fleet: fleetOf(seed, of('fleet'), around),
+    faults: faultsOf(seed, of('faults'), around),
+    calmAfterMs,
+    runbooks,
     crash: pick(of('crash'), [
       { share: 0, most: 0 },
       { share: 0.01, most: 3 },
@@ -36,58 +42,71 @@ export function scriptOf(seed: number): Script {
     ]),
     operatorEveryMs: pick(of('operator'), [null, null, 15 * MINUTE, 2 * HOUR]),
     events: pick(of('events'), [true, true, true, false]),
+    troubles: troublesOf(seed, { alone: runbooks.length === 1, around: around !== null }),
   }
 }
 
 export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T
 
-const chance = (random: Random, share: number): boolean => random() < share
+export const chance = (random: Random, odds: number): boolean => random() < odds
 
-function fleetOf(seed: number, random: Random): FleetFile {
+/** One of these shares, as a fault file has it. */
+export const share = (random: Random, ...of: readonly number[]): string => `${String(pick(random, of))}%`
+
+function fleetOf(seed: number, random: Random, around: Around | null): FleetFile {
   const clusterSize = pick(random, [null, 2, 3, 3, 4])
-  const shape = { clusterSize, zones: pick(random, [1, 2, 3]), amis: pick(random, [1, 1, 2]) }
+  const shape = { ...around?.group, clusterSize, zones: pick(random, [1, 2, 3]), amis: pick(random, [1, 1, 2]) }
   const groups = [group('staging', pick(random, [2, 3]), { amis: shape.amis }), group('prod-us', pick(random, [4, 6, 9, 12]), shape)]
   groups.push(group('prod-eu', pick(random, [1, 2, 4]), shape)) // An account without nodes does not exist in the sandbox.
   if (chance(random, 0.2)) groups.push(group('prod-us', 2, { platform: 'ubuntu', lineage: 'ubuntu' }))
   const minutes = pick(random, [1, 8, 25])
   const urls = chance(random, 0.93) ? { [HEALTHZ]: { status: chance(random, 0.9) ? 200 : 503, withinMs: 80 } } : {}
-  return fleet(groups, { seed, start: EVE, commandTime: { medianMs: minutes * MINUTE, p95Ms: 2 * minutes * MINUTE }, urls })
+  return fleet(groups, {
+    seed,
+    start: EVE,
+    commandTime: { medianMs: minutes * MINUTE, p95Ms: 2 * minutes * MINUTE },
+    urls,
+    ...(around && { buckets: BUCKETS }),
+  })
 }
 
 /** Twenty minutes before the windows of these nights open. */
 const EVE = plus(START, 40 * MINUTE)
 
 /** Lines of a fault file, each with the odds that a night has it. */
-function faultsOf(seed: number, random: Random): FaultsFile | null {
+function faultsOf(seed: number, random: Random, around: Around | null): FaultsFile | null {
   if (chance(random, 0.15)) return null
   const odds = pick(random, [0.15, 0.35, 0.6])
-  const share = (...of: readonly number[]): string => `${String(pick(random, of))}%`
   const some = (lines: readonly string[]): string => lines.filter(() => chance(random, odds)).join(', ')
   const api = some([
-    `throttled: ${share(5, 40)}`,
-    `failedAfterEffect: ${share(2, 20)}`,
+    `throttled: ${share(random, 5, 40)}`,
+    `failedAfterEffect: ${share(random, 2, 20)}`,
     `latency: { median: ${pick(random, ['50ms', '2s'])}, p95: 10s }`,
   ])
   const agents = some([
-    `offline: ${share(5, 20)}`,
-    `dieInCommand: ${share(5, 20)}`,
-    `slow: ${share(10, 50)}`,
-    `rerun: ${share(10, 100)}`,
-    `upgradeInCommand: ${share(10, 100)}`,
-    `crash: ${share(10, 40)}`,
-    `lateBoot: ${share(10, 30)}`,
-    `lag: { share: ${share(20, 100)}, by: ${pick(random, ['1m', '5m'])} }`,
+    `offline: ${share(random, 5, 20)}`,
+    `dieInCommand: ${share(random, 5, 20)}`,
+    `slow: ${share(random, 10, 50)}`,
+    `rerun: ${share(random, 10, 100)}`,
+    `upgradeInCommand: ${share(random, 10, 100)}`,
+    `crash: ${share(random, 10, 40)}`,
+    `lateBoot: ${share(random, 10, 30)}`,
+    `lag: { share: ${share(random, 20, 100)}, by: ${pick(random, ['1m', '5m'])} }`,
   ])
-  const events = some([`lost: ${share(10, 100)}`, `doubled: ${share(10, 100)}`, `late: { share: ${share(20, 100)}, by: 30m }`])
+  const events = some([
+    `lost: ${share(random, 10, 100)}`,
+    `doubled: ${share(random, 10, 100)}`,
+    `late: { share: ${share(random, 20, 100)}, by: 30m }`,
+  ])
   const packages = some([
-    `{ match: 'openssl*', breaks: ${pick(random, ['health', 'health', 'reachability', 'agent'])}, share: ${share(10, 25, 60)} }`,
-    `{ match: 'glibc*', fails: ${pick(random, ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database'])}, share: ${share(10, 30)} }`,
-    `{ match: '*', fails: rollback, share: ${share(5, 30)} }`,
+    `{ match: 'openssl*', breaks: ${pick(random, ['health', 'health', 'reachability', 'agent'])}, share: ${share(random, 10, 25, 60)} }`,
+    `{ match: 'glibc*', fails: ${pick(random, ['install', 'scriptlet', 'repository', 'disk', 'checksum', 'database'])}, share: ${share(random, 10, 30)} }`,
+    `{ match: '*', fails: rollback, share: ${share(random, 5, 30)} }`,
   ])
   const zones = some([
     `{ zone: use1-az${String(pick(random, [1, 2]))}, dark: { from: ${pick(random, ['2m', '20m'])}, for: ${pick(random, ['10m', '2h'])} } }`,
   ])
-  const output = some([`poison: ${share(20, 100)}`, `garbled: ${share(10, 50)}`])
+  const output = some([`poison: ${share(random, 20, 100)}`, `garbled: ${share(random, 10, 50)}`])
   const replace = some(packages.includes('breaks') ? [`share: 100%, after: ${pick(random, ['1m', '10m'])}`] : [])
   const list = some([`lag: ${pick(random, ['30s', '90s'])}`])
   const sections = [
@@ -99,16 +118,22 @@ function faultsOf(seed: number, random: Random): FaultsFile | null {
     `listCommands: { ${list} }`,
     `output: { ${output} }`,
     `replace: { ${replace} }`,
+    `documents: [${(around?.documents ?? []).join(', ')}]`,
   ]
   return faults(`seed: ${String(seed)}\n${sections.join('\n')}`)
 }
 
-function runbooksOf(random: Random): Runbook[] {
+function runbooksOf(random: Random, around: Around | null, tags: boolean): Runbook[] {
   const disruption = disruptionOf(random)
-  const first = runbook('first', { ...sectionsOf(random), disruption })
-  const second = runbook('second', { ...sectionsOf(random), disruption: chance(random, 0.7) ? disruption : disruptionOf(random) })
+  const sections = (index: number): Sections => heldOut(around?.sections(index, sectionsOf(random)) ?? sectionsOf(random), tags)
+  const first = runbook('first', { ...sections(0), disruption })
+  const second = runbook('second', { ...sections(1), disruption: chance(random, 0.7) ? disruption : disruptionOf(random) })
   return chance(random, 0.45) ? [first, second] : [first]
 }
+
+/** Where operators put the tag on nodes, the runbooks say what it means. */
+const heldOut = (sections: Sections, tags: boolean): Sections =>
+  tags ? { ...sections, scope: (sections['scope'] ?? '').replace(/ }$/, `, exclude: { tags: { "${HOLD}": "true" } } }`) } : sections
 
 const disruptionOf = (random: Random): string =>
   `[${[pick(random, ['', '{ per: "tag:Cluster", atMost: 1 }', '{ per: "tag:Cluster", atMost: 1 }', '{ per: "tag:Cluster", atMost: 2 }']), pick(random, ['', '', '{ per: availability-zone, oneAtATime: true }'])].filter(Boolean).join(', ')}]`

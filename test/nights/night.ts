@@ -1,5 +1,6 @@
 import { derive, seeded, type Random } from '../../src/kit/random.ts'
 import { DAY, iso, MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
+import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import { assert } from '../../src/kit/assert.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
@@ -7,8 +8,10 @@ import type { Steering } from '../../src/engine/inbox.ts'
 import { tellLeftovers } from '../../src/engine/leftovers.ts'
 import { approveAll } from '../scenarios/approver.ts'
 import { faultsFound } from '../scenarios/holds.ts'
-import { Stage } from '../scenarios/stage.ts'
+import { Stage, type EngineProcess } from '../scenarios/stage.ts'
 import { gapMs, pick, scriptOf, type Script } from './draw.ts'
+import { openLosingStore, type LosingStore } from './losing-store.ts'
+import { Mishaps } from './mishaps.ts'
 
 /** What a night left behind. `journals`: every run's entries as they were stored. */
 export type Night = Readonly<{
@@ -26,13 +29,18 @@ const LONGEST_MS = 21 * DAY
 /** Plays the night of a seed to its end: faults first, then calm, in which every run must end. */
 export async function playNight(seed: number): Promise<Night> {
   const script = scriptOf(seed)
-  const stage = new Stage({ fleet: script.fleet, faults: script.faults })
-  const night = new Players(stage, script)
+  const clock = new VirtualClock(script.fleet.start)
+  const losing = script.troubles.loss === null ? null : openLosingStore(clock)
+  const stage = new Stage({ fleet: script.fleet, faults: script.faults, clock, ...(losing && { store: losing.store }) })
+  const night = new Players(stage, script, losing?.lose ?? null)
   const found = await stage.run(() => night.play())
   const outcomes = (await stage.store.runs()).map(({ runbook, act, outcome }) => `${runbook}/${act}: ${outcome ?? 'open'}`)
   const journals = await Promise.all((await stage.runs()).map(async (run) => (await stage.entries(run)).map(({ text }) => text).join('\n')))
   return { script, found, journals, outcomes, crashes: night.crashes, warnings: stage.warnings }
 }
+
+/** What a later process does not meet: a clock that was wrong, a store that another one drives or that is being restored. */
+const PASSING: ReadonlySet<string> = new Set(['clock.skewed', 'store.busy'])
 
 /** Faults that take a node's power, or the whole node. */
 const losesPower = (faults: FaultsFile | null): boolean =>
@@ -45,11 +53,21 @@ class Players {
   readonly #script: Script
   readonly #over = new AbortController()
   readonly #told: string[] = []
+  readonly #mishaps: Mishaps
   #calm = false
 
-  constructor(stage: Stage, script: Script) {
+  constructor(stage: Stage, script: Script, lose: LosingStore['lose'] | null) {
     this.#stage = stage
     this.#script = script
+    this.#mishaps = new Mishaps({
+      stage,
+      troubles: script.troubles,
+      random: (what) => seeded(derive(script.seed, 'mishaps', what)),
+      over: this.#over.signal,
+      calm: () => this.#calm,
+      lose,
+      alone: script.runbooks.length === 1,
+    })
   }
 
   async play(): Promise<string[]> {
@@ -58,9 +76,11 @@ class Players {
     void this.#weather()
     void this.#operator()
     void this.#consumer()
+    this.#mishaps.begin()
     const engines = Promise.all(runbooks.map((runbook, index) => this.#engine(runbook, index))).then(() => 'ended')
     const ended = await Promise.race([engines, clock.sleep(plus(fleet.start, LONGEST_MS), this.#over.signal).then(() => 'late')])
     this.#over.abort()
+    this.#mishaps.end()
     const open = (await this.#stage.store.runs({ unfinished: true })).map(
       ({ run, runbook, act }) => `I13 it ends: ${runbook}/${act} ${run} is open at ${iso(clock.now())}`,
     )
@@ -71,7 +91,13 @@ class Players {
     return [
       ...(ended === 'late' && open.length === 0 ? ['I13 it ends: an engine never came back'] : []),
       ...open,
-      ...(await faultsFound(this.#stage, { calm: open.length === 0, powerLosses: losesPower(this.#script.faults), bodies: this.#told })),
+      ...(await this.#mishaps.found()),
+      ...(await faultsFound(this.#stage, {
+        calm: open.length === 0,
+        powerLosses: losesPower(this.#script.faults),
+        // What was told of facts that the store lost afterwards cannot be taken back.
+        ...(this.#script.troubles.loss === null && { bodies: this.#told }),
+      })),
     ]
   }
 
@@ -99,33 +125,44 @@ class Players {
     const random = this.#random(`engine ${String(index)}`)
     await stage.clock.sleep(plus(stage.clock.now(), index * gapMs(random, 4 * MINUTE)))
     for (;;) {
-      const process = await stage.start({
+      const watched = this.#mishaps.options(() => process)
+      const process: EngineProcess = await stage.start({
+        ...watched,
         events: this.#script.events,
         before: () => {
           if (this.#strikes(random)) process.life.kill()
         },
-        after: () => {
+        after: (append, appended) => {
           if (this.#strikes(random)) process.life.kill()
+          watched.after?.(append, appended)
         },
       })
+      this.#mishaps.started(process)
       const went = await Promise.race([this.#acts(process, runbook), process.life.stopped])
       if (went === 'done') return
       await stage.clock.sleep(plus(stage.clock.now(), pick(random, [0, 5 * SECOND, 10 * MINUTE, 90 * MINUTE])))
-      if (process.life.alive) continue
-      this.crashes += 1
+      if (process.life.alive && !this.#zombies) continue
+      if (!process.life.alive) this.crashes += 1
       if (await this.#isDone(runbook)) return
     }
   }
 
-  async #acts(process: Awaited<ReturnType<Stage['start']>>, runbook: Runbook): Promise<'done' | 'again'> {
+  /** A process that stood still may have come back and ended what another one is about to go on with. */
+  get #zombies(): boolean {
+    return this.#script.troubles.freeze.share > 0
+  }
+
+  async #acts(process: EngineProcess, runbook: Runbook): Promise<'done' | 'again'> {
     try {
       const acts = await this.#stage.acts(process, runbook)
-      return acts.left === null ? 'done' : 'again'
+      // A store that lost a trial's end has a rollout beside it that is not over.
+      const open = await this.#stage.store.runs({ unfinished: true, runbook: runbook.name })
+      return acts.left === null && open.length === 0 ? 'done' : 'again'
     } catch (error) {
       // What a person would be told; the engine is started again, as long as the night is rough.
       assert(error instanceof Error && 'code' in error, `a bug: ${error instanceof Error ? (error.stack ?? '') : String(error)}`)
       this.#stage.warnings.push(`${runbook.name}: ${error.message}`)
-      return this.#calm ? 'done' : 'again'
+      return this.#calm && !PASSING.has(String(error.code)) ? 'done' : 'again'
     }
   }
 
@@ -137,7 +174,8 @@ class Players {
   /** The engine died after the last fact of the rollout, or of a trial that did not succeed. */
   async #isDone(runbook: Runbook): Promise<boolean> {
     const last = (await this.#stage.store.runs({ runbook: runbook.name })).at(-1)
-    return last !== undefined && last.outcome !== null && (last.act === 'rollout' || last.outcome !== 'succeeded')
+    const open = await this.#stage.store.runs({ unfinished: true, runbook: runbook.name })
+    return open.length === 0 && last !== undefined && last.outcome !== null && (last.act === 'rollout' || last.outcome !== 'succeeded')
   }
 
   /** People: at random while the night is rough; afterwards they approve and resume whatever waits. */

@@ -66,7 +66,10 @@ const reads = (sandbox: Sandbox): number =>
 
 describe('false events', () => {
   it('that a whole command has failed make it be read a few times more, and decide nothing', async () => {
-    const honest = await given(fleet([group('prod-us', 20)])).runbook({ waves: ALL }).when().runs()
+    const honest = await given(fleet([group('prod-us', 20)]))
+      .runbook({ waves: ALL })
+      .when()
+      .runs()
     const then = await given(fleet([group('prod-us', 20)]))
       .runbook({ waves: ALL })
       .when()

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { sha256 } from '../../src/kit/digest.ts'
 import { PatchwaveError } from '../../src/kit/error.ts'
 import { checkDrift, planRollback, planRollout } from '../../src/engine/planning.ts'
 import { conduct } from '../../src/engine/conduct.ts'
@@ -6,11 +7,12 @@ import { openRun } from '../../src/engine/open.ts'
 import { requestRun } from '../../src/engine/request.ts'
 import { fleet, group, runbook, TESTED } from './documents.ts'
 import { given } from './given.ts'
-import { Stage } from './stage.ts'
+import { Stage, type EngineProcess } from './stage.ts'
 
 const SIX = fleet([group('prod-us', 6)])
 const FEEDBACK = (detail: string): string => `{ queue: patchwave-feedback.fifo, detail: ${detail} }`
 const signal = new AbortController().signal
+const ALL = '[{ name: all, take: rest, concurrency: 100%, gate: { bake: 0s } }]'
 
 type CloudEvent = Readonly<{
   specversion: string
@@ -111,7 +113,47 @@ describe('what a run was made of', () => {
     then.versionsAreAsBefore()
     expect(undone?.state.waves.map(({ name }) => name)).toEqual(['undo-broad', 'undo-canary'])
   })
+
+  it('can be undone by a later version of the engine, which brings other documents', async () => {
+    const then = await given(SIX).runbook().when().runs()
+    const { stage } = then
+    const { world, rehearsal } = upgraded(await stage.start())
+    const undone = await stage.run(async () => {
+      const plan = await planRollback(world, then.state().run)
+      const run = await requestRun(world, { plan, actor: rehearsal.requester, reason: 'undo', now: true, trial: null })
+      return await conduct(world, run, { listen: () => undefined, signal })
+    })
+    expect(undone?.outcome).toBe('rolled-back')
+    then.versionsAreAsBefore()
+  })
+
+  it('is gone on with by a later version of the engine only as far as the documents are the same', async () => {
+    const stage = new Stage({ fleet: SIX })
+    const process = await stage.start()
+    const { world } = upgraded(process)
+    const ended = await stage.run(async () => {
+      const plan = await planRollout(process.world, { runbook: runbook('upgraded', { waves: ALL }), inputs: {} }, signal)
+      const run = await requestRun(process.world, { plan, actor: process.rehearsal.requester, reason: 'on', now: true, trial: null })
+      const { state } = (await conduct(world, run, { listen: () => undefined, signal })) ?? {}
+      return state
+    })
+    const refused = (await stage.facts(ended?.run ?? '')).flatMap(({ event }) => (event.type === 'CommandRefused' ? [event.code] : []))
+    expect(new Set(refused)).toEqual(new Set(['plan.drift']))
+    expect(new Set(ended?.nodes.reason)).toEqual(new Set(['document-changed']))
+    expect(stage.sandbox.ledger()).toEqual([])
+  })
 })
+
+/** The process of a version whose documents read differently. */
+function upgraded(process: EngineProcess): EngineProcess {
+  const scripts = new Map(
+    [...process.world.scripts].map(([name, script]) => {
+      const content = `${script.content}# of the next version\n`
+      return [name, { ...script, content, hash: sha256(content) }]
+    }),
+  )
+  return { ...process, world: { ...process.world, scripts } }
+}
 
 describe('a saved plan', () => {
   const sections = { drift: '20%' }

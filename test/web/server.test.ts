@@ -24,6 +24,14 @@ const VIEW: ServiceView = {
     },
   ],
   driving: ['019b0000-0000-7000-8000-000000000001'],
+  events: { ours: 40, passedOn: 3, strangers: 2, unreadable: 1 },
+  throttle: {
+    cell: { account: '222222222222', region: 'eu-west-1' },
+    call: 'ssm.SendCommand',
+    count: 3,
+    perSecond: 2.5,
+    at: plus(NOW, -9_000),
+  },
   troubles: ['triggers: aws.missing: no such queue'],
 }
 
@@ -82,6 +90,14 @@ describe('health', () => {
       beatAt: '2026-01-04T02:59:58.000Z',
       driving: 1,
       runbooks: 2,
+      events: { ours: 40, passedOn: 3, strangers: 2, unreadable: 1 },
+      quota: {
+        cell: '222222222222/eu-west-1',
+        call: 'ssm.SendCommand',
+        throttles: 3,
+        perSecond: 2.5,
+        at: '2026-01-04T02:59:51.000Z',
+      },
       problems: ['triggers: aws.missing: no such queue', 'runbooks/broken.yaml: runbook.invalid: 2 mistakes'],
     })
   })

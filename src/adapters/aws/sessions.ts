@@ -70,8 +70,8 @@ export class Sessions {
   }
 
   /**
-   * AWS denies a call of this session. One that has lived for a while may have been revoked (IAM's “revoke sessions” denies those made before an
-   * instant), and a new one need not be: then the next `keys` asks for it, and trying once more is worth while.
+   * AWS denies a call in this account. Keys that have lived for a while may have been revoked (IAM's “revoke sessions” denies those made before an
+   * instant), and new ones need not be: then the next `keys` asks for it, and trying once more is worth while.
    */
   denied(account: string): boolean {
     const session = this.#sessions.get(account)

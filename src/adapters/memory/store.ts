@@ -1,9 +1,9 @@
 import { assert, known } from '../../kit/assert.ts'
 import type { Digest } from '../../kit/digest.ts'
 import { PatchwaveError } from '../../kit/error.ts'
-import type { NodeId, RunId } from '../../kit/ids.ts'
+import type { CommandId, NodeId, RunId } from '../../kit/ids.ts'
 import { earliest, type Instant } from '../../kit/instant.ts'
-import type { Act, Append, Appended, Claim, Note, RunRow, Sealed, Store } from '../../ports/store.ts'
+import type { Act, Append, Appended, Claim, NewNote, Note, RunRow, Sealed, Sender, Store } from '../../ports/store.ts'
 import { Claims } from './claims.ts'
 
 /** A store that ends with the process: for rehearsals and simulated nights, never for a fleet. It keeps the same promises but durability. */
@@ -19,6 +19,7 @@ type Kept = { row: RunRow; readonly entries: Sealed[]; notes: Note[] }
 class MemoryStore implements Store {
   readonly #runs = new Map<RunId, Kept>()
   readonly #claims = new Claims()
+  readonly #commands = new Map<CommandId, RunId>()
   readonly #openings = new Map<string, RunId>()
   readonly #triggers = new Map<string, RunId>()
   readonly #plans = new Map<Digest, string>()
@@ -68,7 +69,7 @@ class MemoryStore implements Store {
 
   append(append: Append): Promise<Appended> {
     return this.#now(() => {
-      const { run, entries, claim, release = [], taken = [], outcome } = append
+      const { run, entries, claim, release = [], taken = [], commands, outcome } = append
       const kept = this.#kept(run)
       if (kept.row.head !== append.head) return { ok: false, why: 'replaced' }
       assertInTurn(run, entries, kept.row.entries)
@@ -83,6 +84,7 @@ class MemoryStore implements Store {
       kept.row = { ...kept.row, ...(last && { head: last.hash, entries: last.seq }), outcome: ended }
       kept.notes = kept.notes.filter((note) => !taken.includes(note.id))
       if (ended !== null) this.#claims.end(run)
+      this.#keepCommands(run, ended === null, commands)
       return { ok: true }
     })
   }
@@ -128,6 +130,19 @@ class MemoryStore implements Store {
     return this.#now(() => {
       this.#kept(run).notes.push({ id: ++this.#noteId, run, at, kind, data })
     })
+  }
+
+  noteAll(notes: readonly NewNote[]): Promise<void> {
+    return this.#now(() => {
+      for (const note of notes) {
+        const kept = this.#runs.get(note.run)
+        if (kept?.row.outcome === null) kept.notes.push({ id: ++this.#noteId, ...note })
+      }
+    })
+  }
+
+  senders(commands: readonly CommandId[]): Promise<ReadonlyMap<CommandId, Sender>> {
+    return this.#now(() => new Map(commands.flatMap((command) => this.#senderOf(command))))
   }
 
   notes(run: RunId, limit: number): Promise<readonly Note[]> {
@@ -194,6 +209,20 @@ class MemoryStore implements Store {
       const rows = [...this.#runs.values()].filter((kept) => isMeant(kept.row, kept)).map(rowOf)
       return rows.sort((a, b) => a.requestedAt - b.requestedAt || (a.run < b.run ? -1 : 1))
     })
+  }
+
+  #senderOf(command: CommandId): (readonly [CommandId, Sender])[] {
+    const run = this.#commands.get(command)
+    if (run === undefined) return []
+    const { row, notes } = this.#kept(run)
+    return [[command, { run, leaseUntil: row.driver === null ? null : row.leaseUntil, waiting: notes.length }]]
+  }
+
+  /** An ended run has none open. */
+  #keepCommands(run: RunId, going: boolean, { open, closed }: NonNullable<Append['commands']> = { open: [], closed: [] }): void {
+    if (going) for (const command of open) if (!this.#commands.has(command)) this.#commands.set(command, run)
+    for (const command of closed) if (this.#commands.get(command) === run) this.#commands.delete(command)
+    if (!going) for (const [command, of] of this.#commands) if (of === run) this.#commands.delete(command)
   }
 
   #kept(run: RunId): Kept {

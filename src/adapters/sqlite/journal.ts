@@ -5,6 +5,7 @@ import { instant } from '../../kit/instant.ts'
 import type { Place } from '../../core/run/turns.ts'
 import type { Append, Appended, Sealed, Store } from '../../ports/store.ts'
 import { endClaims, judgeClaim, releaseClaims, takeClaims } from './claims.ts'
+import { dropCommands, keepCommands } from './commands.ts'
 import type { Database, Row } from './database.ts'
 import { take, takenBefore } from './openings.ts'
 import { dropTickets } from './tickets.ts'
@@ -41,7 +42,7 @@ export type Attempt = Readonly<{ appended: Appended; places: readonly Place[] }>
 
 /** Inside a savepoint: one append, or why it may not be. What it wrote is taken back by the caller then. */
 export function appendOne(database: Database, append: Append): Attempt {
-  const { run, entries, claim, release = [], taken = [], outcome } = append
+  const { run, entries, claim, release = [], taken = [], commands, outcome } = append
   const row = database.get('SELECT head, entries, outcome FROM runs WHERE run = ?', run)
   if (row === undefined) throw unknownRun(run)
   if (row['head'] !== append.head) return { appended: { ok: false, why: 'replaced' }, places: [] }
@@ -60,6 +61,8 @@ export function appendOne(database: Database, append: Append): Attempt {
   // Late reports of a finished run leave nothing out of service on its account.
   if (outcome !== undefined || row['outcome'] !== null) endClaims(database, run)
   if (outcome !== undefined) dropTickets(database, run)
+  if (commands && row['outcome'] === null) keepCommands(database, run, commands)
+  if (outcome !== undefined) dropCommands(database, run)
   return { appended: { ok: true }, places: [] }
 }
 

@@ -81,4 +81,9 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX tickets_of_run ON tickets (run);
   CREATE INDEX tickets_by_age ON tickets (seen);
   `,
+  // Open commands, by which a status event finds the run that sent them.
+  `
+  CREATE TABLE commands (command TEXT PRIMARY KEY, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX commands_of_run ON commands (run);
+  `,
 ]

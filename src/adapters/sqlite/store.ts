@@ -1,10 +1,11 @@
 import { PatchwaveError } from '../../kit/error.ts'
 import type { Place } from '../../core/run/turns.ts'
 import { assert, known } from '../../kit/assert.ts'
-import type { RunId } from '../../kit/ids.ts'
+import type { CommandId, RunId } from '../../kit/ids.ts'
 import { instant, type Instant } from '../../kit/instant.ts'
-import type { Act, Append, Appended, Claim, Note, RunRow, Sealed, Store } from '../../ports/store.ts'
+import type { Act, Append, Appended, Claim, NewNote, Note, RunRow, Sealed, Sender, Store } from '../../ports/store.ts'
 import { deleteClaim, insertClaim, listClaims } from './claims.ts'
+import { insertNotes, sendersOf } from './commands.ts'
 import { openDatabase, type Database, type Row } from './database.ts'
 import { appendOne, createRun, pages, unknownRun } from './journal.ts'
 import { openingOf, takeOpening, triggered } from './openings.ts'
@@ -118,6 +119,14 @@ class SqliteStore implements Store {
       if (this.#database.get('SELECT 1 FROM runs WHERE run = ?', run) === undefined) throw unknownRun(run)
       this.#database.run('INSERT INTO notes (run, at, kind, data) VALUES (?, ?, ?, ?)', run, at, kind, data)
     })
+  }
+
+  async noteAll(notes: readonly NewNote[]): Promise<void> {
+    if (notes.length > 0) await this.#write(() => insertNotes(this.#database, notes))
+  }
+
+  async senders(commands: readonly CommandId[]): Promise<ReadonlyMap<CommandId, Sender>> {
+    return now(() => sendersOf(this.#database, commands))
   }
 
   async notes(run: RunId, limit: number): Promise<readonly Note[]> {

@@ -7,12 +7,16 @@ import type { Clock } from '../../ports/clock.ts'
  */
 const LONGEST_NAP_MS = MINUTE
 
-/** The clock on the wall. A sleep follows it even when it is set, or the host is suspended, within a minute. */
+/**
+ * The clock on the wall. A sleep follows it even when it is set, or the host is suspended, within a minute. One that is set back ends sleeps
+ * early: whoever waits looks at the time again, instead of waiting for it to come a second time.
+ */
 export const systemClock: Clock = {
   now: () => instant(Date.now()),
   async sleep(until, signal) {
-    for (let left = until - Date.now(); left > 0 && signal?.aborted !== true; left = until - Date.now()) {
-      await nap(Math.min(left, LONGEST_NAP_MS), signal)
+    for (let before = Date.now(); before < until && signal?.aborted !== true; before = Date.now()) {
+      await nap(Math.min(until - before, LONGEST_NAP_MS), signal)
+      if (Date.now() < before) return
     }
   },
   hold: (work) => work(),

@@ -79,7 +79,12 @@ async function acted(call: Call, rehearsal: Rehearsal, { runbook, inputs }: Load
   const { app, common } = call
   const { world, requester } = rehearsal
   const paint = painter(app.io.outColour ?? false)
-  const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), throttle: () => world.counter.lastThrottle(), virtual: true })
+  const follower = followerOf(app, common.json, {
+    now: () => world.clock.now(),
+    calls: () => world.counter.calls(),
+    throttle: () => world.counter.lastThrottle(),
+    virtual: true,
+  })
   const people = approver(world)
   const request = { runbook, inputs, now: false, reason: 'rehearsal', actor: requester, plan: null }
   const main = async (): Promise<Acts> => {

@@ -36,7 +36,12 @@ export const rollback: CommandSpec = {
 /** A run of its own that undoes an ended one; one that was begun and left is gone on with. */
 async function undo({ app, common }: Call, session: Session, row: RunRow, reason: string): Promise<number> {
   const { world } = session
-  const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), throttle: () => world.counter.lastThrottle(), virtual: false })
+  const follower = followerOf(app, common.json, {
+    now: () => world.clock.now(),
+    calls: () => world.counter.calls(),
+    throttle: () => world.counter.lastThrottle(),
+    virtual: false,
+  })
   const begun = await begunUndoing(world, row)
   const plan = begun === null ? await planRollback(world, row.run) : null
   const run =

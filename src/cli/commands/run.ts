@@ -69,7 +69,12 @@ async function requestOf(call: Call, target: Target, session: Session): Promise<
 
 async function follow(call: Call, world: World, request: ActsRequest): Promise<Went> {
   const { app, common } = call
-  const follower = followerOf(app, common.json, { now: () => world.clock.now(), calls: () => world.counter.calls(), throttle: () => world.counter.lastThrottle(), virtual: false })
+  const follower = followerOf(app, common.json, {
+    now: () => world.clock.now(),
+    calls: () => world.counter.calls(),
+    throttle: () => world.counter.lastThrottle(),
+    virtual: false,
+  })
   const paint = painter(app.io.outColour ?? false)
   const leave = flagOf(call, 'wait')
     ? {}

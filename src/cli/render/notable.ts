@@ -77,7 +77,7 @@ function inWaves(state: RunState, event: Fact['event'], wave: (index: number) =>
     case 'CommandFound':
       return `found ${event.commandId} of ${plain(event.document)} on ${counted(event.nodes.length, 'node')}, which this journal never intended: a part of the journal was lost`
     case 'CommandRefused':
-      return `SSM refused a command: ${plain(`${event.code}: ${event.message}`)}`
+      return `${SSM_REFUSES.test(event.code) ? 'SSM refused a command' : 'a command was not sent'}: ${plain(withCode(event.code, event.message))}`
     case 'RollbackStarted':
       return `rollback started: ${counted(event.nodes, 'node')} of ${event.waves.map(wave).join(', ')}${event.outside ? ', outside the window' : ''}; ${plain(event.why)}`
     case 'RollbackFinished':
@@ -132,3 +132,9 @@ function stepFailures(state: RunState, { nodes, done, reasons }: Extract<Fact['e
 }
 
 const BAD: ReadonlySet<string> = new Set(['failed', 'unknown', 'rollback-failed'])
+
+/** Other codes are the engine's own: SSM was not asked. */
+const SSM_REFUSES = /^aws\./
+
+/** Messages of the engine begin with the failure's code already. */
+const withCode = (code: string, message: string): string => (/^[a-z]+\.[a-z-]+: /.test(message) ? message : `${code}: ${message}`)

@@ -15,7 +15,7 @@ export function matches(match: Match, node: NodeSeen, names: Names): boolean {
     (match.nodes?.includes(node.node) ?? true) &&
     (match.regions?.includes(node.region) ?? true) &&
     (match.images === null || match.images.includes(node.ami) || match.images.includes(lineageOf(names.lineages, node.region, node.ami))) &&
-    (match.accounts === null || match.accounts.some((account) => accountId(account, names.accounts) === node.account)) &&
+    (match.accounts === null || idsOf(match.accounts, names.accounts).has(node.account)) &&
     Object.entries(match.tags).every(([key, patterns]) => tagFits(node, key, patterns))
   )
 }
@@ -39,11 +39,22 @@ export function accountId(name: string, accounts: Accounts): string {
   return id
 }
 
+const seen = new WeakMap<readonly string[], Readonly<{ accounts: Accounts; ids: ReadonlySet<string> }>>()
+
+/** The ids behind a runbook's names: a scope may name a hundred accounts, and every node of the fleet is asked about. */
+function idsOf(named: readonly string[], accounts: Accounts): ReadonlySet<string> {
+  const known = seen.get(named)
+  if (known?.accounts === accounts) return known.ids
+  const ids = new Set(named.map((name) => accountId(name, accounts)))
+  seen.set(named, { accounts, ids })
+  return ids
+}
+
 /** Whether the runbook may touch the node at all. Nodes that EC2 is done with are nobody's. */
 export function inScope(scope: Scope, node: NodeSeen, names: Names): boolean {
   return (
     !isGone(node) &&
-    scope.accounts.some((account) => accountId(account, names.accounts) === node.account) &&
+    idsOf(scope.accounts, names.accounts).has(node.account) &&
     scope.regions.includes(node.region) &&
     matches(scope.match, node, names) &&
     !(scope.exclude !== null && matches(scope.exclude, node, names))

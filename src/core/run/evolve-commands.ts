@@ -3,6 +3,7 @@ import { MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Outcome, RunEvent } from './event.ts'
 import { move } from './moving.ts'
 import { byPatchManager, LIST_REFUSED } from './patch-manager.ts'
+import { cellAnswered } from './refused-cells.ts'
 import { beginReturn } from './returning.ts'
 import { end, giveUp, recount } from './standing.ts'
 import { CHANGED, stepsBefore, TAKEN } from './steps.ts'
@@ -151,7 +152,7 @@ export function refused(state: RunState, event: Of<'CommandRefused'>, now: Insta
     state.nodes.attempts[position] = attempts
     if (attempts === 0) state.nodes.touched[position] = 0
     if (invalid.has(position)) {
-      const reason = event.code === LIST_REFUSED ? event.code : 'refused-by-ssm'
+      const reason = REFUSALS.get(event.code) ?? 'refused-by-ssm'
       if (command.work === 'rollback') end(state, position, 'rollback-failed', reason)
       else giveUp(state, position, reason)
       recount(state, position)
@@ -159,6 +160,12 @@ export function refused(state: RunState, event: Of<'CommandRefused'>, now: Insta
   }
   placesFreed(state, now)
 }
+
+/** Why nodes are left alone, where it is not SSM that refused. */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  [LIST_REFUSED, LIST_REFUSED],
+  ['plan.drift', 'document-changed'],
+])
 
 /** Whether it was sent cannot be known: it is looked up before the same token is sent again. */
 export function unclear(state: RunState, n: number): void {
@@ -190,6 +197,7 @@ export function missed(state: RunState, n: number, now: Instant): void {
 /** The first report for (token, node) counts; a later one only turns the `unknown` of a node that said nothing. */
 export function reported(state: RunState, event: Of<'NodesReported'>, now: Instant): void {
   const command = commandOf(state, event.n)
+  if (event.ended.some((ended) => ended !== 0)) cellAnswered(state, command.cell, now)
   let freed = false
   event.nodes.forEach((position, index) => {
     if (at(state.nodes.command, position) !== event.n) return

@@ -5,7 +5,7 @@ import { at, codeOf, STAGE, want, type RunState } from './state.ts'
 
 type Of<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>
 
-/** Why a node is `unknown` that had ended before its command was found without an intent. */
+/** Why a node is `unknown` that had ended before its command was found without an intent, and why a trial ends that had not pinned its lists. */
 export const UNINTENDED = 'found-without-intent'
 
 /**
@@ -23,25 +23,32 @@ export function commandFound(state: RunState, event: Of<'CommandFound'>): void {
   if (event.work === 'scan') return
   const flying = event.nodes.filter((position) => mayFly(state, position))
   const ended = event.nodes.filter((position) => !flying.includes(position) && mayHaveEnded(state, position, event.work))
-  for (const position of [...flying, ...ended]) {
-    state.nodes.attempts[position] = at(state.nodes.attempts, position) + 1
-    state.nodes.touched[position] = 1
-    state.nodes.endedSeconds[position] = 0
-  }
   for (const position of flying) flies(state, position, event.n)
   for (const position of ended) {
-    state.nodes.command[position] = event.n
+    touches(state, position, event.n)
     end(state, position, 'unknown', UNINTENDED)
     recount(state, position)
   }
-  if (flying.length + ended.length > 0) watched(state, event, { flying, ended })
+  if (flying.length + ended.length === 0) return
+  watched(state, event, { flying, ended })
+  // It may have to be undone before any window opens.
+  if (!state.prepared.has(event.cell)) want(state, { kind: 'prepare', key: `prepare:${event.cell}`, cell: event.cell })
+  // What its nodes are scanned for now is what the lost part of the trial has left to do: it would prove a list of nothing.
+  if (state.plan.trial !== null && state.lists === null) state.aborting ??= { rollback: false, reason: UNINTENDED }
+}
+
+function touches(state: RunState, position: number, n: number): void {
+  state.nodes.command[position] = n
+  state.nodes.attempts[position] = at(state.nodes.attempts, position) + 1
+  state.nodes.touched[position] = 1
+  state.nodes.endedSeconds[position] = 0
 }
 
 function flies(state: RunState, position: number, n: number): void {
   const before = state.commands.get(at(state.nodes.command, position))
   if (at(state.nodes.stage, position) === STAGE.flying && before !== undefined) before.open -= 1
   else move(state, position, STAGE.flying)
-  state.nodes.command[position] = n
+  touches(state, position, n)
   recount(state, position)
 }
 

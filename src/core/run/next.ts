@@ -254,12 +254,16 @@ const rollbackSize = (state: RunState, waves: readonly number[]): number =>
     0,
   )
 
+/** A wave that never began may have nodes that a command was found on, without its intent. */
+const wasTouched = (state: RunState, index: number): boolean =>
+  state.plan.waves[index]?.nodes.some((position) => state.nodes.touched[position] === 1) ?? false
+
 /** Abort: what waits is given up, what runs ends; then back, if asked, or out. */
 function nextAbort(state: RunState, now: Instant): Decision {
   const aborting = known(state.aborting, 'the abort')
   const drained = placesDue(state, 'aborted')
   if (drained) return drained
-  const touched = state.waves.flatMap((wave, index) => (wave.startedAt === null ? [] : [index])).toReversed()
+  const touched = state.waves.flatMap((wave, index) => (wave.startedAt !== null || wasTouched(state, index) ? [index] : [])).toReversed()
   const reversible = state.plan.work === 'apply' && state.plan.rollback.method !== 'none'
   if (aborting.rollback && touched.length > 0 && reversible) return nextRollbackStart(state, touched, aborting.reason, now)
   return finish(state, 'aborted', aborting.reason)

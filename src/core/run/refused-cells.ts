@@ -29,6 +29,11 @@ export function cellRefused(state: RunState, cell: string, code: string, now: In
   else unwant(state, key)
 }
 
+/** A command of a refused cell could be read: what waits there waits anew, for the cell may be on its way back. Part of `evolve`. */
+export function cellAnswered(state: RunState, cell: string, now: Instant): void {
+  if (state.refusals.has(cell)) state.refusals.set(cell, now)
+}
+
 /** Nothing can begin before the next opening, which asks anew. Part of `evolve`. */
 export function restRefused(state: RunState): void {
   for (const cell of state.refusals.keys()) unwant(state, `prepare:${cell}`)

@@ -181,27 +181,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
   const count = plan.nodes.length
   const cells: string[] = []
   const cellIndex = new Map<string, number>()
-  const nodes: Nodes = {
-    count,
-    cell: new Uint16Array(count),
-    wave: new Int16Array(count).fill(-1),
-    list: new Int32Array(count).fill(-1),
-    stage: new Uint8Array(count),
-    outcome: new Uint8Array(count),
-    applied: new Uint8Array(count),
-    touched: new Uint8Array(count),
-    out: new Uint8Array(count),
-    down: new Uint8Array(count),
-    attempts: new Uint8Array(count),
-    command: new Int32Array(count),
-    missing: new Int32Array(count),
-    endedSeconds: new Float64Array(count),
-    taken: new Uint8Array(count),
-    after: new Uint8Array(count),
-    changed: new Uint8Array(count),
-    scanned: new Map(),
-    reason: new Array<string>(count).fill(''),
-  }
+  const nodes = untouched(count)
   plan.nodes.forEach((node, position) => {
     const key = cellKey(node)
     const index = cellIndex.get(key) ?? cells.push(key) - 1
@@ -278,6 +258,29 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     at: 0 as Instant,
   }
 }
+
+/** What is known of nodes that nobody has looked at. */
+const untouched = (count: number): Nodes => ({
+  count,
+  cell: new Uint16Array(count),
+  wave: new Int16Array(count).fill(-1),
+  list: new Int32Array(count).fill(-1),
+  stage: new Uint8Array(count),
+  outcome: new Uint8Array(count),
+  applied: new Uint8Array(count),
+  touched: new Uint8Array(count),
+  out: new Uint8Array(count),
+  down: new Uint8Array(count),
+  attempts: new Uint8Array(count),
+  command: new Int32Array(count),
+  missing: new Int32Array(count),
+  endedSeconds: new Float64Array(count),
+  taken: new Uint8Array(count),
+  after: new Uint8Array(count),
+  changed: new Uint8Array(count),
+  scanned: new Map(),
+  reason: new Array<string>(count).fill(''),
+})
 
 const queued = (wave: PlannedWave): WaveState => ({
   name: wave.name,

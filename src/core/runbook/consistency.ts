@@ -53,7 +53,8 @@ function durationFindings(root: unknown): readonly Finding[] {
     texts(root, path).flatMap(({ pointer, value }) => {
       const ms = parseDuration(value)
       if (ms === undefined || (ms >= least && ms <= most && !(path.endsWith('/timeout') && ms % SECOND !== 0))) return []
-      const hint = `choose from ${formatDuration(least)} to ${formatDuration(most)}`
+      const fraction = ms >= least && ms <= most
+      const hint = fraction ? 'write whole seconds' : `choose from ${formatDuration(least)} to ${formatDuration(most)}`
       return [{ pointer, kind: 'out-of-range', message: `${spoken(pointer)} cannot be ${value}`, hint } as const]
     }),
   )

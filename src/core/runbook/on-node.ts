@@ -11,8 +11,17 @@ export const nodeFindings = (root: unknown): readonly Finding[] => [
 ]
 
 function hookFindings(root: unknown): readonly Finding[] {
-  return each(root, '/hooks/*').flatMap(({ pointer, value }) => {
+  return each(root, '/hooks/*').flatMap(({ pointer, value }): Finding[] => {
     const { document, script } = recordOf(value)
+    if (typeof document === 'string' && document.startsWith('Patchwave-'))
+      return [
+        {
+          pointer: `${pointer}/document`,
+          kind: 'contradiction',
+          message: `${document} is a document of Patchwave itself, which no hook can send`,
+          hint: 'name a document of your own',
+        } as const,
+      ]
     if ((document === undefined) !== (script === undefined)) return []
     const message = `${spoken(pointer)} needs either \`document\` or \`script\`${document === undefined ? '' : ', not both'}`
     return [{ pointer, kind: 'contradiction', message, hint: 'name an SSM document, or a script that is on the nodes' } as const]

@@ -15,6 +15,7 @@ import { ask } from '../ask.ts'
 import { endedAt } from '../journal.ts'
 import type { World } from '../world.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
+import { refusesCell } from './refused-cell.ts'
 
 /** What one check found: per node where it looks at nodes. */
 type Measured = Readonly<{
@@ -112,14 +113,17 @@ async function presence(performing: Performing, effect: EffectOf<'measure'>): Pr
   const touched = known(state.plan.waves[effect.wave], 'the wave').nodes.filter(
     (position) => at(state.nodes.touched, position) === 1 && at(state.nodes.stage, position) === STAGE.ended,
   )
-  const seen = await statusOf(performing, touched)
-  const gone = touched.filter((position) => {
+  const { seen, dark } = await statusOf(performing, touched)
+  const asked = touched.filter((position) => !dark.has(position))
+  const gone = asked.filter((position) => {
     const now = seen.get(position)?.state ?? null
     return now === null || isGone({ state: now })
   })
+  const unasked = dark.size > 0 ? `, ${String(dark.size)} cannot be asked for` : ''
   return {
-    verdict: 'pass',
-    evidence: `${String(touched.length - gone.length)} of ${String(touched.length)} touched nodes exist`,
+    // The others prove their cells; of a wave of which nobody can be asked nothing is proved.
+    verdict: asked.length === 0 && dark.size > 0 ? 'inconclusive' : 'pass',
+    evidence: `${String(asked.length - gone.length)} of ${String(touched.length)} touched nodes exist${unasked}`,
     subjects: touched.length,
     failing: gone,
     gone,
@@ -141,31 +145,32 @@ async function agentPing(performing: Performing, subjects: readonly number[]): P
 }
 
 async function instanceStatus(performing: Performing, subjects: readonly number[]): Promise<Measured> {
-  const seen = await statusOf(performing, subjects)
+  const { seen } = await statusOf(performing, subjects)
   const verdicts = Map.groupBy(subjects, (position) => seen.get(position)?.verdict ?? 'unknown')
   return verdictOf(subjects, verdicts.get('impaired') ?? [], verdicts.get('unknown') ?? [], 'are reachable')
 }
 
+/** What EC2 says of nodes; `dark`: those whose cell refuses to be asked. */
+type Statuses = Readonly<{ seen: ReadonlyMap<number, StatusSeen>; dark: ReadonlySet<number> }>
+
 /** EC2's short view: 100 nodes a call, and none of it SSM's. Cells side by side. */
-async function statusOf({ world, state, signal }: Performing, positions: readonly number[]): Promise<Map<number, StatusSeen>> {
+async function statusOf({ world, state, signal }: Performing, positions: readonly number[]): Promise<Statuses> {
   const seen = new Map<number, StatusSeen>()
+  const dark = new Set<number>()
   const cells = Map.groupBy(positions, (position) => cellKey(planned(state, position)))
   await eachBounded(cells, CELLS_AT_ONCE, async ([key, group]) => {
-    for (let from = 0; from < group.length; from += 100) {
-      const part = group.slice(from, from + 100)
-      const found = await world.fleet.status(
-        cellOf(key),
-        part.map((position) => planned(state, position).node),
-        signal,
-      )
-      const byId = new Map(found.map((one) => [one.node, one]))
-      for (const position of part) {
-        const one = byId.get(planned(state, position).node)
-        if (one) seen.set(position, one)
-      }
+    const byId = new Map(group.map((position) => [planned(state, position).node, position]))
+    const ids = [...byId.keys()]
+    try {
+      for (let from = 0; from < ids.length; from += 100)
+        for (const one of await world.fleet.status(cellOf(key), ids.slice(from, from + 100), signal))
+          seen.set(known(byId.get(one.node), 'the node'), one)
+    } catch (error) {
+      if (!(error instanceof PatchwaveError) || !refusesCell(error, key)) throw error
+      for (const position of group) dark.add(position)
     }
   })
-  return seen
+  return { seen, dark }
 }
 
 /** How long a script's answer may take beyond its own timeout: delivery and one page. */

@@ -1,4 +1,5 @@
 import { known } from '../../kit/assert.ts'
+import type { Digest } from '../../kit/digest.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf, type NodeId } from '../../kit/ids.ts'
 import { plus, SECOND, type Ms } from '../../kit/instant.ts'
@@ -59,7 +60,7 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
         return
       }
       if (!error.retryable && error.code !== 'aws.unclear') {
-        const code = sending ? error.code : LIST_REFUSED
+        const code = sending || !byPatchManager(state.plan, command.work) ? error.code : LIST_REFUSED
         yield [{ type: 'CommandRefused', n: command.n, code, message, invalid: invalidNodes(command, error, nameOf) }]
         return
       }
@@ -88,12 +89,21 @@ async function orderOf({ world, state, signal }: Making, command: Command): Prom
   return {
     cell: cellOf(command.cell),
     token: tokenOf(state.run, command.n),
-    document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) },
+    document: { name, hash: pinnedHash({ world, state }, name) },
     nodes: command.nodes.map((position) => planned(state, position).node),
     parameters: await parametersOf({ world, state }, command),
     startBefore: command.startBefore,
     executionSeconds: EXECUTION_MS / SECOND,
   }
+}
+
+/** @throws `plan.drift` when this engine brings another document, whose parameters the pinned one may not know */
+function pinnedHash({ world, state }: Pick<Performing, 'world' | 'state'>, name: string): Digest {
+  const hash = known(state.plan.documents[name], `the hash of ${name}`)
+  if (world.scripts.get(name)?.hash === hash) return hash
+  throw new PatchwaveError('plan.drift', `the run pins another ${name} than this version of Patchwave brings`, {
+    hint: 'go on with the version that began the run, or abort it and start it anew',
+  })
 }
 
 async function parametersOf({ world, state }: Pick<Performing, 'world' | 'state'>, command: Command): Promise<Record<string, string>> {

@@ -96,4 +96,19 @@ describe('our side of the quotas', () => {
     expect(quota.calls()).toEqual({ 'ec2.DescribeInstances': 1, 'ssm.SendCommand': 2 })
     expect(quota.throttles()).toEqual([{ cell: prod, call: 'ssm.SendCommand', count: 2 }])
   })
+
+  it('names the quota that was met last, and the rate that is left there, which recovers', async () => {
+    const clock = new VirtualClock(start)
+    const quota = new Quota(clock, silentLog)
+    expect(quota.lastThrottle()).toBeNull()
+    quota.throttled(control, 'ssm.ListCommands')
+    await clock.run(() => clock.sleep(plus(start, 5_000)))
+    for (let i = 0; i < 3; i++) quota.throttled(prod, 'ssm.SendCommand')
+    const hit = { cell: prod, call: 'ssm.SendCommand', count: 3, at: plus(start, 5_000) }
+    expect(quota.lastThrottle()).toEqual({ ...hit, perSecond: 5 })
+    await clock.run(() => clock.sleep(plus(start, 17_000)))
+    expect(quota.lastThrottle()).toEqual({ ...hit, perSecond: 7 })
+    await clock.run(() => clock.sleep(plus(start, 900_000)))
+    expect(quota.lastThrottle()).toEqual({ ...hit, perSecond: 10 })
+  })
 })

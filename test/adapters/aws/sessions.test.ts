@@ -103,6 +103,36 @@ describe('credentials', () => {
     expect(asked.filter(({ name }) => name === 'ssm.SendCommand').map(({ accessKey }) => accessKey)).toEqual(['ASIA1', 'ASIA2'])
   })
 
+  // prettier-ignore
+  it.each([
+    ['one that has lived for a minute is made anew, for what is sent once too', MINUTE,     ['ASIA1', 'ASIA1', 'ASIA2'], null],
+    ['one that was made just now is not: it would be denied again',             MINUTE - 1, ['ASIA1', 'ASIA1'],          'aws.denied'],
+  ])('when a session is denied, %s', async (_, ms, expected, code) => {
+    let revoked = false
+    const { clock, sweep, keys } = world(({ accessKey }) => (revoked && accessKey === 'ASIA1' ? refusal('AccessDeniedException') : { json: {} }))
+    await clock.run(async () => {
+      await sweep()
+      await clock.sleep(plus(start, ms))
+      revoked = true
+      const again = sweep()
+      if (code === null) await again
+      else await expect(again).rejects.toMatchObject({ code })
+    })
+    expect(keys()).toEqual(expected)
+  })
+
+  it('asks for no session after session where the call itself is denied', async () => {
+    const { clock, sweep, keys, names } = world(() => refusal('AccessDeniedException'))
+    await clock.run(async () => {
+      for (let tried = 0; tried < 30; tried++) {
+        await expect(sweep()).rejects.toMatchObject({ code: 'aws.denied' })
+        await clock.sleep(plus(clock.now(), 5_000))
+      }
+    })
+    expect(names().filter((name) => name === 'sts.AssumeRole').length).toBeLessThanOrEqual(3)
+    expect(keys().length).toBeLessThanOrEqual(32)
+  })
+
   it('says so when they stay expired', async () => {
     const { clock, sweep, keys } = world(() => refusal('ExpiredTokenException'))
     await expect(clock.run(() => sweep())).rejects.toMatchObject({ code: 'aws.expired' })

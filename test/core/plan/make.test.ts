@@ -243,7 +243,10 @@ describe('what stands beside the content', () => {
       stored(PROD, 'ami-a', [patch('kernel'), patch('openssl'), patch('glibc-common')]),
       stored(PROD, 'ami-b', [patch('kernelshark')]),
     ])
-    const one = runbook({ patches: { approve: [], reject: [], reboot: 'always', kernel: 'install' }, rollback: { ...runbook().rollback, method: 'none' } })
+    const one = runbook({
+      patches: { approve: [], reject: [], reboot: 'always', kernel: 'install' },
+      rollback: { ...runbook().rollback, method: 'none' },
+    })
     expect(makePlan(input({ baselines, runbook: one })).irreversible).toEqual([
       'nodes reboot (patches.reboot: always)',
       'no downgrade on a running system: glibc-common, kernel',

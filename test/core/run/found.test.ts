@@ -76,6 +76,26 @@ describe('a command without an intent', () => {
     expect(commandOf(told.state, 1).ids).toEqual(['found-1', 'copy'])
   })
 
+  it('takes places: a hard budget lets no other node start beside it', () => {
+    const told = new Telling({ waves: [{ nodes: 4, concurrency: 4, gate: { failuresMax: 0, hard: true } }] })
+    told.open()
+    told.tell({ type: 'BatchDropped', batch: 1, reason: 'x' }, found(1, [2]))
+    expect(told.state.inFlight).toBe(1)
+    expect(told.state.suspects).toBe(0)
+    told.tell(report(1, { 2: 'patched' }, told.now))
+    told.wait(HOUR)
+    expect(told.state.inFlight).toBeLessThanOrEqual(1)
+  })
+
+  it('in a wave that never began is undone when somebody asks for it', () => {
+    const told = new Telling({ waves: [{ nodes: 1 }, { nodes: 1 }] })
+    told.open()
+    told.tell({ type: 'BatchDropped', batch: 1, reason: 'x' }, found(1, [1]))
+    told.tell(report(1, { 1: 'patched' }, told.now), { type: 'CommandClosed', n: 1 })
+    told.tell({ type: 'AbortAsked', reason: 'no', rollback: true })
+    expect(told.state.phase).toMatchObject({ name: 'rolling-back', waves: [1, 0] })
+  })
+
   it('leaves nodes alone that fly for another command', () => {
     const told = restored(1)
     told.read()

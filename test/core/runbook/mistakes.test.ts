@@ -138,6 +138,7 @@ const CONTRADICTIONS: readonly Row[] = [
   ['a script of two hours',         with_('checks: { a: { type: script, run: /a, timeout: 2h } }\n'), '6:48 runbook.out-of-range'],
   ['a script of half a second',     with_('checks: { a: { type: script, run: /a, timeout: 1500ms } }\n'), '6:48 runbook.out-of-range'],
   ['an answer after two minutes',   with_('checks: { a: { type: http, url: "https://a", within: 2m } }\n'), '6:54 runbook.out-of-range'],
+  ['a hook of Patchwave itself',    with_('patches: { approve: [{ names: [a] }] }\nhooks: { onExit: { document: Patchwave-Apply } }\n'), '7:30 runbook.contradiction'],
   ['a limit without number',        with_('disruption: [{ per: image }]\n'),          '6:14 runbook.contradiction'],
   ['a limit of both kinds',         with_('disruption: [{ per: image, atMost: 1, oneAtATime: true }]\n'), '6:14 runbook.contradiction'],
   ['a limit twice',                 with_('disruption: [{ per: image, atMost: 1 }, { per: image, atMost: 2 }]\n'), '6:48 runbook.duplicate-name'],
@@ -175,6 +176,7 @@ describe('a runbook that is unusual is accepted', () => {
 describe('hints', () => {
   // prettier-ignore
   it.each<[text: string, hint: string]>([
+    [with_('patches: { approve: [{ names: [a] }] }\nhooks: { onExit: { script: /a, timeout: 1500ms } }\n'), 'write whole seconds'],
     [with_('wndow: {}\n'),                                                   'did you mean "window"?'],
     [with_('roll-back: {}\n'),                                               'did you mean "rollback"?'],
     [waves('{ name: all, take: rest, bake: 5m }'),                           'it belongs in waves[].gate'],

@@ -83,7 +83,7 @@ describe('drain', () => {
   it.each(['targetsOf', 'deregister', 'health'] as const)('skips nodes where %s is denied', async (call) => {
     const { ports } = balancer(() => ({ state: 'absent' }), { [call]: refusing('aws.denied') })
     const { ended, warnings } = await perform(drain, ports, OUT)
-    expect(ended).toMatchObject([{ done: false, outcome: 'skipped', reason: 'not-drained' }, { outcome: 'skipped' }])
+    expect(ended).toMatchObject([{ done: false, outcome: 'skipped', reason: 'drain-denied' }, { outcome: 'skipped' }])
     expect(warnings).toContain('AWS says aws.denied')
   })
 })

@@ -4,8 +4,8 @@ import { iso } from '../kit/instant.ts'
 import type { Received } from '../ports/queue.ts'
 import type { World } from './world.ts'
 
-/** A message that will never start anything, and why. */
-export type Refusal = Readonly<{ message: Received; code: ErrorCode; reason: string }>
+/** A message that will never be of use, and why. `region`: where it was received, for queues that each region has. */
+export type Refusal = Readonly<{ message: Received; code: ErrorCode; reason: string; region?: string }>
 
 /**
  * Bodies are kept whole up to so many UTF-16 units: three bytes each at the most, and with the attributes still below the 256 KiB that any
@@ -18,8 +18,9 @@ const BODY_CHARACTERS_MAX = 80_000
 const NOT_TAKEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g
 
 /**
- * Lays a refused message into the queue for refused ones, at least once: its body, and as attributes `reason`, `code`, `messageId` (of the
- * refused message), `sender` and `receivedAt` (ISO 8601); where the body was cut, also its `characters` and `digest` (SHA-256).
+ * Lays a refused message into the queue of the home region for refused ones, at least once: its body, and as attributes `reason`, `code`,
+ * `messageId` (of the refused message), `sender` and `receivedAt` (ISO 8601); `region` where it is known; where the body was cut, also its
+ * `characters` and `digest` (SHA-256).
  */
 export async function refuse(
   world: Pick<World, 'clock' | 'queue' | 'home'>,
@@ -27,7 +28,7 @@ export async function refuse(
   refusal: Refusal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { message, code, reason } = refusal
+  const { message, code, reason, region } = refusal
   const { body } = message
   const cut = body.length > BODY_CHARACTERS_MAX
   const attributes = {
@@ -36,6 +37,7 @@ export async function refuse(
     messageId: taken(message.id),
     sender: taken(message.sender ?? 'unknown'),
     receivedAt: iso(world.clock.now()),
+    ...(region !== undefined && { region }),
     ...(cut && { characters: String(body.length), digest: sha256(body) }),
   }
   const kept = cut ? body.slice(0, BODY_CHARACTERS_MAX).toWellFormed() : body
