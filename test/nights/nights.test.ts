@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { playNight } from './night.ts'
 
@@ -21,4 +24,12 @@ describe('a night', () => {
     const again = await playNight(seed)
     expect(again.journals, 'the same night twice').toEqual(night.journals)
   })
+})
+
+/** In a fresh process the first play meets modules that are still to be loaded, the second one does not. */
+it('a night is the same in a process of its own', async () => {
+  const run = promisify(execFile)
+  const script = fileURLToPath(new URL('../../scripts/night.ts', import.meta.url))
+  const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', script, '--seed=7135'], { maxBuffer: 1 << 26 })
+  expect(stdout).toContain('seed 7135:')
 })

@@ -44,6 +44,11 @@ export type Aws = Readonly<{
   objects: Objects
   identity: Identity
   counter: CallCounter
+  /**
+   * Loads every SDK module before its first call. How long a module takes differs from process to process, and with it the order in which calls that wait for
+   * one reach AWS: what has to be the same from the same seed loads them first.
+   */
+  load(): Promise<void>
   /** Closes the sockets. */
   close(): void
 }>
@@ -108,6 +113,9 @@ export function createAws(options: AwsOptions): Aws {
     objects: objectsOver(calls),
     identity,
     counter: quota,
+    async load() {
+      for (const lane of Object.values(lanes)) await lane.load()
+    },
     close() {
       for (const lane of Object.values(lanes)) lane.close()
     },

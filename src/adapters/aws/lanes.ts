@@ -35,6 +35,8 @@ type Config = Readonly<{
 
 /** A service in all cells: its SDK module, loaded when it is first needed, and one client a cell (50 sockets each). */
 export type Lane<Sdk, Client> = Readonly<{
+  /** Loads the module now. */
+  load(): Promise<void>
   open(cell: Cell, credentials: Config['credentials']): Promise<Readonly<{ sdk: Sdk; client: Client }>>
   close(): void
 }>
@@ -106,6 +108,9 @@ function openLane<Sdk, Client extends Openable>(
   const clients = new Map<string, Client>()
   let loading: Promise<Sdk> | undefined
   return {
+    async load() {
+      await (loading ??= load())
+    },
     async open(cell, credentials) {
       const sdk = await (loading ??= load())
       const key = cellKey(cell)
