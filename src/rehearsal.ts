@@ -64,7 +64,7 @@ export async function rehearse(config: Config, parts: RehearsalParts): Promise<R
     sessionName: 'rehearsal',
     log,
   })
-  await aws.load()
+  await aws.settle()
   const store = parts.store ?? (await openSqliteStore(':memory:'))
   const around = surroundings(config)
   const world: World = {

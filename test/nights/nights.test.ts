@@ -30,6 +30,6 @@ describe('a night', () => {
 it('a night is the same in a process of its own', async () => {
   const run = promisify(execFile)
   const script = fileURLToPath(new URL('../../scripts/night.ts', import.meta.url))
-  const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', script, '--seed=7135'], { maxBuffer: 1 << 26 })
-  expect(stdout).toContain('seed 7135:')
+  const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', script, '--seed=24'], { maxBuffer: 1 << 26 })
+  expect(stdout).toContain('seed 24:')
 })

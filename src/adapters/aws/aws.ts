@@ -45,10 +45,10 @@ export type Aws = Readonly<{
   identity: Identity
   counter: CallCounter
   /**
-   * Loads every SDK module before its first call. How long a module takes differs from process to process, and with it the order in which calls that wait for
-   * one reach AWS: what has to be the same from the same seed loads them first.
+   * For what has to be the same from the same seed: loads every SDK module, and forgets the signing keys that the SDK keeps for the whole process. Whether a
+   * call waits for either decides in which order calls of one instant reach AWS.
    */
-  load(): Promise<void>
+  settle(): Promise<void>
   /** Closes the sockets. */
   close(): void
 }>
@@ -113,8 +113,10 @@ export function createAws(options: AwsOptions): Aws {
     objects: objectsOver(calls),
     identity,
     counter: quota,
-    async load() {
+    async settle() {
       for (const lane of Object.values(lanes)) await lane.load()
+      const { clearCredentialCache } = await import('@smithy/signature-v4')
+      clearCredentialCache()
     },
     close() {
       for (const lane of Object.values(lanes)) lane.close()

@@ -120,6 +120,7 @@ describe('reading commands', () => {
     const command = (id: string, Status: string): object => ({
       CommandId: id,
       Comment: `${token}\0`,
+      DocumentName: 'Patchwave-Apply',
       Status,
       RequestedDateTime: seconds(start),
       ExpiresAfter: seconds(plus(start, 60_000)),
@@ -135,6 +136,7 @@ describe('reading commands', () => {
       {
         commandId: 'a',
         comment: `${token}\uFFFD`,
+        document: 'Patchwave-Apply',
         requestedAt: start,
         expiresAfter: plus(start, 60_000),
         ended: false,
