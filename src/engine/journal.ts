@@ -119,8 +119,8 @@ function limitOf(state: RunState, group: number): GroupLimit {
 }
 
 /**
- * Hands are taken off nodes that spoke for themselves, unless something has to bring them back first: then at the end of its last step. A node that said nothing keeps its claim until its command has closed: SSM may have
- * given up on it while its script still runs.
+ * Hands are taken off nodes that spoke for themselves, unless something has to bring them back first: then at the end of its last step. A node
+ * that said nothing keeps its claim until its command has closed: SSM may have given up on it while its script still runs.
  */
 function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'release'> {
   const release: { node: NodeId; out: boolean }[] = []

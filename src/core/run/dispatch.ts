@@ -7,10 +7,7 @@ import type { Batch } from './parts.ts'
 import { heldByFreeze, nextFreeze } from './freezing.ts'
 import { nextBefore } from './next-steps.ts'
 import { isRefused, nextRefused } from './refused-cells.ts'
-import { busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes } from './waiting.ts'
-
-/** From the first that is free, places are gathered this long before they are filled, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
-export const ROUND_MS: Ms = 5 * SECOND
+import { busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes, ROUND_MS } from './waiting.ts'
 
 /** How long a node has to pick a command up. Agents that are online take seconds; ten minutes covers one that restarts. */
 export const DELIVERY_MS: Ms = 10 * MINUTE

@@ -4,16 +4,13 @@ import type { RunEvent, StepName } from './event.ts'
 import type { Batch } from './parts.ts'
 import { needsToken, stepBefore, stepUntil } from './steps.ts'
 import type { RunState } from './state.ts'
-import { COMMAND_NODES_MAX } from './waiting.ts'
-
-/** Nodes that come back are gathered this long for one step, so that fifty that end together are not fifty calls. */
-const GATHER_MS = 5_000
+import { COMMAND_NODES_MAX, ROUND_MS } from './waiting.ts'
 
 /** Nodes that come back go on to their next step: at any time, in a pause and in a freeze too, for it makes them serve again. */
 export function nextReturns(state: RunState, now: Instant): Decision {
   let due: Instant | null = null
   for (const { cell, step, nodes, since } of state.returns.values()) {
-    const at = plus(since, GATHER_MS)
+    const at = plus(since, ROUND_MS)
     if (now >= at || nodes.length >= COMMAND_NODES_MAX) return events(intent(state, step, cell, 0, nodes.slice(0, COMMAND_NODES_MAX), now))
     if (due === null || at < due) due = at
   }

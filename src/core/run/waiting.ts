@@ -1,9 +1,12 @@
-import type { Instant } from '../../kit/instant.ts'
+import { SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import { blockedBy, outOf, reserve, tentative, type Tentative } from './limits.ts'
 import { at, cellAt, isSuspect, planned, STAGE, type RunState } from './state.ts'
 
 /** SSM takes at most 50 ids in one SendCommand. */
 export const COMMAND_NODES_MAX = 50
+
+/** From the first that is free, places are gathered this long before they are filled, and so are nodes that come back before their next step, so that a command is not made of one node while others are about to be free. At half, twice the commands; at double, places idle longer than a page read takes. */
+export const ROUND_MS: Ms = 5 * SECOND
 
 /** Puts a waiting node into the lane of its cell and list, behind all with as long a chain or in front of them. Part of `evolve`. */
 export function enqueue(state: RunState, position: number, front = false): void {

@@ -2,6 +2,7 @@ import { instant, type Ms, plus, SECOND } from '../../kit/instant.ts'
 import type { Execution } from '../ledger.ts'
 import { heard, type Order, type Report, spoilt } from './agent.ts'
 import { hits } from './chance.ts'
+import { changesNode } from './document-kind.ts'
 import { type Fate, fateOf } from './fate.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
 import { PackageSet } from './package-set.ts'
@@ -20,8 +21,6 @@ const SLOW_TIMES = 5
 /** SIGKILL, as a shell shows it. */
 const KILLED_EXIT = 137
 
-const CHANGES: ReadonlySet<string> = new Set(['Patchwave-Apply', 'Patchwave-Rollback', 'Patchwave-Restart'])
-
 /**
  * Runs a command on a node that is real, for the same reports, ledger rows and faults as a simulated one. Null: SSM never hears how it ended.
  */
@@ -35,7 +34,7 @@ export async function runRealOrder(
   const agent = await real.agent(node)
   const taken = new Taken(node, around, real, agent, order)
   const report = await taken.report()
-  if (report && CHANGES.has(order.document)) await around.clock.hold(() => refreshed(node, real))
+  if (report && changesNode(order.document, order.parameters)) await around.clock.hold(() => refreshed(node, real))
   if (!report || !(await heard(node, around, order))) return null
   const { stdout, stderr } = spoilt(node, around, report.stdout)
   return { ...report, stdout, stderr: stderr === '' ? report.stderr : stderr }
@@ -72,7 +71,7 @@ class Taken {
 
   async report(): Promise<Report | null> {
     const { ledger, clock } = this.#around
-    const changes = CHANGES.has(this.#order.document)
+    const changes = changesNode(this.#order.document, this.#order.parameters)
     // Its worker may outlive the script: in flight is the node until the order ends.
     if (changes) ledger.enter(this.#node)
     const startedAt = clock.now()
@@ -88,7 +87,7 @@ class Taken {
   #started(): (end: ScriptEnd) => void {
     const { ledger, clock } = this.#around
     const { commandId, document, parameters } = this.#order
-    const changes = CHANGES.has(document)
+    const changes = changesNode(document, parameters)
     const execution = ledger.begin(this.#node, { commandId, token: parameters['Token'] ?? '', document, changes, at: clock.now() })
     if (!this.#first) {
       this.#first = execution

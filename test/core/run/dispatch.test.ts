@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ROUND_MS, START_MARGIN_MS } from '../../../src/core/run/dispatch.ts'
+import { START_MARGIN_MS } from '../../../src/core/run/dispatch.ts'
+import { ROUND_MS } from '../../../src/core/run/waiting.ts'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'

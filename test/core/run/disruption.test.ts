@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ROUND_MS } from '../../../src/core/run/dispatch.ts'
+import { ROUND_MS } from '../../../src/core/run/waiting.ts'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { outOf } from '../../../src/core/run/limits.ts'
 import { MINUTE, plus } from '../../../src/kit/instant.ts'
