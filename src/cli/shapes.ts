@@ -5,7 +5,7 @@ import { lowerBoundMs } from '../core/run/bound.ts'
 import { OUTCOMES } from '../core/run/event.ts'
 import { tally } from '../core/run/finish.ts'
 import type { RunState } from '../core/run/state.ts'
-import { viewOf, type RunView, type WaveView } from '../core/run/view.ts'
+import { causesOf, viewOf, type RunView, type WaveView } from '../core/run/view.ts'
 import { cellKey } from '../kit/ids.ts'
 import type { Sealed } from '../ports/store.ts'
 import type { Throttle } from '../ports/world.ts'
@@ -42,6 +42,7 @@ export function finishedShape(state: RunState, measured: Measured): Shape {
     reason: ended.reason,
     digest: planDigest,
     nodes: tally(state, true),
+    causes: causesOf(state),
     waves: viewOf(state).waves.map((wave) => ({ name: wave.name, outcome: waveOutcome(wave.state), nodes: waveNodes(wave) })),
     calls: measured.calls,
     ...(measured.throttle && { quota: quotaShape(measured.throttle) }),
@@ -74,7 +75,7 @@ export function waveNodes({ nodes, total }: WaveView): Readonly<Record<string, n
 
 /** `status --json` of one run; `waves` with them. */
 export function statusShape(view: RunView, waves: boolean): Shape {
-  const { run, runbook, act, state, reason, wave, nodes, window, waitsFor, inFlight, returning, notBack } = view
+  const { run, runbook, act, state, reason, wave, nodes, window, waitsFor, inFlight, returning, notBack, causes } = view
   return {
     run,
     runbook,
@@ -86,6 +87,7 @@ export function statusShape(view: RunView, waves: boolean): Shape {
     inFlight,
     ...(returning > 0 && { returning }),
     ...(notBack.length > 0 && { notBack }),
+    ...(causes.length > 0 && { causes }),
     ...(window !== null && {
       window: { opens: isoSeconds(window.opens), cutoff: isoSeconds(window.cutoff), closes: isoSeconds(window.closes) },
     }),

@@ -4,6 +4,7 @@ import { painter } from '../../src/cli/render/paint.ts'
 import { runLines } from '../../src/cli/render/run-lines.ts'
 import { statusShape } from '../../src/cli/shapes.ts'
 import { finished } from '../../src/core/run/finish.ts'
+import { OUTCOMES } from '../../src/core/run/event.ts'
 import { initial } from '../../src/core/run/state.ts'
 import { viewOf } from '../../src/core/run/view.ts'
 import { HOUR, MINUTE, SECOND } from '../../src/kit/instant.ts'
@@ -96,5 +97,29 @@ describe('nodes that are not back', () => {
         /^wave one: failures: 12 of at most 0; not back: i-00000000000000000 \(rejoin, stop\), .* and 2 more$/,
       ) as string,
     })
+  })
+})
+
+describe('why nodes did not go well', () => {
+  const state = initial('01900000-0000-7000-8000-000000000001', content({ waves: [{ nodes: 14 }] }))
+  const ends = ['patched', 'skipped excluded', ...['a', 'b', 'c', 'd', 'd', 'e', 'e', 'f', 'g'].map((reason) => `failed ${reason}`)]
+  ;[...ends, 'failed d', 'unknown expired'].forEach((said, position) => {
+    const [outcome = '', reason = 'installed'] = said.split(' ')
+    state.nodes.outcome[position] = OUTCOMES.findIndex((one) => one === outcome)
+    state.nodes.reason[position] = reason
+  })
+
+  it('is told in groups, the commonest reason first; of many reasons the rarest are counted', () => {
+    const lines = runLines(viewOf(state), { now: OPENS, virtual: false, columns: 120, paint: painter(false) })
+    const at = lines.indexOf('failed: 3 d, 2 e, 1 a, 1 b, 1 c, 2 for other reasons')
+    expect(lines.slice(at, at + 3)).toEqual([lines[at], 'unknown: 1 expired', 'skipped: 1 excluded'])
+    expect(at).toBeGreaterThan(0)
+  })
+
+  it('is there for machines, whole', () => {
+    const { causes } = statusShape(viewOf(state), false)
+    expect(causes).toHaveLength(9)
+    expect(causes).toContainEqual({ outcome: 'failed', reason: 'd', nodes: 3 })
+    expect(causes).toContainEqual({ outcome: 'unknown', reason: 'expired', nodes: 1 })
   })
 })

@@ -69,6 +69,7 @@ describe('a run on the screen', () => {
       'window closes in 5h 50m, cutoff in 4h 50m',
       '  canary  ████████████' + '██████' + '▓▓▓▓▓▓' + '  3/4  running  2 patched, 1 in flight, 1 failed',
       '  rest    ' + '░'.repeat(24) + '  0/2  queued',
+      'failed: 1 dependency',
     ])
   })
 

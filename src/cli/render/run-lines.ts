@@ -27,11 +27,25 @@ export function runLines(view: RunView, screen: Screen): string[] {
     ...windowLine(view, screen),
     ...view.waves.flatMap((wave) => waveLines(wave, wave.name === view.wave ? view.inFlight : 0, wide)),
     ...(view.returning === 0 ? [] : [[{ text: `${counted(view.returning, 'node')} coming back into service`, tone: 'running' } as const]]),
+    ...causeLines(view),
     ...notBackLines(view),
     ...throttleLine(screen),
     ...(view.waitsFor === null ? [] : [[{ text: `waits for ${plain(view.waitsFor)}`, tone: 'wait' } as const]]),
   ]
   return lines.map((line) => painted(line, columns, paint))
+}
+
+/** Reasons of one outcome that are named; the others are counted. */
+const REASONS = 5
+
+/** Why nodes did not go well: a line for each outcome. */
+function causeLines({ causes }: RunView): Line[] {
+  return [...Map.groupBy(causes, ({ outcome }) => outcome)].map(([outcome, all]) => {
+    const named = all.slice(0, REASONS).map(({ reason, nodes }) => `${String(nodes)} ${plain(reason)}`)
+    const left = all.slice(REASONS).reduce((sum, { nodes }) => sum + nodes, 0)
+    const more = left === 0 ? [] : [`${String(left)} for other reasons`]
+    return [{ text: `${outcome}: ${[...named, ...more].join(', ')}`, tone: outcome === 'skipped' ? 'dim' : 'bad' }]
+  })
 }
 
 /** What a person has to bring back by hand. */

@@ -20,11 +20,16 @@ export type RunView = Readonly<{
   returning: number
   /** Nodes that could not be brought back wholly, and the steps that did not succeed. */
   notBack: readonly Readonly<{ node: string; steps: readonly string[] }>[]
+  /** Why nodes did not go well, grouped: the commonest reason of each outcome first. */
+  causes: readonly Cause[]
   window: Readonly<{ opens: Instant; cutoff: Instant; closes: Instant }> | null
   /** What a person is asked for, if anything. */
   waitsFor: string | null
   waves: readonly WaveView[]
 }>
+
+/** So many nodes ended so, for this reason. */
+export type Cause = Readonly<{ outcome: Outcome; reason: string; nodes: number }>
 
 export type WaveView = Readonly<{
   name: string
@@ -50,10 +55,30 @@ export function viewOf(state: RunState): RunView {
     inFlight: state.inFlight,
     returning: returningIn(state),
     notBack: [...state.notBack].map(([position, steps]) => ({ node: planned(state, position).node, steps })),
+    causes: causesOf(state),
     window: state.window === null ? null : { opens: state.window.opens, cutoff: state.window.cutoff, closes: state.window.closes },
     waitsFor: waitsFor(state),
     waves: state.waves.map((one, index) => waveView(state, index, one)),
   }
+}
+
+/** Outcomes of which a person wants to know why, worst first. */
+const EXPLAINED: readonly Outcome[] = ['rollback-failed', 'failed', 'unknown', 'skipped']
+
+/** Failed, unknown and skipped nodes by their reasons. O(fleet). */
+export function causesOf({ nodes }: RunState): readonly Cause[] {
+  const counts = EXPLAINED.map((outcome) => ({ code: OUTCOMES.indexOf(outcome), outcome, reasons: new Map<string, number>() }))
+  const byCode = new Map(counts.map((one) => [one.code, one.reasons]))
+  nodes.outcome.forEach((code, position) => {
+    const reason = nodes.reason[position] ?? ''
+    const reasons = byCode.get(code)
+    reasons?.set(reason, (reasons.get(reason) ?? 0) + 1)
+  })
+  return counts.flatMap(({ outcome, reasons }) =>
+    [...reasons]
+      .sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
+      .map(([reason, count]) => ({ outcome, reason, nodes: count })),
+  )
 }
 
 function returningIn({ nodes }: RunState): number {
