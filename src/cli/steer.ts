@@ -55,7 +55,7 @@ const ANSWERS: Readonly<Record<Steering['what'], RunEvent['type']>> = {
 /** Somebody else, a served store above all, may take the run at the same moment: then the answer is theirs. */
 async function answerOrAwait(app: App, world: World, row: RunRow, steering: Steering): Promise<Answered> {
   try {
-    return await answerHere(app, world, row.run, steering)
+    return await answerHere(app, world, row, steering)
   } catch (error) {
     if (!(error instanceof PatchwaveError) || error.code !== 'store.busy') throw error
     const answered = await awaitAnswer(app, world, row, steering)
@@ -68,18 +68,27 @@ async function answerOrAwait(app: App, world: World, row: RunRow, steering: Stee
  * Drives just long enough. An abort goes on to its end, because nobody else would cancel or restore anything; approved baselines get their
  * label. All else only goes on record here: whoever drives the run next acts on it.
  */
-async function answerHere(app: App, world: World, run: string, steering: Steering): Promise<Answered> {
+async function answerHere(app: App, world: World, row: RunRow, steering: Steering): Promise<Answered> {
+  const { run } = row
   const enough = new AbortController()
   const seen: { fact: Fact | null } = { fact: null }
+  const take = (fact: Fact): void => {
+    if (seen.fact !== null) return
+    seen.fact = fact
+    if (!goesOn(fact.event)) enough.abort()
+  }
+  let earlier = Promise.resolve()
   const ended = await conduct(world, run, {
     listen: (_, fact) => {
-      if (seen.fact !== null || !answers(steering, fact)) return
-      seen.fact = fact
-      if (!goesOn(fact.event)) enough.abort()
+      if (answers(steering, fact)) take(fact)
+      // Who drove it until now may have answered: nobody will say so again.
+      if (fact.event.type === 'DriverTook')
+        earlier = world.clock.hold(() => answerIn(world, row, steering)).then((found) => found && take(found))
     },
     leaveWhen: (state) => seen.fact !== null && (state.aborting === null || state.approvals.some((one) => one.state === 'asked')),
     signal: AbortSignal.any([app.io.signal, enough.signal]),
   })
+  await earlier
   return { run, fact: seen.fact, finished: ended?.outcome ?? null, driven: false }
 }
 
@@ -88,17 +97,24 @@ const goesOn = (event: RunEvent): boolean =>
   event.type === 'RollbackAsked' ||
   ((event.type === 'ApprovalGiven' || event.type === 'ApprovalRefused') && event.subject.kind === 'baselines')
 
+/** The answer that a run's journal holds already, after what was known of it. */
+async function answerIn(world: World, { run, entries }: RunRow, steering: Steering): Promise<Fact | undefined> {
+  for await (const sealed of world.store.read(run, entries + 1)) {
+    const { at, actor, type, data } = readEntry(sealed)
+    const fact: Fact = { at, actor, event: fromData(type, data) }
+    if (answers(steering, fact)) return fact
+  }
+  return undefined
+}
+
 /** The answer of a driver elsewhere; `undefined` when there is none who could answer: nobody drives, or its lease has run out in silence. */
-async function awaitAnswer(app: App, world: World, { run, entries }: RunRow, steering: Steering): Promise<Answered | undefined> {
-  let from = entries + 1
+async function awaitAnswer(app: App, world: World, asked: RunRow, steering: Steering): Promise<Answered | undefined> {
+  const { run } = asked
   for (let waited = 0; !app.io.signal.aborted; waited += LOOK_MS) {
-    for await (const sealed of world.store.read(run, from)) {
-      from = sealed.seq + 1
-      const { at, actor, type, data } = readEntry(sealed)
-      const fact: Fact = { at, actor, event: fromData(type, data) }
-      if (answers(steering, fact)) return { run, fact, finished: (await world.store.run(run))?.outcome ?? null, driven: true }
-    }
+    // The row first: whoever leaves it after that has left an answer that is read below.
     const row = await world.store.run(run)
+    const fact = await answerIn(world, asked, steering)
+    if (fact) return { run, fact, finished: (await world.store.run(run))?.outcome ?? null, driven: true }
     if (!row?.driver || row.driver === world.driver || !world.mayLive(row.driver)) return undefined
     if (waited >= ANSWER_MS && (row.leaseUntil === null || row.leaseUntil <= world.clock.now())) return undefined
     if (waited >= ANSWER_MS) break
