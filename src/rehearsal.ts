@@ -64,7 +64,8 @@ export async function rehearse(config: Config, parts: RehearsalParts): Promise<R
     sessionName: 'rehearsal',
     log,
   })
-  await aws.settle()
+  // Held: a rehearsal may begin while its clock is driven, and no time may pass while modules load.
+  await clock.hold(() => aws.settle())
   const store = parts.store ?? (await openSqliteStore(':memory:'))
   const around = surroundings(config)
   const world: World = {

@@ -50,6 +50,40 @@ describe('a store that lost what it had acknowledged', () => {
   })
 })
 
+describe('a store from before the run', () => {
+  it('knows nothing of its commands: the run that is asked for anew finds the nodes’ locks and markers, and changes nothing twice', async () => {
+    const clock = new VirtualClock(START)
+    const { store, empty } = openLosingStore(clock)
+    const stage = new Stage({ fleet: THREE, store, clock })
+    const book = runbook('yesterday', { waves: WAVES })
+    const outcome = await stage.run(async () => {
+      const first = await stage.start()
+      const going = stage.acts(first, book)
+      while (stage.sandbox.ledger().length === 0) await clock.sleep(plus(clock.now(), SECOND))
+      empty()
+      // Whoever drove it finds no run any more; a person sees an empty store, and asks again at once.
+      const [again] = await Promise.all([stage.start().then((second) => stage.acts(second, book)), going.catch((error: unknown) => error)])
+      return again
+    })
+    const run = known(outcome.ended[0], 'the run')
+    expect(run.outcome).toBe('succeeded')
+    expect(await stage.runs()).toEqual([run.run])
+    const applied = stage.sandbox.ledger().filter(({ document }) => document === 'Patchwave-Apply')
+    expect(new Set(applied.map(({ token }) => token.split('.')[0])).size, 'both runs were on the nodes').toBe(2)
+    for (const view of stage.sandbox.nodes()) {
+      const own = applied.filter(({ node }) => node === view.node)
+      expect(
+        own.filter(({ transaction }) => transaction !== null),
+        `${view.node} once`,
+      ).toHaveLength(1)
+    }
+    expect(
+      run.state.waves[0]?.counts.reduce((sum, count) => sum + count, 0),
+      'every node has an end',
+    ).toBe(3)
+  })
+})
+
 describe('the clock of a host', () => {
   it('that is set back by an hour stops its driver before it decides anything by it', async () => {
     const stage = new Stage({ fleet: THREE })

@@ -15,6 +15,8 @@ export type LosingStore = Readonly<{
   store: Store
   /** Every run is again as it was `lostMs` ago, requests excepted; claims, leases and notes are gone. Resolves to how many entries were lost. */
   lose: (lostMs: Ms) => Promise<number>
+  /** It is as empty as yesterday: not even the requests are left. */
+  empty: () => void
 }>
 
 /** Opens an empty one. */
@@ -40,14 +42,23 @@ export function openLosingStore(clock: Pick<Clock, 'now'>): LosingStore {
     at.opensAt = plus(clock.now(), CLOSED_MS)
     return restored.lost
   }
-  return { store: current, lose }
+  const empty = (): void => {
+    kept.forget()
+    at.inner = openMemoryStore()
+    at.opensAt = instant(0)
+  }
+  return { store: current, lose, empty }
 }
 
 /** What is needed to make the same runs once more. */
 class Kept {
   readonly plans = new Map<Digest, string>()
   readonly blobs = new Map<Digest, string>()
-  readonly #created: Parameters<Store['create']>[] = []
+  #created: Parameters<Store['create']>[] = []
+
+  forget(): void {
+    this.#created = []
+  }
 
   creating(args: Parameters<Store['create']>, done: ReturnType<Store['create']>): ReturnType<Store['create']> {
     this.#created.push(args)
