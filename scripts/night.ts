@@ -1,11 +1,17 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { playNight, type Night } from '../test/nights/night.ts'
 
 // `npm run night -- --seed=42` plays one simulated night twice and tells all about it; `-- --count=5000` plays that many, one process a core,
 // from seed 1 or from `--from`. Seeds that fail are kept in test/nights/seeds.json, which `npm test` always plays.
+
+/** Begins the line by which a process tells that a night is over. */
+const PLAYED = 'played '
+const NIGHTS_OF_A_PROCESS = 250
+const PROGRESS_MS = 60_000
 
 const SEEDS = new URL('../test/nights/seeds.json', import.meta.url)
 
@@ -45,33 +51,70 @@ async function some(from: number, count: number, step: number): Promise<number> 
       (night) => (night.found.length > 0 ? summary(night) : null),
       (error: unknown) => `seed ${String(seed)}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     )
-    if (told === null) continue
-    failed += 1
-    console.log(told)
+    if (told !== null) failed += 1
+    console.log(told === null ? `${PLAYED}${String(seed)}` : `${told}\n${PLAYED}${String(seed)}`)
   }
   return failed > 0 ? 1 : 0
 }
 
-/** Nights are shared out to processes, each of which plays every so-manieth. */
+/** What has been played so far, of all processes. */
+type Tally = { played: number; readonly failing: number[]; readonly began: number; toldAt: number }
+
+/** Nights are shared out to processes, each of which plays every so-manieth. What fails is told and kept at once. */
 async function many(from: number, count: number): Promise<number> {
   const step = availableParallelism()
-  const began = performance.now()
-  const children = await Promise.all(Array.from({ length: step }, (_, index) => child(from + index, count - index, step)))
-  const told = children.map(({ text }) => text).join('')
-  const died = children.filter(({ code }) => code !== 0 && code !== 1).length
-  const failing = [...told.matchAll(/^seed (\d+):/gm)].map(([, seed]) => Number(seed))
-  process.stdout.write(told)
-  if (failing.length > 0) keep(failing)
-  console.log(
-    `${String(count)} nights in ${((performance.now() - began) / 1000).toFixed(0)} s, ${String(failing.length)} failed${failing.length > 0 ? `: ${failing.join(', ')}` : ''}${died > 0 ? `; ${String(died)} processes died` : ''}`,
-  )
-  return failing.length > 0 || died > 0 ? 1 : 0
+  const tally: Tally = { played: 0, failing: [], began: performance.now(), toldAt: performance.now() }
+  await Promise.all(Array.from({ length: step }, (_, index) => share(from + index, from + count, step, tally)))
+  const { failing, played } = tally
+  console.log(`${String(played)} nights in ${seconds(tally)} s, ${String(failing.length)} failed`)
+  if (failing.length > 0) console.log(`failed: ${failing.join(', ')}`)
+  return failing.length > 0 ? 1 : 0
 }
 
-/** What a process of nights said, and how it ended. */
-type Child = Readonly<{ text: string; code: number | null }>
+function seconds({ began }: Tally): string {
+  return ((performance.now() - began) / 1000).toFixed(0)
+}
 
-function child(from: number, count: number, step: number): Promise<Child> {
+/** One core's share, in one process after the other: memory that a night leaves behind goes with its process, and the seed that ends one is told. */
+async function share(from: number, end: number, step: number, tally: Tally): Promise<void> {
+  for (let next = from; next < end;) {
+    const last = Math.min(end, next + NIGHTS_OF_A_PROCESS * step)
+    let seed = next
+    const ended = await child(next, last - next, step, (line) => {
+      if (!line.startsWith(PLAYED)) {
+        console.log(line)
+        const failed = /^seed (\d+):/.exec(line)?.[1]
+        if (failed !== undefined) fails(tally, Number(failed))
+        return
+      }
+      seed = Number(line.slice(PLAYED.length)) + step
+      tally.played += 1
+      progress(tally)
+    })
+    if (ended === 0 || ended === 1) {
+      next = last + ((step - ((last - next) % step)) % step)
+      continue
+    }
+    console.log(`seed ${String(seed)}: its process died (${String(ended)})`)
+    fails(tally, seed)
+    tally.played += 1
+    next = seed + step
+  }
+}
+
+function fails(tally: Tally, seed: number): void {
+  tally.failing.push(seed)
+  keep([seed])
+}
+
+function progress(tally: Tally): void {
+  if (performance.now() - tally.toldAt < PROGRESS_MS) return
+  tally.toldAt = performance.now()
+  console.error(`${String(tally.played)} nights in ${seconds(tally)} s, ${String(tally.failing.length)} failed`)
+}
+
+/** Resolves to the exit code, or the signal that ended it. */
+async function child(from: number, count: number, step: number, hears: (line: string) => void): Promise<number | string | null> {
   const args = [
     '--disable-warning=ExperimentalWarning',
     import.meta.filename,
@@ -80,13 +123,13 @@ function child(from: number, count: number, step: number): Promise<Child> {
     `--step=${String(step)}`,
   ]
   const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const chunks: Buffer[] = []
-  started.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  return new Promise((resolve) => {
-    started.on('close', (code) => {
-      resolve({ text: Buffer.concat(chunks).toString('utf8'), code })
+  const closed = new Promise<number | string | null>((resolve) => {
+    started.on('close', (code, signal) => {
+      resolve(code ?? signal)
     })
   })
+  for await (const line of createInterface(started.stdout)) hears(line)
+  return await closed
 }
 
 function keep(failing: readonly number[]): void {
