@@ -7,6 +7,7 @@ import type { Batch } from './parts.ts'
 import { heldByFreeze, nextFreeze } from './freezing.ts'
 import { nextBefore } from './next-steps.ts'
 import { isRefused, nextRefused } from './refused-cells.ts'
+import { goesOnInNextWindow } from './unfinished.ts'
 import { busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes, ROUND_MS } from './waiting.ts'
 
 /** How long a node has to pick a command up. Agents that are online take seconds; ten minutes covers one that restarts. */
@@ -34,7 +35,7 @@ export type Places = Readonly<{ stop: string | null; failuresLeft: number | null
 /** Waiting nodes get their places, or are given up for the reason to stop; when none waits and none is in flight, the last fact. */
 export function nextPlaces(state: RunState, index: number, { stop, failuresLeft, drained }: Places, now: Instant): Decision {
   const drain = (): Decision => (idle(state) ? events(drained) : nothing)
-  if (stop !== null) return placesDue(state, stop) ?? drain()
+  if (stop !== null) return placesDue(state, stop, now) ?? drain()
   if (state.paused) return dropBatches(state, 'paused') ?? (idle(state) ? drain() : wake(startLimit(state)))
   const refused = nextRefused(state, index, now)
   if (refused.events.length > 0) return refused
@@ -83,19 +84,16 @@ function stopReason(state: RunState, index: number, now: Instant): string | null
 }
 
 /** Gives up batches and waiting nodes with this reason; `undefined` once there are none and nothing is in flight. */
-export function placesDue(state: RunState, reason: string): Decision | undefined {
+export function placesDue(state: RunState, reason: string, now: Instant): Decision | undefined {
   const dropped = dropBatches(state, reason)
   if (dropped) return dropped
   if (state.waitingCount > 0) {
-    if (reason === 'cutoff' && nextWindow(state))
+    if (reason === 'cutoff' && goesOnInNextWindow(state, now))
       return state.inFlight > 0 ? nothing : events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
     return giveUp(state, reason)
   }
   return state.inFlight > 0 ? nothing : undefined
 }
-
-const nextWindow = (state: RunState): boolean =>
-  state.plan.runbook.window?.unfinished === 'next-window' && state.plan.act === 'rollout' && state.aborting === null
 
 function giveUp(state: RunState, reason: string): Decision {
   const held = new Set(state.waiting.busy.map((one) => one.node))

@@ -10,6 +10,7 @@ import * as openings from './evolve-window.ts'
 import { brokenKey } from './freezing.ts'
 import type { Fact } from './event.ts'
 import { approvalOf, unwant, want, type RunState } from './state.ts'
+import { windowBegins, windowEnds } from './unfinished.ts'
 
 /**
  * Folds one fact into the state, in place, and returns it. O(nodes that the fact names). A fact that does not fit the state is a bug and
@@ -81,8 +82,10 @@ function apply(state: RunState, fact: Fact): void {
       state.broken.add(brokenKey(event))
       return
     case 'WindowOpened':
+      windowBegins(state)
       return waves.windowOpened(state)
     case 'WindowEnded':
+      windowEnds(state, now)
       return openings.windowLeft(state, now)
     case 'FleetRead':
       return waves.fleetRead(state, event)

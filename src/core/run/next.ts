@@ -14,6 +14,7 @@ import { nextReturns } from './next-steps.ts'
 import { neverSeen } from './patch-manager.ts'
 import { nextRollback } from './rollback.ts'
 import { approvalOf, type RunState } from './state.ts'
+import { goesOnInNextWindow } from './unfinished.ts'
 import type { WaveState } from './parts.ts'
 
 /** What follows from a state: facts to append (all at `now`), effects newly wanted, keys no longer wanted, and when to look again without news. */
@@ -190,7 +191,7 @@ function nextWave(state: RunState, index: number, now: Instant): Decision {
   const wave = known(state.waves[index], 'the wave')
   const cutoff = lastStart(state)
   if (wave.phase === 'queued') {
-    if (now >= cutoff) return pastCutoff(state, index)
+    if (now >= cutoff) return pastCutoff(state, index, now)
     if (state.paused) return wake(cutoff)
     const frozen = heldByFreeze(state, now)
     if (frozen) return frozen.events.length > 0 ? frozen : wake(soonest(frozen.wakeAt, cutoff))
@@ -204,10 +205,8 @@ function nextWave(state: RunState, index: number, now: Instant): Decision {
 }
 
 /** The window's cutoff has passed before all waves began. */
-function pastCutoff(state: RunState, index: number): Decision {
-  const later = state.waves[index]
-  if (state.plan.runbook.window?.unfinished === 'next-window' && later !== undefined && state.plan.act === 'rollout')
-    return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
+function pastCutoff(state: RunState, index: number, now: Instant): Decision {
+  if (goesOnInNextWindow(state, now)) return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
   const frozen = index === 0 && freezeNow(state, instant(lastStart(state) - 1)) !== undefined
   return finish(state, 'stopped', frozen ? 'frozen' : 'window-ended')
 }
@@ -261,7 +260,7 @@ const wasTouched = (state: RunState, index: number): boolean =>
 /** Abort: what waits is given up, what runs ends; then back, if asked, or out. */
 function nextAbort(state: RunState, now: Instant): Decision {
   const aborting = known(state.aborting, 'the abort')
-  const drained = placesDue(state, 'aborted')
+  const drained = placesDue(state, 'aborted', now)
   if (drained) return drained
   const touched = state.waves.flatMap((wave, index) => (wave.startedAt !== null || wasTouched(state, index) ? [index] : [])).toReversed()
   const reversible = state.plan.work === 'apply' && state.plan.rollback.method !== 'none'

@@ -15,8 +15,8 @@ export function nextRollback(state: RunState, phase: RollingBack, now: Instant):
   const failed = countOf(state, 'rollback-failed')
   // In a search, who cannot be restored leaves it, and the others go on.
   if (state.isolation === null && failed > state.plan.rollback.failuresMax)
-    return placesDue(state, 'rollback-stopped') ?? rolledBack(state, true)
-  if (state.aborting?.rollback === false) return placesDue(state, 'aborted') ?? rolledBack(state, true)
+    return placesDue(state, 'rollback-stopped', now) ?? rolledBack(state, true)
+  if (state.aborting?.rollback === false) return placesDue(state, 'aborted', now) ?? rolledBack(state, true)
   const index = phase.waves[phase.at]
   if (index === undefined) return rolledBack(state, false)
   if (state.paused) return dropBatches(state, 'paused') ?? nothing

@@ -135,6 +135,9 @@ export type RunState = {
   /** Nodes outside the plan that are down, by group; counted before ours. */
   readonly groupOutside: Int32Array
   lastDriftReason: string | null
+  /** What there was to do when the window opened, and how many windows in a row brought nothing (unfinished.ts). */
+  leftAtOpening: number
+  vainWindows: number
   /** Nodes of the fleet that the plan does not know; counted, never patched. */
   appeared: number
   /** The newest round of the run's own checks (`before`, `after`). */
@@ -240,6 +243,8 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     ...sets,
     groupOutside: new Int32Array(plan.groups.length),
     lastDriftReason: null,
+    leftAtOpening: 0,
+    vainWindows: 0,
     appeared: 0,
     measure: null,
     baselinesApproved: false,

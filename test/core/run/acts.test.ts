@@ -179,6 +179,26 @@ describe('a window that ends before the work', () => {
     expect(told.state.phase).toMatchObject({ outcome: 'succeeded' })
   })
 
+  it('is given up after three in a row that brought nothing; one that was paused to its end says nothing', () => {
+    const told = new Telling({ unfinished: 'next-window', waves: [{ nodes: 2, concurrency: 1 }] })
+    const barren = (day: number, paused = false): string[] => {
+      told.now = plus(OPENS, day * DAY)
+      const [opens, cutoff, closes] = [told.now, plus(told.now, 5 * HOUR), plus(told.now, 6 * HOUR)]
+      if (day > 0) told.tell(plainOpening({ opens, cutoff, closes }, ''), NO_FREEZE)
+      told.tell({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null })
+      if (paused) told.tell({ type: 'Paused', reason: 'a person says so' })
+      const last = briefly(told.until(plus(cutoff, MINUTE)))
+      if (paused) told.tell({ type: 'Resumed', reason: 'a person says so' })
+      return last
+    }
+    told.open()
+    expect(barren(0).at(-1)).toBe('WindowEnded')
+    expect(barren(1, true).at(-1)).toBe('WindowEnded')
+    expect(barren(2).at(-1)).toBe('WindowEnded')
+    expect(barren(3)).toEqual(['BatchDropped cutoff', 'NodesSkipped 0,1 cutoff', 'WaveDrained', 'GateHeld'])
+    expect(told.node(1)).toBe('skipped: cutoff')
+  })
+
   it('asks a refused cell again', () => {
     const told = new Telling({ unfinished: 'next-window', waves: [{ nodes: 1 }, { nodes: 1 }] })
     told.open({}, [`${ACCOUNT}/us-east-1`])
