@@ -4,9 +4,13 @@ import type { Stage } from './stage.ts'
 
 /** People who look every few minutes and approve whatever is asked for, whichever process asks. Ends with the signal. */
 export async function approveAll(stage: Stage, signal: AbortSignal): Promise<void> {
+  /** Runs that asked for nothing, and how long their journals were. */
+  const quiet = new Map<string, number>()
   while (!signal.aborted) {
-    for (const { run } of await stage.store.runs({ unfinished: true })) {
+    for (const { run, entries } of await stage.store.runs({ unfinished: true })) {
+      if (quiet.get(run) === entries) continue
       const { state } = await openRun(stage.store, run)
+      if (!state.approvals.some((one) => one.state === 'asked')) quiet.set(run, entries)
       for (const { state: asked, group, count, by, subject } of state.approvals) {
         if (asked !== 'asked') continue
         const gate = subject.kind === 'gate' ? subject.wave : null
