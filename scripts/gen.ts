@@ -10,6 +10,7 @@ const GENERATORS = [
   'gen-cli-reference.ts',
   'gen-diagram.ts',
   'gen-documents.ts',
+  'gen-effects.ts',
 ] as const
 
 for (const script of GENERATORS) {

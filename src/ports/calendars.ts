@@ -18,16 +18,28 @@ export type NativeWindow = WindowTimesRule &
 /** What a Change Calendar says of an instant: several are open only when all are. `until`: when that changes, as far as AWS knows. */
 export type CalendarState = Readonly<{ open: boolean; until: Instant | null }>
 
-/** Calendars that are kept elsewhere. Reads only: safe to repeat. */
+/** Calendars that are kept elsewhere. */
 export interface Calendars {
-  /** @throws `aws.missing` when there is no such window, and other `aws.*` */
+  /**
+   * The window as it is now.
+   * @looks
+   * @throws `aws.missing` when there is no such window, and other `aws.*`
+   */
   window(cell: Cell, id: string, signal: AbortSignal): Promise<NativeWindow>
-  /** Names or document ARNs of Change Calendars. @throws `aws.missing`, `aws.invalid` when one is no Change Calendar, and other `aws.*` */
+  /**
+   * Names or document ARNs of Change Calendars.
+   * @looks
+   * @throws `aws.missing`, `aws.invalid` when one is no Change Calendar, and other `aws.*`
+   */
   state(cell: Cell, names: readonly string[], at: Instant, signal: AbortSignal): Promise<CalendarState>
 }
 
 /** Files that people keep beside their runbooks. */
 export interface Files {
-  /** The text of a UTF-8 file; a relative path is meant from the working folder. @throws `file.unreadable` */
+  /**
+   * The text of a UTF-8 file; a relative path is meant from the working folder.
+   * @looks
+   * @throws `file.unreadable`
+   */
   text(path: string): Promise<string>
 }

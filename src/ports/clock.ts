@@ -1,6 +1,9 @@
 import type { Instant } from '../kit/instant.ts'
 
-/** The only source of time. The system's follows the wall; the virtual one moves when nothing runs. */
+/**
+ * The only source of time. The system's follows the wall; the virtual one moves when nothing runs.
+ * @apart Telling the time and waiting change nothing outside of the process.
+ */
 export interface Clock {
   now(): Instant
   /** Resolves at `until` (at once when it has passed) or when `signal` aborts; never rejects. */

@@ -47,27 +47,40 @@ export type InvocationSeen = Readonly<{
 export interface Commands {
   /**
    * Sends once; does not wait for nodes.
-   * Not idempotent by itself: the order's token makes a repeat of our own documents harmless on the node; look it up with `sweep` before sending
-   * again. A document of others knows no token: a repeat does its work twice.
+   * Not idempotent by itself: SSM has no client token for it. Look the order's token up with `sweep` before sending again.
+   * @effect send a command of ours: SendCommand
+   * @repeat What may have been sent is looked for by its token first. Sent again it carries the same token: the node's marker runs it once, and
+   * repeats the result.
+   * @effect send a document of others: SendCommand
+   * @repeat Is not made: what may have been sent is looked for by its comment, and else counts as unknown or failed. A document of `onExit` is sent
+   * again.
    * @throws `aws.throttled`, `aws.denied`, `aws.invalid` (InvalidInstanceId names the nodes in `detail.nodes` where SSM does), `aws.expired`, `aws.unreachable`: nothing was sent
    * @throws `aws.unclear`: it may have been sent
    */
   send(order: CommandOrder, signal: AbortSignal): Promise<Pick<CommandSeen, 'commandId' | 'requestedAt' | 'expiresAfter'>>
-  /** Commands of this cell requested since then, newest first, whoever sent them. SSM may lag about a minute behind itself. Safe to repeat. */
+  /** Commands of this cell requested since then, newest first, whoever sent them. SSM may lag about a minute behind itself. @looks */
   sweep(cell: Cell, since: Instant, signal: AbortSignal): AsyncIterable<CommandSeen>
-  /** All invocations of a command, 50 a call; or the one of `node` alone, which is a fiftieth of the answer. Safe to repeat. */
+  /** All invocations of a command, 50 a call; or the one of `node` alone, which is a fiftieth of the answer. @looks */
   invocations(cell: Cell, commandId: CommandId, signal: AbortSignal, node?: NodeId): AsyncIterable<InvocationSeen>
-  /** Asks to stop what has not started on these nodes. Best effort; safe to repeat. */
+  /**
+   * Asks to stop what has not started on these nodes. Best effort.
+   * @effect cancel what has not started: CancelCommand
+   * @repeat Is asked only of invocations that still have not started; one that is cancelled stays so.
+   */
   cancel(cell: Cell, commandId: CommandId, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
-  /** Up to 24,000 characters of one node's stdout. Safe to repeat. */
+  /** Up to 24,000 characters of one node's stdout. @looks */
   output(cell: Cell, commandId: CommandId, node: NodeId, signal: AbortSignal): Promise<string>
 }
 
 /** The SSM documents of a cell. */
 export interface Documents {
-  /** Whether the cell has a document of this name, its own or one that AWS shows to everybody. Safe to repeat. */
+  /** Whether the cell has a document of this name, its own or one that AWS shows to everybody. @looks */
   has(cell: Cell, name: string, signal: AbortSignal): Promise<boolean>
-  /** Makes the document exist with this content and returns the version that has its hash. Safe to repeat: an equal hash changes nothing. */
+  /**
+   * Makes the document exist with this content and returns the version that has its hash.
+   * @effect register a document of ours: CreateDocument, UpdateDocument, UpdateDocumentDefaultVersion
+   * @repeat Looks for a version with the same hash first: what is there is not made again, and made the default only where it is not.
+   */
   ensure(
     cell: Cell,
     document: Readonly<{ name: string; content: string; hash: Digest }>,

@@ -17,9 +17,13 @@ export type RunbookFile = Readonly<{
 
 /** The runbooks that `serve` schedules. */
 export interface Runbooks {
-  /** Every runbook file of the folders in the config, read anew where it changed; a file that cannot be read has a problem. Safe to repeat. */
+  /** Every runbook file of the folders in the config, read anew where it changed; a file that cannot be read has a problem. @looks */
   list(): Promise<readonly RunbookFile[]>
-  /** One of them with these inputs. @throws `input.invalid`, `runbook.invalid`, `file.unreadable` */
+  /**
+   * One of them with these inputs.
+   * @looks
+   * @throws `input.invalid`, `runbook.invalid`, `file.unreadable`
+   */
   load(
     file: string,
     inputs: Readonly<Record<string, string>>,

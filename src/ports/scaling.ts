@@ -5,13 +5,19 @@ export type MemberSeen = Readonly<{ node: NodeId; group: string; lifecycle: stri
 
 /** EC2 Auto Scaling. Groups are named. Throws PatchwaveError `aws.*`. */
 export interface Scaling {
-  /** The groups of at most 50 nodes; nodes of no group are absent. Safe to repeat. */
+  /** The groups of at most 50 nodes; nodes of no group are absent. @looks */
   membersOf(cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<readonly MemberSeen[]>
   /**
-   * EnterStandby with a lower desired capacity, so that no replacement is started. A repeat is recognised by reading first: a member that is not
-   * `InService` is refused by AWS (`aws.invalid`), as is one whose group would fall below its minimum size.
+   * With a lower desired capacity, so that no replacement is started. A member that is not `InService` is refused by AWS (`aws.invalid`), as is one
+   * whose group would fall below its minimum size.
+   * @effect send into standby: EnterStandby
+   * @repeat Reads first: is asked only of members that are in service.
    */
   enterStandby(cell: Cell, group: string, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
-  /** ExitStandby, which raises the desired capacity again. A repeat is recognised by reading first: a member that is not in `Standby` is refused (`aws.invalid`). */
+  /**
+   * Raises the desired capacity again. A member that is not in `Standby` is refused (`aws.invalid`).
+   * @effect bring back from standby: ExitStandby
+   * @repeat Reads first: is asked only of members that are in standby.
+   */
   exitStandby(cell: Cell, group: string, nodes: readonly NodeId[], signal: AbortSignal): Promise<void>
 }

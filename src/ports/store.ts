@@ -86,58 +86,123 @@ export type Appended = Readonly<{ ok: true } | { ok: false; why: 'replaced' } | 
  */
 export interface Store {
   /**
-   * A new run with its first entries, at least one. Safe to repeat with the same entries. With `opening` or `trigger` it takes these too, in
-   * the same transaction; where another run has one of them already nothing is created. Resolves to the run that now has them: this one, or
-   * that other one.
+   * A new run with its first entries, at least one. With `opening` or `trigger` it takes these too, in the same transaction; where another run
+   * has one of them already nothing is created. Resolves to the run that now has them: this one, or that other one.
+   * @effect request a run
+   * @repeat With the same entries it changes nothing. A schedule's request is known by its opening, that of a message by its id, a rollout by its
+   * trial; by hand, an unfinished run of the runbook is gone on with.
+   * @effect open the journal of a schedule
+   * @repeat Its id is the runbook's name: one that is there stays.
    */
   create(
     row: Readonly<{ run: RunId; runbook: string; act: Act; requestedAt: Instant }>,
     entries: readonly Sealed[],
     takes?: Readonly<{ opening?: Instant; trigger?: string }>,
   ): Promise<RunId>
-  /** Takes one opening of a runbook for a run, once and for ever: resolves to the run that has it. Safe to repeat. */
+  /**
+   * Takes one opening of a runbook for a run, once and for ever: resolves to the run that has it.
+   * @effect take an opening
+   * @repeat Is answered with the run that has it.
+   */
   takeOpening(runbook: string, act: Act, opens: Instant, run: RunId): Promise<RunId>
-  /** The run that has this opening. */
+  /** The run that has this opening. @looks */
   openingOf(runbook: string, act: Act, opens: Instant): Promise<RunId | undefined>
-  /** The run that this trigger message led to; triggers are told apart by an id that their sender chose. */
+  /** The run that this trigger message led to; triggers are told apart by an id that their sender chose. @looks */
   triggered(trigger: string): Promise<RunId | undefined>
   /**
    * Releases, claims, entries, notes and outcome together, or nothing. `head` tells a driver that was replaced; a claim that was refused names
    * the nodes that have to wait; where a group has room for some of them, the first ones are not named. Appends of one turn of the event loop may share a transaction.
+   * @effect put facts on record
+   * @repeat Names the hash of the last entry: what has been appended to is not appended to again, by this driver or another.
+   * @effect claim nodes
+   * @repeat Is one transaction with its intent: there is no claim without it, and it stands once.
+   * @effect let go of claims
+   * @repeat Is one transaction with the report that lets go.
+   * @effect take notes out of the inbox
+   * @repeat Is one transaction with their answer: a note that lies there has none yet.
+   * @effect end a run
+   * @repeat Is one transaction with its last fact.
    */
   append(append: Append): Promise<Appended>
-  /** Entries from `from` (1 by default) in order, read piece by piece; what is appended meanwhile may come too. None for an absent run. */
+  /** Entries from `from` (1 by default) in order, read piece by piece; what is appended meanwhile may come too. None for an absent run. @looks */
   read(run: RunId, from?: number): AsyncIterable<Sealed>
+  /** One run's row. @looks */
   run(run: RunId): Promise<RunRow | undefined>
-  /** In the order of their requests; trials and rollouts unless `acts` says otherwise. */
+  /** In the order of their requests; trials and rollouts unless `acts` says otherwise. @looks */
   runs(filter?: Readonly<{ unfinished?: boolean; runbook?: string; acts?: readonly Act[] }>): Promise<readonly RunRow[]>
-  /** Takes or renews the lease; the epoch rises unless the same driver holds it already. `undefined` when another driver's lease still runs. */
+  /**
+   * Takes or renews the lease; the epoch rises unless the same driver holds it already. `undefined` when another driver's lease still runs.
+   * @effect take or renew a lease
+   * @repeat By the same driver only sets its end anew; by another one it is refused until then.
+   */
   drive(run: RunId, driver: string, now: Instant, leaseUntil: Instant): Promise<Readonly<{ epoch: number }> | undefined>
-  /** Gives the lease back; `wakeAt` says when a driver is wanted again. Ignored when it has changed hands. */
+  /**
+   * Gives the lease back; `wakeAt` says when a driver is wanted again. Ignored when it has changed hands.
+   * @effect give a lease back
+   * @repeat Is ignored. A lease that nobody gave back ends by itself, and the run is wanted then.
+   */
   rest(run: RunId, driver: string, wakeAt: Instant | null): Promise<void>
-  /** Puts a note at the end of the run's inbox. A repeat is a second note. */
+  /**
+   * Puts a note at the end of the run's inbox.
+   * @effect leave a person's word
+   * @repeat Is a second note, which the state answers: one id approves once, a run that pauses or aborts does so already.
+   */
   note(run: RunId, at: Instant, kind: string, data: string): Promise<void>
-  /** The same for several notes, in order and in one transaction. One to a run that has ended, or is not there, is dropped. */
+  /**
+   * The same for several notes, in order and in one transaction. One to a run that has ended, or is not there, is dropped.
+   * @effect pass status events on
+   * @repeat Is a second hint, which decides nothing: verdicts are read by page.
+   */
   noteAll(notes: readonly NewNote[]): Promise<void>
-  /** Who has sent these commands; those that no unfinished run of this store has open are left out. */
+  /** Who has sent these commands; those that no unfinished run of this store has open are left out. @looks */
   senders(commands: readonly CommandId[]): Promise<ReadonlyMap<CommandId, Sender>>
-  /** The oldest notes; they stay until an append takes them. */
+  /** The oldest notes; they stay until an append takes them. @looks */
   notes(run: RunId, limit: number): Promise<readonly Note[]>
-  /** Oldest first. */
+  /** Oldest first. @looks */
   claims(filter?: Readonly<{ run?: RunId; node?: NodeId }>): Promise<readonly Claim[]>
-  /** For a person who knows better than the journal: removes the hand on the node, or, without one, its oldest `out` claim, and resolves to it. */
+  /**
+   * For a person who knows better than the journal: removes the hand on the node, or, without one, its oldest `out` claim, and resolves to it.
+   * @effect take a hand off a node
+   * @repeat Finds no hand any more. A claim that only counts in its groups would be the next to go: who is not sure lists the node's claims first.
+   */
   releaseClaim(node: NodeId): Promise<Claim | undefined>
-  /** Puts claims back that a journal proves and the index lost. A run's existing claim on a node stays as it is. */
+  /**
+   * Puts claims back that a journal proves and the index lost.
+   * @effect put lost claims back
+   * @repeat Changes nothing: a run's claim that is there stays as it is.
+   */
   restoreClaims(claims: readonly Claim[]): Promise<void>
-  /** Kept once under its digest; a second text under the same digest is dropped. */
+  /**
+   * Kept once under its digest.
+   * @effect keep a plan
+   * @repeat Is dropped: the digest names the content.
+   */
   putPlan(digest: Digest, text: string): Promise<void>
+  /** The plan of this digest. @looks */
   plan(digest: Digest): Promise<string | undefined>
-  /** As `putPlan`; blobs may be pruned. */
+  /**
+   * As `putPlan`; blobs may be pruned.
+   * @effect keep a blob
+   * @repeat Is dropped: the digest names the content.
+   */
   putBlob(digest: Digest, text: string): Promise<void>
+  /** The blob of this digest. @looks */
   blob(digest: Digest): Promise<string | undefined>
-  /** Position of a reader of journals (the feedback relay), by name; 0 before it was set. */
+  /** Position of a reader of journals (the feedback relay), by name; 0 before it was set. @looks */
   cursor(name: string): Promise<number>
+  /**
+   * Sets it, back too.
+   * @effect move the feedback's cursor
+   * @repeat Sets the same position. What lies between a lost one and the queue is published again, and dropped by its deduplication id.
+   * @effect move a schedule's cursor
+   * @repeat Sets the same position. An opening behind it is known by the run that has it, or by the entry that says why none has.
+   * @effect keep a mark
+   * @repeat Sets the same mark. The rollout that is wanted after a trial is known by that trial; a run that was asked to give way is asked again.
+   */
   setCursor(name: string, position: number): Promise<void>
-  /** Ends what was begun; afterwards every call is a bug. Safe to repeat. */
+  /**
+   * Ends what was begun; afterwards every call is a bug. Safe to repeat.
+   * @apart It lets go of what the process holds; nothing that is on record changes.
+   */
   close(): Promise<void>
 }

@@ -6,19 +6,24 @@ export interface Identity {
   /**
    * The caller's ARN, account and unique id (GetCallerIdentity of the process's own credentials), and AWS's clock as its answer shows it. SQS names
    * the sender of a message by the same unique id: `AIDA…`, or `AROA…:session`.
+   * @looks
    */
   caller(signal: AbortSignal): Promise<Readonly<{ arn: string; account: string; userId: string; awsNow: Instant | null }>>
 }
 
-/** An HTTP GET from where the engine runs. Never throws: what went wrong is the answer. */
+/** What an address answers. */
 export interface Probe {
+  /** An HTTP GET from where the engine runs. Never throws: what went wrong is the answer. @looks */
   get(url: string, withinMs: Ms, signal: AbortSignal): Promise<Readonly<{ status: number; tookMs: Ms } | { failure: string }>>
 }
 
 /** The quota that AWS held against this process last: where, for which call, how often, and at most how many calls a second it makes there now. */
 export type Throttle = Readonly<{ cell: Cell; call: string; count: number; perSecond: number; at: Instant }>
 
-/** Count of calls by `ssm.SendCommand` and the like, and of throttles by cell; for summaries. */
+/**
+ * Count of calls by `ssm.SendCommand` and the like, and of throttles by cell; for summaries.
+ * @apart It is this process's own count.
+ */
 export interface CallCounter {
   calls(): Readonly<Record<string, number>>
   throttles(): readonly Readonly<{ cell: Cell; call: string; count: number }>[]
@@ -26,7 +31,10 @@ export interface CallCounter {
   lastThrottle(): Throttle | null
 }
 
-/** Randomness at the edge. */
+/**
+ * Randomness at the edge.
+ * @apart It is drawn inside of the process; what is drawn is on record before it is used outside.
+ */
 export interface Random {
   /** UUIDv7 whose time is `at`. */
   uuid(at: Instant): string
