@@ -1,4 +1,5 @@
 import { createApp } from './app.ts'
+import { report } from './cli/exit.ts'
 import { runCli } from './cli/program.ts'
 
 /** First Ctrl-C or SIGTERM: leave as after a crash. The second one ends at once. */
@@ -23,6 +24,8 @@ const io = {
   signal: leaving.signal,
 }
 
+// A bug outside of any command's reach is told as one: exit 1 would say that a run has ended badly.
+process.on('uncaughtException', (error) => process.exit(report(error, io, false)))
 stdout.on('error', () => process.exit(0)) // A reader such as `head` has gone: nothing more to say.
 process.exitCode = await runCli(createApp(io, env), process.argv.slice(2))
 // What was written is flushed first; timers that a broken connection leaves behind in the SDK are not waited for.

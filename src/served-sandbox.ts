@@ -1,7 +1,10 @@
+import { systemClock } from './adapters/system/system-clock.ts'
 import type { SandboxOptions, ServedSandbox } from './cli/app.ts'
 import { nextExecutions } from './next-executions.ts'
 import { parseFaults } from './sandbox/faults.ts'
 import { type FleetFile, parseFleet } from './sandbox/fleet-file.ts'
+import { keptSandbox } from './kept-sandbox.ts'
+import { sha256 } from './kit/digest.ts'
 import { PatchwaveError } from './kit/error.ts'
 import type { Clock } from './ports/clock.ts'
 import { serveSandbox } from './sandbox/http.ts'
@@ -16,15 +19,21 @@ export async function serveSandboxFiles(
   shipped: string,
 ): Promise<ServedSandbox> {
   const path = options.fleet ?? shipped
-  const fleet = parseFleet(await read(path), path)
-  const faults = options.faults === null ? null : parseFaults(await read(options.faults), options.faults)
+  const bytes = await read(path)
+  const fleet = parseFleet(bytes, path)
+  const faultBytes = options.faults === null ? null : await read(options.faults)
+  const faults = faultBytes === null ? null : parseFaults(faultBytes, options.faults ?? '')
   if (options.nodes === 'real') refusePackageFaults(faults, options.faults ?? 'faults')
+  const { state, speed } = options
+  const of = sha256(JSON.stringify([sha256(bytes), faultBytes && sha256(faultBytes), speed]))
+  const kept = state === null ? null : keptSandbox(state, of, { start: speed === 1 ? systemClock.now() : fleet.start, speed })
   const served = await serveSandbox({
     fleet,
     faults,
-    port: options.port,
-    speed: options.speed,
+    port: options.port === 0 ? (kept?.port ?? 0) : options.port,
+    speed,
     nextExecutions,
+    ...(kept && { clock: kept.clock, keeping: kept.keeping }),
     ...(options.nodes === 'real' && { real: (clock: Clock) => realNodes(clock, fleet) }),
   })
   const { endpoint, env, identities } = served

@@ -88,13 +88,14 @@ export type RehearsalOptions = Readonly<{
   config: string | undefined
 }>
 
-/** `real`: scripts run in isolated roots with real package managers, at speed 1 only. */
+/** `real`: scripts run in isolated roots with real package managers, at speed 1 only. `state`: a file from which it can be made again. */
 export type SandboxOptions = Readonly<{
   fleet: string | null
   faults: string | null
   port: number
   speed: number
   nodes: 'simulated' | 'real'
+  state: string | null
 }>
 
 /** What runs until `close`: the embedded AWS over HTTP. `ready` is the contract's first line. */

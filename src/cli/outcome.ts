@@ -25,16 +25,25 @@ const reasonOf = ({ phase }: Ended['state']): string => (phase.name === 'finishe
 
 async function leaving(world: World, run: string, again: string, io: Io): Promise<number> {
   const { clock, store } = world
-  const row = await clock.hold(() => store.run(run))
-  if (row?.driver && row.driver !== world.driver && row.leaseUntil !== null && row.leaseUntil > clock.now()) {
-    io.err(`run ${run} is driven by ${row.driver} now; follow it with \`patchwave status ${run} --watch\``)
+  const { state } = await clock.hold(() => openRun(store, run))
+  if (state.phase.name === 'finished') return elsewhere({ run, outcome: state.phase.outcome, state }, io)
+  if (state.driver !== null && state.driver !== world.driver) {
+    io.err(`run ${run} is driven by ${state.driver} now; follow it with \`patchwave status ${run} --watch\``)
     return EXIT.held
   }
-  const { waitsFor } = viewOf((await clock.hold(() => openRun(store, run))).state)
+  const { waitsFor } = viewOf(state)
   if (io.signal.aborted)
     io.err(`left: run ${run} goes on where it stands, nothing of it was stopped. Commands in flight run to their end on their nodes.`)
   else io.err(`run ${run} has not ended${waitsFor === null ? '' : `: it waits for ${waitsFor}`}`)
   if (waitsFor !== null) io.err(`decide it with \`patchwave approve ${run} --reason …\` or \`patchwave reject ${run} --reason …\``)
   io.err(`go on with \`${again}\`, or stop it with \`patchwave abort ${run} --reason …\``)
   return EXIT.notEnded
+}
+
+/** A driver that was suspended, or lost its lease, may find that its successor is done already. */
+function elsewhere(ended: Ended, io: Io): number {
+  io.err(
+    `run ${ended.run} has ended: another process drove it to its end (${ended.outcome}); see it with \`patchwave status ${ended.run}\``,
+  )
+  return ended.outcome === 'succeeded' || undone(ended) ? EXIT.done : EXIT.otherwise
 }

@@ -1,4 +1,5 @@
 import { cellOf } from '../kit/ids.ts'
+import { PatchwaveError } from '../kit/error.ts'
 import { MINUTE, plus } from '../kit/instant.ts'
 import type { RunState } from '../core/run/state.ts'
 import { drive, type DriveParts, type Ended } from './driver.ts'
@@ -30,10 +31,16 @@ export async function conduct(world: World, run: string, parts: ConductParts): P
   const stop = AbortSignal.any([signal, around.signal])
   const feeds: Promise<void>[] = []
   const relays: Relay[] = []
+  // A store that fails is met by the driver as well, which says so; what only stands beside it must not end the process first.
+  const beside = (work: Promise<void>): Promise<void> =>
+    work.catch((error: unknown) => {
+      if (!(error instanceof PatchwaveError)) throw error
+      world.log.warn(`beside run ${run}: ${error.code}: ${error.message}`)
+    })
   const opened = (state: RunState): void => {
     const regions = new Set(state.cells.map((cell) => cellOf(cell).region))
     if (parts.events) parts.events.listenIn(regions)
-    else feeds.push(...eventFeeds(world, regions, hints, stop))
+    else feeds.push(...eventFeeds(world, regions, hints, stop).map(beside))
     const { feedback, runbook } = state.plan
     if (feedback !== null) relays.push(new Relay(world, run, runbook.name, feedback))
   }
@@ -41,7 +48,7 @@ export async function conduct(world: World, run: string, parts: ConductParts): P
     for (const relay of relays) relay.push(AbortSignal.any([signal, publishing.signal]))
     listen(state, fact, sealed)
   }
-  if (!parts.events) feeds.push(tellLeftovers(world, stop))
+  if (!parts.events) feeds.push(beside(tellLeftovers(world, stop)))
   try {
     const ended = await drive(world, run, { ...parts, hints, opened, listen: heard })
     if (ended) await flushAll(world, relays, publishing, signal)

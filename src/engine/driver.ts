@@ -57,7 +57,7 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
   const opened = await clock.hold(() => openRun(store, run))
   const journal = new Journal({ ...opened, store, clock, listen: parts.listen })
   parts.opened(opened.state)
-  const turn = new Driver(world, journal, parts)
+  const turn = new Driver(world, journal, parts, lease.epoch)
   try {
     const taken = journal.state.driver !== null || clock.now() > plus(journal.state.requestedAt, STEP_MS)
     // In one append: a driver that dies in between must not leave a fact behind which makes the lost ones look looked up.
@@ -92,6 +92,7 @@ async function takeLease(world: World, run: string): Promise<Readonly<{ epoch: n
 class Driver {
   readonly actor: Actor
   readonly #world: World
+  readonly #epoch: number
   readonly #journal: Journal
   readonly #parts: DriveParts
   readonly #signal: AbortSignal
@@ -104,8 +105,9 @@ class Driver {
   /** When a driver is wanted after this one: at once, unless it left to wait. */
   #wakeAt: Instant | null
 
-  constructor(world: World, journal: Journal, parts: DriveParts) {
+  constructor(world: World, journal: Journal, parts: DriveParts, epoch: number) {
     this.#world = world
+    this.#epoch = epoch
     this.#journal = journal
     this.#parts = parts
     this.#signal = parts.signal
@@ -113,6 +115,12 @@ class Driver {
     this.#wakeAt = world.clock.now()
     this.#renewAt = plus(world.clock.now(), LEASE_MS / 3)
     this.#notesAt = world.clock.now()
+    this.#signal.addEventListener('abort', this.#stopAll, { once: true })
+  }
+
+  /** One listener for all effects: a fleet has thousands of them in flight. */
+  readonly #stopAll = (): void => {
+    for (const running of this.#running.values()) running.abort(this.#signal.reason)
   }
 
   async toTheEnd(): Promise<Ended | undefined> {
@@ -164,6 +172,7 @@ class Driver {
 
   /** Stops every effect and gives the lease back. What was in flight is looked up by whoever comes next. */
   async leave(): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#stopAll)
     for (const running of this.#running.values()) running.abort()
     while (this.#pumps.size > 0) {
       for (const { done } of this.#mail.take()) done()
@@ -197,13 +206,15 @@ class Driver {
 
   /** Letters of effects that are no longer wanted are dropped: the journal has decided otherwise since. */
   async #takeLetters(): Promise<void> {
-    for (const { letter, done, failed } of this.#mail.take()) {
+    const letters = this.#mail.take()
+    for (const [index, { letter, done }] of letters.entries()) {
       try {
         if (letter.events.length > 0 && this.#journal.state.activities.has(letter.key))
           await this.#journal.record(letter.events, this.actor)
         done()
       } catch (error) {
-        failed(error)
+        // The others as well: whoever sent them waits for an answer, and this driver waits for whoever sent them before it leaves.
+        for (const { failed } of letters.slice(index)) failed(error)
         throw error
       }
     }
@@ -220,6 +231,9 @@ class Driver {
     const { clock, store, driver } = this.#world
     if (clock.now() < this.#renewAt) return
     this.#renewAt = plus(clock.now(), LEASE_MS / 3)
+    // Whoever slept past its lease may find its successor's expired as well: taking it back would only stop that one.
+    const row = await clock.hold(() => store.run(this.#journal.state.run))
+    if (row?.epoch !== this.#epoch) throw new Replaced('another driver has had the lease since')
     const lease = await clock.hold(() => store.drive(this.#journal.state.run, driver, clock.now(), plus(clock.now(), LEASE_MS)))
     if (lease === undefined) throw new Replaced('the lease is another driver’s')
   }
@@ -228,7 +242,8 @@ class Driver {
     if (this.#running.has(effect.key)) return
     const stop = new AbortController()
     this.#running.set(effect.key, stop)
-    const pump = this.#pump(effect, AbortSignal.any([stop.signal, this.#signal]))
+    if (this.#signal.aborted) stop.abort(this.#signal.reason)
+    const pump = this.#pump(effect, stop.signal)
       .catch((error: unknown) => {
         this.#bug = error instanceof Error ? error : new Bug(String(error))
       })

@@ -78,9 +78,20 @@ export class Relay {
   }
 
   async #rounds(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#world
     while (this.#wanted && !signal.aborted) {
       this.#wanted = false
-      await this.#round(signal)
+      try {
+        await this.#round(signal)
+      } catch (error) {
+        if (!(error instanceof PatchwaveError)) throw error
+        log.warn(`feedback ${this.#rule.queue}: ${error.code}: ${error.message}`)
+        this.#wanted = true
+        // What was read and not published is read again: the cursor in the store says what was.
+        this.#read = 0
+        this.#n = 0
+        await clock.sleep(plus(clock.now(), AGAIN_MS), signal)
+      }
     }
   }
 

@@ -8,7 +8,7 @@ import type { RealNodes } from './nodes/real-nodes.ts'
 import { observe, OBSERVER_PATH } from './observer.ts'
 import { createSandbox, type Sandbox, type SandboxIdentity, type SandboxOptions } from './sandbox.ts'
 import { speedClock } from './speed-clock.ts'
-import { BODY_BYTES_MAX, ConnectionReset, type WireResponse } from './wire/message.ts'
+import { BODY_BYTES_MAX, ConnectionReset, textOf, type WireRequest, type WireResponse } from './wire/message.ts'
 
 export type ServeOptions = Readonly<{
   fleet: FleetFile
@@ -18,8 +18,22 @@ export type ServeOptions = Readonly<{
   /** How many times faster than the wall its time runs; 1 by default. */
   speed?: number
   nextExecutions?: SandboxOptions['nextExecutions']
+  /** Its time, if not the wall's at `speed`. */
+  clock?: Clock
+  /** Where what comes to it is kept, so that another process can go on with it. */
+  keeping?: Keeping
   /** Makes the real nodes behind it, once its clock is known; only at speed 1. */
   real?: (clock: Clock) => Promise<RealNodes>
+}>
+
+/** Keeps what comes to a sandbox from outside. */
+export type Keeping = Readonly<{
+  /** Brings a new sandbox to where an earlier one was. */
+  restore: (sandbox: Sandbox, replay: (request: WireRequest) => void) => Promise<void>
+  /** Told of the port on which it listens, before the first request. */
+  opened: (port: number) => void
+  /** Told of each request before anything is done about it. */
+  seen: (request: WireRequest) => void
 }>
 
 /** A sandbox that listens. `env` makes any AWS client its operator. */
@@ -42,28 +56,34 @@ export type ServedSandbox = Readonly<{
  */
 export async function serveSandbox({ fleet, faults = null, port = 0, speed = 1, ...more }: ServeOptions): Promise<ServedSandbox> {
   const start = speed === 1 ? instant(Date.now()) : fleet.start
-  const clock = speedClock(start, speed)
+  const clock = more.clock ?? speedClock(start, speed)
   assert(speed === 1 || !more.real, 'real nodes live by the wall’s clock')
   const real = await more.real?.(clock)
   try {
-    const { nextExecutions } = more
+    const { nextExecutions, keeping } = more
     const sandbox = createSandbox({ clock, fleet, faults, ...(nextExecutions && { nextExecutions }), ...(real && { real }) })
-    return await listen(sandbox, { fleet, port, speed })
+    await keeping?.restore(sandbox, (request) => void answer(sandbox, speed, request).catch(() => undefined))
+    return await listen(sandbox, { fleet, port, speed, keeping })
   } catch (error) {
     await real?.stop()
     throw error
   }
 }
 
-type Served = Readonly<{ fleet: FleetFile; port: number; speed: number }>
+type Served = Readonly<{ fleet: FleetFile; port: number; speed: number; keeping: Keeping | undefined }>
 
-async function listen(sandbox: Sandbox, { fleet, port, speed }: Served): Promise<ServedSandbox> {
+/** Where a sandbox at this port is found. */
+export const endpointAt = (port: number): string => `http://127.0.0.1:${String(port)}`
+
+async function listen(sandbox: Sandbox, { fleet, port, speed, keeping }: Served): Promise<ServedSandbox> {
   const server = createServer((request, response) => {
     response.sendDate = speed === 1
-    void serve(sandbox, speed, request, response)
+    void serve({ sandbox, speed, keeping }, request, response)
   })
-  const endpoint = `http://127.0.0.1:${String(await listening(server, port))}`
+  const listensAt = await listening(server, port)
+  const endpoint = endpointAt(listensAt)
   sandbox.locate(endpoint)
+  keeping?.opened(listensAt)
   const ticking = speed === 1 ? {} : { PATCHWAVE_CLOCK: `${endpoint}${OBSERVER_PATH}clock` }
   return {
     endpoint,
@@ -79,25 +99,33 @@ async function listen(sandbox: Sandbox, { fleet, port, speed }: Served): Promise
   }
 }
 
-async function serve(sandbox: Sandbox, speed: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { method = 'GET', url: path = '/' } = request
-  const body = await bodyOf(request)
+type Behind = Readonly<{ sandbox: Sandbox; speed: number; keeping: Keeping | undefined }>
+
+async function serve({ sandbox, speed, keeping }: Behind, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = 'GET', url: path = '/' } = incoming
+  const body = await bodyOf(incoming)
   if (body === undefined) return
   try {
-    if (path.startsWith(OBSERVER_PATH)) {
-      // A browser names the page that asks; no page has any business here.
-      if (request.headers.origin !== undefined) return write(response, json(403, { error: 'not for browsers' }))
-      const { status, body: seen } = await observe(sandbox, { method, path, body: body.toString('utf8') }, speed)
-      return write(response, json(status, seen))
-    }
+    // A browser names the page that asks; no page has any business here.
+    if (path.startsWith(OBSERVER_PATH) && incoming.headers.origin !== undefined)
+      return write(response, json(403, { error: 'not for browsers' }))
     const gone = new AbortController()
     response.once('close', () => {
       if (!response.writableFinished) gone.abort()
     })
-    write(response, await sandbox.dispatch({ method, path, headers: headersOf(request), body }, gone.signal))
+    const request = { method, path, headers: headersOf(incoming), body }
+    keeping?.seen(request)
+    write(response, await answer(sandbox, speed, request, gone.signal))
   } catch (error) {
     fail(response, error)
   }
+}
+
+async function answer(sandbox: Sandbox, speed: number, request: WireRequest, gone?: AbortSignal): Promise<WireResponse> {
+  const { method, path, body } = request
+  if (!path.startsWith(OBSERVER_PATH)) return await sandbox.dispatch(request, gone)
+  const { status, body: seen } = await observe(sandbox, { method, path, body: textOf(body) }, speed)
+  return json(status, seen)
 }
 
 function fail(response: ServerResponse, error: unknown): void {

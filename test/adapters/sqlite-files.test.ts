@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/adapters/sqlite/database.ts'
-import { networkName } from '../../src/adapters/sqlite/local.ts'
+import { mountType, networkName, writerIn, writerOf } from '../../src/adapters/sqlite/local.ts'
 import { openSqliteStore, storeOn } from '../../src/adapters/sqlite/store.ts'
 import { verifyChain } from '../../src/core/audit/verify.ts'
 import { known } from '../../src/kit/assert.ts'
@@ -282,6 +282,66 @@ describe('a file that is no store', () => {
     [0x794c7630, undefined], // overlayfs
   ])('file system %s is on the network: %s', (type, name) => {
     expect(networkName(type)).toBe(name)
+  })
+
+  it.each<[kind: string | undefined, name: string | undefined]>([
+    ['fuse.sshfs', 'fuse.sshfs'],
+    ['fuse.s3fs', 'fuse.s3fs'],
+    ['fuse.glusterfs', 'fuse.glusterfs'],
+    ['virtiofs', 'virtiofs'],
+    ['fuse.unheard-of', 'fuse.unheard-of'], // Doubt means no.
+    [undefined, 'fuse'],
+    ['fuseblk', undefined], // NTFS on a disk of this host
+    ['fuse.fuse-overlayfs', undefined], // containers without root
+  ])('in user space, %s is on the network: %s', (kind, name) => {
+    expect(networkName(0x65735546, () => kind)).toBe(name)
+  })
+
+  it('is found in the list of mounts by its device', () => {
+    const mounts = [
+      '22 1 254:0 / / rw,relatime - ext4 /dev/vda rw',
+      '31 22 0:45 / /mnt/a\\040b rw,nosuid shared:5 master:1 - fuse.sshfs me@there:/srv rw,user_id=0',
+      '40 22 259:65537 / /data rw - xfs /dev/nvme1n1 rw',
+    ].join('\n')
+    expect(mountType(mounts, 45)).toBe('fuse.sshfs')
+    expect(mountType(mounts, (254 << 8) | 0)).toBe('ext4')
+    expect(mountType(mounts, Number((259n << 8n) | (65_537n & 0xffn) | ((65_537n & 0xfff00n) << 12n)))).toBe('xfs')
+    expect(mountType(mounts, 46)).toBeUndefined()
+    expect(mountType('', 45)).toBeUndefined()
+  })
+})
+
+describe('the process that writes', () => {
+  const LOCKS = [
+    '1: POSIX  ADVISORY  READ 41 fe:00:777 124 124',
+    '2: POSIX  ADVISORY  WRITE 42 fe:00:778 120 120',
+    '3: POSIX  ADVISORY  WRITE 43 fe:00:777 120 120',
+    '3: -> POSIX  ADVISORY  WRITE 44 fe:00:777 120 120',
+    '4: FLOCK  ADVISORY  WRITE 45 fe:00:779 0 EOF',
+    '5: POSIX  ADVISORY  WRITE 46 fe:00:780 0 EOF',
+    '6: POSIX  ADVISORY  WRITE 47 fe:00:781 121 127',
+    '',
+  ].join('\n')
+
+  it.each<[inode: number, pid: string | undefined]>([
+    [777, '43'],
+    [778, '42'],
+    [779, undefined], // not SQLite's kind of lock
+    [780, '46'],
+    [781, undefined], // other bytes
+    [782, undefined],
+  ])('of inode %d is %s', (inode, pid) => {
+    expect(writerIn(LOCKS, inode)).toBe(pid)
+  })
+
+  it.skipIf(process.platform !== 'linux')('is found while it writes', async () => {
+    await using(() => Promise.resolve())
+    const other = new DatabaseSync(path)
+    other.exec('BEGIN IMMEDIATE')
+    expect(writerOf(path)).toBe(String(process.pid))
+    other.exec('ROLLBACK')
+    expect(writerOf(path)).toBeUndefined()
+    other.close()
   })
 })
 

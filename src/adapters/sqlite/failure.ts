@@ -1,4 +1,5 @@
 import { PatchwaveError } from '../../kit/error.ts'
+import { bytesLeft, writerOf } from './local.ts'
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that a person can do something about. */
 const CODES = {
@@ -35,9 +36,8 @@ function failure(path: string, error: unknown): unknown {
   const code = resultCode(error)
   const system = systemCode(error)
   if (code === undefined && system === undefined) return error
-  if (code === CODES.busy || code === CODES.locked || code === CODES.protocol)
-    return new PatchwaveError('store.busy', `${path} is being written by another process`, { hint: 'try again in a moment', cause: error })
-  if (code === CODES.full || system === 'ENOSPC' || system === 'EDQUOT')
+  if (code === CODES.busy || code === CODES.locked || code === CODES.protocol) return busy(path, error)
+  if (code === CODES.full || system === 'ENOSPC' || system === 'EDQUOT' || (code === CODES.io && isFull(path)))
     return new PatchwaveError('store.full', `${path}: no space is left`, {
       hint: 'free some space; what was acknowledged is safe',
       cause: error,
@@ -45,6 +45,18 @@ function failure(path: string, error: unknown): unknown {
   const hint = hintOf(code, system)
   return hint === undefined ? error : new PatchwaveError('store.unusable', `${path}: ${error.message}`, { hint, cause: error })
 }
+
+function busy(path: string, cause: Error): PatchwaveError {
+  const writer = writerOf(path)
+  const told =
+    writer === undefined
+      ? { by: '', hint: 'try again in a moment' }
+      : { by: `: ${writer}`, hint: `try again in a moment; if it lasts, see what that process does: \`ps -fp ${writer}\`` }
+  return new PatchwaveError('store.busy', `${path} is being written by another process${told.by}`, { hint: told.hint, cause })
+}
+
+/** Less than SQLite's shared memory grows by at once (32 KiB): it says "disk I/O error" then, as if the disk had failed. */
+const isFull = (path: string): boolean => (bytesLeft(path) ?? Infinity) < 32_768
 
 function hintOf(code: number | undefined, system: string | undefined): string | undefined {
   if (code === CODES.readOnly || code === CODES.permission || ['EACCES', 'EPERM', 'EROFS'].includes(system ?? ''))

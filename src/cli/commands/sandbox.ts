@@ -18,6 +18,7 @@ export const sandbox: CommandSpec = {
       means: 'what scripts run on (default: simulated); real needs root and speed 1',
       choices: ['simulated', 'real'],
     },
+    { flags: '--state <file>', means: 'keep what comes to it there; one that is started with it again goes on where it was' },
   ],
   example: 'sandbox --fleet config/fleets/demo.yaml --port 4566 --speed 600',
   output: 'stream',
@@ -33,12 +34,16 @@ async function serve(call: Call): Promise<number> {
       `real nodes cannot run at ${String(speed)} times the speed: package managers and scripts know only the wall’s clock`,
       'leave --speed out',
     )
+  const state = textOf(call, 'state') ?? null
+  if (state !== null && nodes === 'real')
+    throw usage('real nodes cannot be made again from what came to them', 'leave --state or --nodes real out')
   const served = await app.serveSandbox({
     fleet: textOf(call, 'fleet') ?? null,
     faults: textOf(call, 'faults') ?? null,
     port: countOf(call, 'port', 0, 65_535) ?? 0,
     speed,
     nodes,
+    state,
   })
   try {
     if (common.json) app.io.out(JSON.stringify(served.ready))
