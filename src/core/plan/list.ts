@@ -12,13 +12,15 @@ export const LIST_CHARACTERS_MAX = 32_000
 /** No package manager's names come near; it bounds what a hostile repository can make us carry. */
 const WORD_CHARACTERS_MAX = 256
 
-/** Whether a package from outside fits the grammar of the list text. What does not never reaches a command. */
-export function isExactPackage(one: ExactPackage): boolean {
-  const bounded = [one.name, one.arch, one.version].every((word) => word.length <= WORD_CHARACTERS_MAX)
-  return (
-    bounded && /^[A-Za-z0-9][A-Za-z0-9+._-]*$/.test(one.name) && /^[a-z0-9_]+$/.test(one.arch) && /^[0-9A-Za-z.+~^:_-]+$/.test(one.version)
-  )
+/** Whether a package from outside fits the grammar of the list text. What does not never reaches a command. An epoch alone is no version. */
+export function isExactPackage({ name, arch, version }: ExactPackage): boolean {
+  const bounded = [name, arch, version].every((word) => word.length <= WORD_CHARACTERS_MAX)
+  return bounded && NAME.test(name) && ARCH.test(arch) && VERSION.test(version)
 }
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9+._-]*$/
+const ARCH = /^[a-z0-9_]+$/
+const VERSION = /^[0-9A-Za-z.+~^:_-]*[0-9A-Za-z.+~^_-]$/
 
 /** One line of the list text, without its end. */
 export function listLine(one: ExactPackage): string {

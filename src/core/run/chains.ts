@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import { at, planned, type RunState } from './state.ts'
 
 /**
@@ -10,9 +11,9 @@ export function measureChains(state: RunState, positions: readonly number[], tig
   for (const position of positions) {
     let longest = 1
     for (const { key, group } of linksOf(state, position)) {
-      const left = links.get(key) ?? 1
+      const left = known(links.get(key), 'the chain')
       links.set(key, left - 1)
-      const atMost = state.plan.groups[group]?.atMost ?? left
+      const { atMost } = known(state.plan.groups[group], 'the group')
       longest = Math.max(longest, Math.ceil(left / Math.min(atMost, tighter.get(group) ?? atMost)))
     }
     state.waiting.chain[position] = longest

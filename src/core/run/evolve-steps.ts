@@ -141,12 +141,12 @@ function worsen(state: RunState, position: number, reason: string): void {
   else if (outcome !== codeOf('rollback-failed') && outcome !== codeOf('unknown')) end(state, position, 'failed', reason)
 }
 
-/** Back: it has its outcome, or waits for another attempt. */
+/** Back: it has its outcome, or waits for another attempt, before those whose turn has not come yet. */
 function arrive(state: RunState, position: number): void {
   if (at(state.nodes.outcome, position) !== 0 && !isOldOutcome(state, position)) return move(state, position, STAGE.ended)
   const open = state.openCommands.has(at(state.nodes.command, position))
   move(state, position, open ? STAGE.retrying : STAGE.waiting)
-  if (!open) enqueue(state, position, at(state.nodes.out, position) === 1)
+  if (!open) enqueue(state, position, true)
 }
 
 /** In the rollback of its wave a node carries the outcome of its apply until it gets one of the rollback. */

@@ -235,6 +235,6 @@ function abortAsked(state: RunState, aborting: NonNullable<RunState['aborting']>
   state.paused = false
   for (const n of state.openCommands) {
     const command = known(state.commands.get(n), 'the command')
-    if (command.phase === 'sent' && command.work === 'apply') commands.cancelAsked(state, n)
+    if (command.work === 'apply') commands.cancelAsked(state, n)
   }
 }

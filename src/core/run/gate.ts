@@ -32,9 +32,10 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   const rule = known(state.plan.waves[index], 'the wave').gate
   const drainedAt = known(wave.drainedAt, 'the drain')
   const asked = nextMeasure(state, 'gate', index, rule.checks, drainedAt, plus(drainedAt, rule.bakeMs), now)
+  if (wave.measure === null) return known(asked, 'the first round')
   const checks = checksVerdict(wave.measure)
   if (checks.verdict === 'fail') return decided(index, 'fail', checks.why)
-  const baked = wave.measure?.last === true && wave.measure.endedAt !== null
+  const baked = wave.measure.last && wave.measure.endedAt !== null
   if (asked && !baked) return asked
   const why = [...checks.why, ...proof]
   if (why.length > 0) return hold(state, index, wave, why, asked, now)
@@ -68,9 +69,9 @@ function lacksEvidence(state: RunState, index: number, wave: WaveState): string[
   if (provesNothing(state, index, wave)) return ['no evidence: no node was patched']
   const good = goodOf(wave)
   const notNeeded = at(wave.counts, codeOf('not-needed'))
-  const percent = plan.gate.evidencePercent
+  const percent = plan.gate.evidencePercent ?? 0
   const share = ((good + notNeeded) * 100) / plan.nodes.length
-  return percent !== null && share < percent ? [`evidence: ${share.toFixed(1)}% of the wave, ${String(percent)}% wanted`] : []
+  return share < percent ? [`evidence: ${share.toFixed(1)}% of the wave, ${String(percent)}% wanted`] : []
 }
 
 const goodOf = (wave: WaveState): number => at(wave.counts, codeOf('patched')) + at(wave.counts, codeOf('rolled-back'))
@@ -97,7 +98,7 @@ function approved(state: RunState, index: number, wave: WaveState, now: Instant)
 
 function passedBecause(state: RunState, index: number, wave: WaveState): string[] {
   const { failuresMax } = known(state.plan.waves[index], 'the wave').gate
-  const checks = [...(wave.measure?.checks.keys() ?? [])].map((check) => `${check}: pass`)
+  const checks = [...known(wave.measure, 'the last round').checks.keys()].map((check) => `${check}: pass`)
   return [`failures: ${String(spent(wave))} of at most ${String(failuresMax)}`, ...checks]
 }
 
@@ -110,7 +111,7 @@ function hold(
   asked: Decision | undefined,
   now: Instant,
 ): Decision {
-  if (wave.held === null || wave.heldSince === null) return events({ type: 'GateHeld', wave: index, why })
+  if (wave.heldSince === null) return events({ type: 'GateHeld', wave: index, why })
   const until = holdsUntil(state, index, wave.heldSince)
   if (now < until) return asked?.events.length ? asked : wake(asked?.wakeAt ? earliest(asked.wakeAt, until) : until)
   if (state.openCommands.size > 0) return nothing
@@ -130,12 +131,11 @@ const stopHeld = (state: RunState, wave: WaveState, why: readonly string[]): Run
 })
 
 /** What a finished round of checks says: fail beats inconclusive beats pass. A single failure counts as inconclusive until it repeats. */
-export function checksVerdict(measure: Measure | null): { verdict: 'pass' | 'fail' | 'inconclusive'; why: string[] } {
-  if (measure === null) return { verdict: 'inconclusive', why: ['checks: not measured yet'] }
+export function checksVerdict(measure: Measure): { verdict: 'pass' | 'fail' | 'inconclusive'; why: string[] } {
   const failing: string[] = []
   const unclear: string[] = []
   for (const [check, verdict] of measure.checks) {
-    if (verdict === 'fail' && (measure.failures.get(check) ?? 0) >= FAILURES_IN_A_ROW) failing.push(`${check}: fail`)
+    if ((measure.failures.get(check) ?? 0) >= FAILURES_IN_A_ROW) failing.push(`${check}: fail`)
     else if (verdict !== 'pass') unclear.push(`${check}: ${verdict ?? 'not measured yet'}`)
   }
   if (failing.length > 0) return { verdict: 'fail', why: failing }
@@ -144,7 +144,7 @@ export function checksVerdict(measure: Measure | null): { verdict: 'pass' | 'fai
 
 /**
  * The next round of checks, if one is due: every few minutes while the wave bakes, then until it is clear.
- * `undefined` when the last round is in and clear (all pass, or failed for good).
+ * `undefined` when the last round is in and clear.
  */
 export function nextMeasure(
   state: RunState,
@@ -156,12 +156,10 @@ export function nextMeasure(
   now: Instant = bakedAt,
 ): Decision | undefined {
   const before = measureOf(state, purpose, wave)
-  if (before === null && checks.length === 0 && now < bakedAt) return wake(bakedAt)
+  if (checks.length === 0 && now < bakedAt) return wake(bakedAt)
   if (before === null) return events(ask(state, purpose, wave, checks, 1, now >= bakedAt))
   if (before.endedAt === null) return nothing
-  const verdict = checksVerdict(before)
-  if (verdict.verdict === 'fail') return undefined
-  if (before.last && verdict.verdict === 'pass') return undefined
+  if (before.last && checksVerdict(before).verdict === 'pass') return undefined
   const blip = [...before.checks.values()].includes('fail')
   const rhythm = roundMs(bakedAt - from)
   const wanted = plus(before.endedAt, blip || before.last ? ROUND_MIN_MS : rhythm)

@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import { at, planned, type RunState } from './state.ts'
 
 /** Nodes that a choice in the making would add to the groups, before it is journalled. */
@@ -36,8 +37,8 @@ export function reserve(state: RunState, position: number, more: Tentative): voi
 export const outOf = (state: RunState, group: number): number => at(state.groupOut, group) + at(state.groupOutside, group)
 
 function limitOf(state: RunState, group: number, tighter: ReadonlyMap<number, number>): number {
-  const limit = state.plan.groups[group]?.atMost ?? 0
-  return Math.min(limit, tighter.get(group) ?? limit)
+  const { atMost } = known(state.plan.groups[group], 'the group')
+  return Math.min(atMost, tighter.get(group) ?? atMost)
 }
 
 function othersOfSet(state: RunState, group: number, out: number, more: Tentative): number {

@@ -182,9 +182,7 @@ function nextScan(state: RunState, now: Instant): Decision {
     return state.paused ? wake(cutoff) : events({ type: 'ScanAsked', n: state.tokenCount + 1, tokens: 1 })
   }
   if (state.scanLeft.size === 0) return events({ type: 'ScanFinished' })
-  return now >= cutoff
-    ? events({ type: 'NodesUnscanned', nodes: [...state.scanLeft].sort((a, b) => a - b), reason: 'cutoff' })
-    : wake(cutoff)
+  return now >= cutoff ? events({ type: 'NodesUnscanned', nodes: [...state.scanLeft], reason: 'cutoff' }) : wake(cutoff)
 }
 
 function nextWave(state: RunState, index: number, now: Instant): Decision {
@@ -247,15 +245,15 @@ const rollbackSize = (state: RunState, waves: readonly number[]): number =>
   waves.reduce(
     (sum, wave) =>
       sum +
-      (state.plan.waves[wave]?.nodes.filter((position) =>
+      known(state.plan.waves[wave], 'the wave').nodes.filter((position) =>
         state.isolation === null ? state.nodes.touched[position] === 1 : needsRollback(state, position),
-      ).length ?? 0),
+      ).length,
     0,
   )
 
 /** A wave that never began may have nodes that a command was found on, without its intent. */
 const wasTouched = (state: RunState, index: number): boolean =>
-  state.plan.waves[index]?.nodes.some((position) => state.nodes.touched[position] === 1) ?? false
+  known(state.plan.waves[index], 'the wave').nodes.some((position) => state.nodes.touched[position] === 1)
 
 /** Abort: what waits is given up, what runs ends; then back, if asked, or out. */
 function nextAbort(state: RunState, now: Instant): Decision {

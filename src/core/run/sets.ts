@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import type { PlanContent } from '../plan/plan.ts'
 
 /** The sets of groups that take turns (`oneAtATime`): which set each group is in (-1: none), and the groups of each. */
@@ -9,7 +10,7 @@ export function setsOf(plan: PlanContent) {
     if (group.set === null) return
     const set = index.get(group.set) ?? setMembers.push([]) - 1
     index.set(group.set, set)
-    setMembers[set]?.push(position)
+    known(setMembers[set], 'the set').push(position)
     groupSet[position] = set
   })
   return { groupSet, setMembers, setActive: new Int32Array(setMembers.length) }
