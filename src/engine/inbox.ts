@@ -77,7 +77,11 @@ function readNote(note: Note): Steering | undefined {
   }
 }
 
-function answer(world: World, state: RunState, steering: Steering): RunEvent[] {
+/** What is needed to answer a note: who belongs to which group, and the time. */
+export type Answering = Readonly<{ groups: World['groups']; clock: Pick<World['clock'], 'now'> }>
+
+/** The facts that answer a wish in this state. A wish that cannot be granted is refused on record. */
+export function answer(world: Answering, state: RunState, steering: Steering): RunEvent[] {
   const { what, reason } = steering
   if (state.phase.name === 'finished') return [refused(what, 'the run has ended')]
   switch (what) {
@@ -100,7 +104,7 @@ function answer(world: World, state: RunState, steering: Steering): RunEvent[] {
 
 const refused = (what: string, reason: string): RunEvent => ({ type: 'SteeringRefused', what, reason })
 
-function decide(world: World, state: RunState, steering: Steering): RunEvent[] {
+function decide(world: Answering, state: RunState, steering: Steering): RunEvent[] {
   const { what, reason, actor } = steering
   const held = heldGate(state, steering.gate)
   const asked = pending(state, steering.gate)
@@ -127,7 +131,7 @@ const heldGate = (state: RunState, gate: string | null): string | undefined =>
   state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
 
 /** Why this person's word does not count; null when it does. A held gate without a rule of its own is anyone's to decide. */
-function mayApprove(world: World, state: RunState, asked: Pick<Approval, 'group' | 'by'>, { actor, userId }: Steering): string | null {
+function mayApprove(world: Answering, state: RunState, asked: Pick<Approval, 'group' | 'by'>, { actor, userId }: Steering): string | null {
   if (asked.by.includes(actor.id)) return `${actor.id} has approved already`
   if (asked.group === '') return null
   if (!(world.groups.get(asked.group) ?? []).includes(actor.id)) return `${actor.id} is not in group ${asked.group}`

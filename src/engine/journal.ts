@@ -86,7 +86,7 @@ export class Journal {
 }
 
 /** The claims that an intent needs, taken in its own transaction. */
-function claimOf(state: RunState, events: readonly RunEvent[], now: Instant): Pick<Append, 'claim'> {
+export function claimOf(state: RunState, events: readonly RunEvent[], now: Instant): Pick<Append, 'claim'> {
   const intent = events.find(claims)
   if (intent === undefined) return {}
   assert(events.length === 1, 'an intent that claims is appended alone')
@@ -122,7 +122,7 @@ function limitOf(state: RunState, group: number): GroupLimit {
  * Hands are taken off nodes that spoke for themselves, unless something has to bring them back first: then at the end of its last step. A node
  * that said nothing keeps its claim until its command has closed: SSM may have given up on it while its script still runs.
  */
-function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'release'> {
+export function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'release'> {
   const release: { node: NodeId; out: boolean }[] = []
   for (const event of events) {
     if (event.type === 'NodesReported') {

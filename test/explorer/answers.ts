@@ -1,48 +1,49 @@
+import { PROOF_MS } from '../../src/core/run/evolve-commands.ts'
 import type { Effect } from '../../src/core/run/effect.ts'
 import type { RunEvent } from '../../src/core/run/event.ts'
 import { PRESENCE } from '../../src/core/run/gate.ts'
-import { commandOf, STAGE } from '../../src/core/run/state.ts'
+import { cellAt, commandOf, STAGE } from '../../src/core/run/state.ts'
 import type { Command } from '../../src/core/run/parts.ts'
-import { HOUR, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
+import { DAY, HOUR, instant, latest, MINUTE, plus, SECOND, type Instant } from '../../src/kit/instant.ts'
 import { plainOpening } from '../../src/core/run/opening.ts'
 import { measured, NO_FREEZE } from '../core/run/telling.ts'
+import { isDenied, learns, preparing, refusal } from './cells.ts'
 import { nodeOf } from './hands.ts'
+import { groups, tries } from './search.ts'
 import { fault, free, type EffectOf, type Move } from './moves.ts'
-import { cancelAnswers, watchAnswers } from './reports.ts'
+import { cancelAnswers, reportOf, watchAnswers } from './reports.ts'
 import { stepAnswers } from './steps.ts'
-import type { Copy, Rules } from './world.ts'
-import type { Setup, Sim } from './sim.ts'
+import { orderOf, type Setup, type Sim } from './sim.ts'
+import type { Copy, Order, Rules } from './world.ts'
 
 /** Every answer that the port behind an effect may give now. */
-export function answers({ rules }: Setup, sim: Sim, effect: Effect): Move[] {
+export function answers(setup: Setup, sim: Sim, effect: Effect): Move[] {
+  const { rules } = setup
   switch (effect.kind) {
     case 'window':
-      return [
-        fixed('window', (now) => plainOpening({ opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR) }, '')),
-      ]
+      return [free('window', opening)]
     case 'almanac':
-      return [fixed('almanac', () => NO_FREEZE)]
+      return almanac(setup, sim)
     case 'survey':
       return [fixed('survey', () => ({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }))]
     case 'prepare':
-      return [
-        fixed('prepare', () => ({ type: 'CellPrepared', cell: effect.cell, documents: {} })),
-        fault('prepare: refused', () => [{ type: 'CellRefused', cell: effect.cell, code: 'aws.denied', message: '' }]),
-      ]
+      return preparing(sim, effect.cell)
     case 'read':
       return reads(sim, effect)
     case 'step':
       return stepAnswers(sim, effect.id)
     case 'send':
-      return sends(rules, sim, effect.n)
+      return sends(setup, sim, effect.n)
     case 'find':
       return finds(sim, effect.n)
     case 'watch':
       return watchAnswers(sim, effect.n)
     case 'cancel':
-      return cancelAnswers(rules, effect.n)
+      return isDenied(sim, commandOf(sim.live, effect.n).nodes[0] ?? 0) ? [] : cancelAnswers(rules, effect.n)
     case 'measure':
-      return measures(sim, effect)
+      return effect.purpose === 'try' ? tries(sim, effect) : measures(setup, sim, effect)
+    case 'group':
+      return groups(setup)
     default:
       return trial(sim, effect)
   }
@@ -50,8 +51,35 @@ export function answers({ rules }: Setup, sim: Sim, effect: Effect): Move[] {
 
 const fixed = (label: string, event: (now: Instant) => RunEvent): Move => free(label, (sim) => [event(sim.now)])
 
+/** The next window, with ends of its own. */
+function opening(sim: Sim): RunEvent[] {
+  const { now } = sim
+  sim.world.closing = null
+  return [plainOpening({ opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR) }, '')]
+}
+
+/** The calendars say nothing; the maintenance window at AWS may be changed until they are read again, a day later. */
+function almanac({ narrows }: Setup, { live, now }: Sim): Move[] {
+  if (!narrows) return [fixed('almanac', () => NO_FREEZE)]
+  const { window, frost } = live
+  const read = frost === null || frost.epoch !== live.epoch ? [fixed('almanac', (at) => ({ ...NO_FREEZE, again: plus(at, DAY) }))] : []
+  if (window === null) return read
+  if (!window.opened)
+    return [...read, fault('the window is changed', () => [{ type: 'WindowMissed', opens: window.opens, reason: 'changed' }])]
+  const cutoff = plus(now, 5 * MINUTE)
+  if (cutoff >= window.cutoff) return read
+  const narrowed = { cutoff, closes: cutoff, lastStart: cutoff }
+  const narrowing = fault('the window narrows', (sim) => {
+    sim.world.closing = cutoff
+    return [{ type: 'WindowNarrowed', ...narrowed, why: 'changed' }]
+  })
+  return [...read, narrowing]
+}
+
 /** Who is gone is read as gone; any other may be away for the moment. */
-function reads({ world }: Sim, effect: EffectOf<'read'>): Move[] {
+function reads(sim: Sim, effect: EffectOf<'read'>): Move[] {
+  const { world } = sim
+  if (world.denied === effect.cell) return learns(sim, `read ${effect.nodes.join()}`, effect.cell)
   const lost = effect.nodes.filter((position) => !nodeOf(world, position).exists)
   const read = (away: readonly number[]): RunEvent => {
     const skipped = [...lost, ...away]
@@ -74,18 +102,16 @@ function reads({ world }: Sim, effect: EffectOf<'read'>): Move[] {
 const EXPIRES_MS = 70 * MINUTE
 
 /** SSM takes a command. */
-export function land(sim: Sim, n: number, rules: Rules): Copy {
-  const { world, live, now } = sim
-  const { nodes, work } = commandOf(live, n)
+export function land({ world, now }: Sim, order: Order, rules: Rules): Copy {
   world.copyCount += 1
   const id = `00000000-0000-4000-8000-${String(world.copyCount).padStart(12, '0')}`
   const copy: Copy = {
-    n,
-    token: rules.tokenFor(world, n, work),
+    ...order,
+    token: rules.tokenFor(world, order.n, order.work),
     id,
     landedAt: now,
     expiresAfter: plus(now, EXPIRES_MS),
-    parts: new Map(nodes.map((position) => [position, 'pending'])),
+    parts: new Map(order.nodes.map((position) => [position, 'pending'])),
   }
   world.copies.push(copy)
   return copy
@@ -100,16 +126,21 @@ const known = (copy: Copy, adopted: boolean): RunEvent => ({
   adopted,
 })
 
-function sends(rules: Rules, { live, world, now }: Sim, n: number): Move[] {
+function sends(setup: Setup, sim: Sim, n: number): Move[] {
+  const { live, world, now } = sim
+  const { rules } = setup
   const command = commandOf(live, n)
+  const order = orderOf(setup, live, n)
   const refuse = (code: string, invalid: readonly number[]) => (): RunEvent[] => [{ type: 'CommandRefused', n, code, message: '', invalid }]
   if (now >= plus(command.startBefore, -31 * SECOND)) return [free(`send ${n}: too late`, refuse('too-late', []))]
+  const cell = cellAt(live, command.nodes[0] ?? 0)
+  if (world.denied === cell) return [free(`send ${n}: denied`, () => [...refuse('aws.denied', [])(), ...refusal(live, cell)])]
   const lost = command.nodes.filter((position) => !nodeOf(world, position).exists)
   if (lost.length > 0) return [free(`send ${n}: refused, ${lost.join()} invalid`, refuse('aws.invalid', lost))]
   const unclear: RunEvent = { type: 'CommandUnclear', n, message: '' }
   return [
-    free(`send ${n}`, (sim) => [known(land(sim, n, rules), false)]),
-    fault(`send ${n}: unclear, it arrived`, (sim) => (land(sim, n, rules), [unclear])),
+    free(`send ${n}`, (sim) => [known(land(sim, order, rules), false)]),
+    fault(`send ${n}: unclear, it arrived`, (sim) => (land(sim, order, rules), [unclear])),
     fault(`send ${n}: unclear, it did not arrive`, () => [unclear]),
     ...command.nodes.map((position) => fault(`send ${n}: refused, ${position} invalid`, refuse('aws.invalid', [position]))),
   ]
@@ -119,32 +150,43 @@ function sends(rules: Rules, { live, world, now }: Sim, n: number): Move[] {
 const SETTLE_MS = 2 * MINUTE
 
 /** What SSM lists is found. What it does not list is missed, after a while; once it may lag behind a command that has just arrived. */
-function finds({ live, world, now }: Sim, n: number): Move[] {
-  const copies = world.copies.filter((copy) => copy.n === n)
+function finds(sim: Sim, n: number): Move[] {
+  const { live, world, now } = sim
   const command = commandOf(live, n)
+  if (isDenied(sim, command.nodes[0] ?? 0)) return [...learns(sim, `find ${n}`, command.cell), ...unfindable(sim, command)]
+  const copies = world.copies.filter((copy) => copy.n === n)
   const miss = (sim: Sim): RunEvent[] => {
     sim.now = missedAt(sim, command)
     return [{ type: 'CommandMissed', n }]
   }
   if (copies.length === 0) return [free(`find ${n}: nothing`, miss)]
   const found = free(`find ${n}: ${copies.length} found`, () => copies.map((copy) => known(copy, true)))
-  const lags = copies.every((copy) => copy.landedAt === now) && plus(now, SETTLE_MS) < command.startBefore
+  const lags = copies.every((copy) => copy.landedAt === now) && missedAt(sim, command) < command.startBefore
   return lags ? [found, fault(`find ${n}: it is not listed yet`, miss)] : [found]
+}
+
+/** Nobody may look until nothing of it can be under way any more. */
+function unfindable({ live, now }: Sim, { n, nodes, work, expiresAfter }: Command): Move[] {
+  if (now < expiresAfter) return []
+  const outcome = work === 'rollback' ? 'rollback-failed' : 'unknown'
+  const left = nodes.filter((position) => live.nodes.command[position] === n && live.nodes.stage[position] === STAGE.flying)
+  const rows = left.map((position) => ({ position, outcome, reason: 'cell-refused', ended: instant(0) }) as const)
+  return [free(`find ${n}: given up`, () => [reportOf(n, rows), { type: 'CommandClosed', n }])]
 }
 
 /** A look-up that changes nothing is made again until it proves something. */
 function missedAt({ live, now }: Sim, command: Command): Instant {
   const settled = plus(now, SETTLE_MS)
   const stopped = live.paused || (live.aborting !== null && command.work === 'apply')
-  return stopped || settled >= command.startBefore ? latest(settled, plus(command.startBefore, MINUTE)) : settled
+  return stopped || settled >= command.startBefore ? latest(settled, plus(command.startBefore, PROOF_MS)) : settled
 }
 
 /** A check has three verdicts. Who looks for presence also finds out who is gone. */
-function measures({ live, world }: Sim, effect: EffectOf<'measure'>): Move[] {
+function measures({ culprits }: Setup, { live, world }: Sim, effect: EffectOf<'measure'>): Move[] {
   if (effect.check !== PRESENCE)
     return [
       free('measure: pass', () => [measured(effect, 'pass')]),
-      fault('measure: fail', () => [measured(effect, 'fail')]),
+      ...(culprits === null ? [fault('measure: fail', () => [measured(effect, 'fail')])] : []),
       fault('measure: inconclusive', () => [measured(effect, 'inconclusive')]),
     ]
   const touched =

@@ -3,7 +3,19 @@ import type { Sim } from './sim.ts'
 import type { World } from './world.ts'
 
 /** Parts of a run's state that never change once made: shared by all copies. */
-const SHARED: ReadonlySet<string> = new Set(['plan', 'cells', 'groupSet', 'setMembers', 'window', 'phase', 'cell', 'wave', 'subject'])
+const SHARED: ReadonlySet<string> = new Set([
+  'plan',
+  'cells',
+  'groupSet',
+  'setMembers',
+  'window',
+  'phase',
+  'cell',
+  'wave',
+  'subject',
+  'before',
+  'lines',
+])
 
 /** Maps and lists whose members are replaced, never changed. */
 const SHALLOW: ReadonlySet<string> = new Set(['activities', 'batches', 'prepared', 'stored', 'dirty', 'reason', 'why'])
@@ -44,6 +56,12 @@ function cloneWorld(world: World): World {
     copies: world.copies.map((copy) => ({ ...copy, parts: new Map(copy.parts) })),
     copyCount: world.copyCount,
     zombies: [...world.zombies],
+    driven: world.driven,
+    inbox: [...world.inbox],
+    notes: world.notes,
+    answered: world.answered,
+    denied: world.denied,
+    closing: world.closing,
     claims: [...world.claims],
     left: { ...world.left },
     running: new Set(world.running),

@@ -2,16 +2,22 @@ import type { EventType, RunEvent } from '../../src/core/run/event.ts'
 import { commandOf, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { known } from '../../src/kit/assert.ts'
 import type { Instant } from '../../src/kit/instant.ts'
-import { lockOf, type Rules, type World } from './world.ts'
+import { lockOf, worksUntil, type Order, type Rules, type World } from './world.ts'
 
-/** Claims and the count of intents as a fact leaves them, by the rules of the journal's writer: `state` is as it was before the fact. */
-export function handsAfter(world: World, state: RunState, event: RunEvent): void {
+/**
+ * Claims and the count of intents as a fact leaves them, by the rules of the journal's writer: `state` is as it was before the fact. `alone`: the claims
+ * are kept here and not by a store of two runs.
+ */
+export function handsAfter(world: World, state: RunState, event: RunEvent, alone: boolean): void {
+  if (event.type === 'CommandIntended' && event.work === 'apply') for (const position of event.nodes) nodeOf(world, position).intents += 1
+  if (event.type === 'CommandRefused') takenBack(world, state, event.n)
+  if (alone) claimed(world, state, event)
+}
+
+function claimed(world: World, state: RunState, event: RunEvent): void {
   switch (event.type) {
     case 'CommandIntended':
-      for (const position of event.nodes) {
-        world.claims[position] = 'ours'
-        if (event.work === 'apply') nodeOf(world, position).intents += 1
-      }
+      for (const position of event.nodes) world.claims[position] = 'ours'
       return
     case 'StepIntended':
       if (event.batch > 0) for (const position of event.nodes) world.claims[position] = 'ours'
@@ -35,6 +41,8 @@ export const ON_THE_WAY: readonly number[] = [STAGE.chosen, STAGE.flying, STAGE.
 /** The same once a fact was folded: who spoke and has nothing to bring back is let go, and who left its round or came back. */
 export function handsBack(world: World, state: RunState, event: RunEvent, rules: Rules): void {
   const { nodes } = state
+  if (event.type === 'CommandFound')
+    for (const position of event.nodes) if (nodes.command[position] === event.n) world.claims[position] = 'ours'
   if (event.type === 'NodesReported')
     event.nodes.forEach((position, index) => {
       if (nodes.command[position] !== event.n || nodes.stage[position] === STAGE.returning) return
@@ -52,24 +60,27 @@ const LEAVES: ReadonlySet<EventType> = new Set<EventType>(['StepEnded', 'BatchDr
 
 /** As the core judges it: only a refusal that proves that nothing was sent takes the intent back. */
 function refused(world: World, state: RunState, n: number): void {
-  const command = commandOf(state, n)
-  const proves = !command.doubtful || state.unsent.has(n)
-  for (const position of command.nodes) {
-    if (proves && state.nodes.taken[position] === 0) world.claims[position] = 'free'
-    if (proves && command.work === 'apply') nodeOf(world, position).intents -= 1
-  }
+  if (!proves(state, n)) return
+  for (const position of commandOf(state, n).nodes) if (state.nodes.taken[position] === 0) world.claims[position] = 'free'
 }
+
+function takenBack(world: World, state: RunState, n: number): void {
+  const { work, nodes } = commandOf(state, n)
+  if (work === 'apply' && proves(state, n)) for (const position of nodes) nodeOf(world, position).intents -= 1
+}
+
+const proves = (state: RunState, n: number): boolean => !commandOf(state, n).doubtful || state.unsent.has(n)
 
 export const nodeOf = (world: World, position: number) => known(world.nodes[position], `node ${String(position)}`)
 
 /** Whether a command of this run works on the node, or could still begin to. */
-export function mayWork(world: World, state: RunState, position: number, now: Instant): boolean {
+export function mayWork(world: World, position: number, now: Instant): boolean {
   const node = nodeOf(world, position)
   if (!node.exists) return false
   const lock = lockOf(node)
-  if (lock !== undefined && world.copies.some((copy) => copy.token === lock && copy.parts.has(position) && now < copy.expiresAfter))
+  if (lock !== undefined && world.copies.some((copy) => copy.token === lock && copy.parts.has(position) && now < worksUntil(copy)))
     return true
-  const startable = (n: number, token: number): boolean => !node.scripts.has(token) && now < commandOf(state, n).startBefore
-  if (world.zombies.some((n) => commandOf(state, n).nodes.includes(position) && startable(n, n))) return true
-  return world.copies.some((copy) => copy.parts.get(position) === 'pending' && startable(copy.n, copy.token))
+  const startable = ({ startBefore }: Order, token: number): boolean => !node.scripts.has(token) && now < startBefore
+  if (world.zombies.some((order) => order.nodes.includes(position) && startable(order, order.n))) return true
+  return world.copies.some((copy) => copy.parts.get(position) === 'pending' && startable(copy, copy.token))
 }

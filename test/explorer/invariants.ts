@@ -43,6 +43,8 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
         () => `gate ${event.wave} passed with ${spent} failures, ${failuresMax} allowed`,
       )
     }
+    case 'CulpritsFound':
+      return quarantines(setup, event)
     case 'CancelAsked':
       return must(sim.live.aborting !== null, 'I14', () => 'a cancel without an abort')
     case 'RunFinished':
@@ -50,6 +52,15 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
       return must(sim.live.steps.size === 0 && sim.live.returns.size === 0, 'I12', () => 'the run ends while nodes come back')
     default:
   }
+}
+
+/** Only what breaks nodes is quarantined, and all of it. */
+function quarantines({ culprits }: Setup, event: Extract<RunEvent, { type: 'CulpritsFound' }>): void {
+  const guilty = culprits?.bad.map((unit) => culprits.lines[unit] ?? '') ?? []
+  const innocent = [...event.culprits, ...event.dependents].filter((line) => !guilty.includes(line))
+  must(innocent.length === 0, 'I7', () => `${innocent.join(', ')} is quarantined, and breaks nothing`)
+  const left = guilty.filter((line) => !event.culprits.includes(line))
+  must(left.length < guilty.length || guilty.length === 0, 'I7', () => `${left.join(', ')} breaks nodes, and is not quarantined`)
 }
 
 const isPrepared = ({ live }: Sim, batch: number): boolean => (live.batches.get(batch)?.step ?? 0) > 0
@@ -83,20 +94,27 @@ function intent(setup: Setup, sim: Sim, event: Intent): void {
   for (const position of event.nodes) {
     const claim = event.prepared ? 'ours' : 'free'
     must(world.claims[position] === claim, 'I1', () => `node ${position} is claimed (${world.claims[position]}), it should be ${claim}`)
-    must(!mayWork(world, live, position, now), 'I1', () => `node ${position} has a command that may still work`)
+    must(!mayWork(world, position, now), 'I1', () => `node ${position} has a command that may still work`)
+    must(!besideWorks(sim, position), 'I1', () => `node ${position} has a command of the other run that may still work`)
   }
   if (event.work === 'apply') applies(setup, sim, event)
   if (event.work === 'rollback') restores(sim, event)
   if (event.work !== 'scan') disrupts(setup, sim, event)
 }
 
-function applies(setup: Setup, { live, now }: Sim, event: Intent): void {
+function applies(setup: Setup, { live, now, world }: Sim, event: Intent): void {
   const window = known(live.window, 'the window')
   must(window.opened && now >= window.opens && now < window.cutoff, 'I3', () => 'an intent outside the window')
   must(event.startBefore <= window.cutoff, 'I3', () => 'nodes may start after the cutoff')
+  must(
+    world.closing === null || event.startBefore <= world.closing,
+    'I3',
+    () => 'nodes may start after the cutoff that the window was given since',
+  )
   must(live.aborting === null, 'I3', () => 'an intent after an abort')
   for (const position of event.nodes) {
     const index = known(live.nodes.wave[position], 'the wave')
+    if (isTried(live, position)) continue
     must(live.waves[index]?.phase === 'running', 'I4', () => `node ${position} belongs to a wave that is not running`)
     const { gate } = known(setup.plan.waves[index], 'the wave')
     must(spentOf(live, index, true) <= gate.failuresMax, 'I11', () => 'an intent beyond the failure budget')
@@ -108,23 +126,41 @@ function applies(setup: Setup, { live, now }: Sim, event: Intent): void {
   )
 }
 
+/** A search tries its parts of the list in a wave that has failed, on nodes that were put back. */
+const isTried = ({ isolation }: RunState, position: number): boolean => isolation?.stage === 'trying' && isolation.tries.has(position)
+
+const besideWorks = ({ beside, live, now }: Sim, position: number): boolean => {
+  if (beside === null) return false
+  const { peer } = beside
+  const at = positionIn(peer, known(live.plan.nodes[position], 'the node').node)
+  return at >= 0 && mayWork(peer.world, at, now)
+}
+
+const positionIn = ({ live }: Sim, node: string): number => live.plan.nodes.findIndex((one) => one.node === node)
+
 function restores({ live, world }: Sim, event: Intent): void {
   must(live.phase.name === 'rolling-back', 'I6', () => 'a rollback command outside a rollback')
   for (const position of event.nodes) {
     const wave = known(live.nodes.wave[position], 'the wave')
     must(nodeOf(world, position).intents > 0, 'I6', () => `node ${position} was never touched`)
-    must(world.rolledBack === null || wave <= world.rolledBack, 'I6', () => `wave ${wave} is rolled back after an older one`)
+    const back = world.rolledBack
+    must(live.isolation !== null || back === null || wave <= back, 'I6', () => `wave ${wave} is rolled back after an older one`)
     world.rolledBack = wave
   }
 }
 
-/** Whoever is taken out of service must leave enough of each of its groups in service. */
+/** Whoever is taken out of service must leave enough of each of its groups in service, counted over both runs. */
 function disrupts(setup: Setup, sim: Sim, event: Intent): void {
-  const out = setup.plan.nodes.map((_, position) => isAway(sim, position))
-  const fresh = event.nodes.filter((position) => out[position] === false)
+  const out = awayIn(sim)
+  const others = sim.beside === null ? [] : besideAway(sim.beside.peer)
+  const nameOf = (position: number): string => known(setup.plan.nodes[position], 'the node').node
+  const fresh = event.nodes.filter((position) => out[position] === false && !others.some(({ node }) => node === nameOf(position)))
   for (const position of event.nodes) out[position] = true
-  const away = (group: number): number =>
-    setup.plan.nodes.filter((node, position) => out[position] === true && node.groups.includes(group)).length
+  const away = (group: number): number => {
+    const { key } = known(setup.plan.groups[group], 'the group')
+    const ours = setup.plan.nodes.filter((node, position) => out[position] === true && node.groups.includes(group))
+    return new Set([...ours.map(({ node }) => node), ...others.filter(({ keys }) => keys.includes(key)).map(({ node }) => node)]).size
+  }
   const wave = setup.plan.waves[sim.live.nodes.wave[event.nodes[0] ?? 0] ?? 0]
   for (const group of new Set(fresh.flatMap((position) => setup.plan.nodes[position]?.groups ?? []))) {
     const { atMost, set, key } = known(setup.plan.groups[group], 'the group')
@@ -139,13 +175,31 @@ function disrupts(setup: Setup, sim: Sim, event: Intent): void {
   }
 }
 
+const awayIn = (sim: Sim): boolean[] => sim.live.plan.nodes.map((_, position) => isAway(sim, position))
+
+/**
+ * Nodes of the other run that are out of service by its doing, with their groups: who was found down or disappeared fails by itself, and nobody can prevent
+ * that. Who has ended answers for none any more.
+ */
+function besideAway(peer: Sim): Readonly<{ node: string; keys: readonly string[] }>[] {
+  const { nodes, groups } = peer.live.plan
+  if (peer.live.phase.name === 'finished') return []
+  const away = nodes.map((_, position) => isAway(peer, position, false))
+  return nodes.flatMap((node, position) =>
+    away[position] === true && nodeOf(peer.world, position).exists
+      ? [{ node: node.node, keys: node.groups.map((group) => known(groups[group], 'the group').key) }]
+      : [],
+  )
+}
+
 /** Out of service as the node and the journal show it, without the core's own counting. */
-function isAway({ live, world, now }: Sim, position: number): boolean {
+function isAway({ live, world, now }: Sim, position: number, downCounts = true): boolean {
   const node = nodeOf(world, position)
   const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
-  if (live.nodes.stage[position] === STAGE.flying || live.nodes.down[position] === 1 || node.version === 'broken') return true
+  if (live.nodes.stage[position] === STAGE.flying || (downCounts && live.nodes.down[position] === 1)) return true
+  if (node.version === 'broken' && node.starts > 0) return true
   if (node.exists && (node.drained || node.quiet)) return true
-  if (node.exists && (lockOf(node) !== undefined || mayWork(world, live, position, now))) return true
+  if (node.exists && (lockOf(node) !== undefined || mayWork(world, position, now))) return true
   // Who failed before anything was changed serves again once it was put back.
   return (outcome === 'failed' || outcome === 'unknown') && (node.intents > 0 || live.notBack.has(position))
 }
@@ -226,11 +280,15 @@ function groups(live: RunState): void {
   })
 }
 
-function truth({ live, world, now }: Sim, position: number): void {
+function truth({ live, world, now, beside }: Sim, position: number): void {
   const node = nodeOf(world, position)
   const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
   must(node.starts <= node.intents, 'I8', () => `node ${position}: ${node.starts} transactions, ${node.intents} intents`)
-  must(node.before === null || node.before === 'v0', 'I6', () => `node ${position}: the before-record says ${node.before}`)
+  must(
+    node.before === null || node.before === 'v0' || beside !== null,
+    'I6',
+    () => `node ${position}: the before-record says ${node.before}`,
+  )
   must(
     outcome !== 'skipped' || node.starts === 0,
     'I5',
@@ -243,7 +301,7 @@ function truth({ live, world, now }: Sim, position: number): void {
   )
   must(live.phase.name !== 'finished' || outcome !== 'open', 'I5', () => `node ${position} has no outcome at the end`)
   must(
-    world.claims[position] === 'ours' || !mayWork(world, live, position, now),
+    world.claims[position] === 'ours' || !mayWork(world, position, now),
     'I1',
     () => `node ${position} has a command that may work and no claim`,
   )
@@ -256,10 +314,18 @@ function truth({ live, world, now }: Sim, position: number): void {
       () => `node ${position} was not put back, and is ${outcome}`,
     )
   }
-  if (!node.exists || stage !== STAGE.ended) return
+  if (!node.exists || stage !== STAGE.ended || node.changedBy === 'them') return
   must(outcome !== 'patched' || node.version === 'v1', 'I5', () => `node ${position} is called patched and is ${node.version}`)
-  must(outcome !== 'not-needed' || node.version === 'v0', 'I5', () => `node ${position} needed nothing and is ${node.version}`)
-  must(outcome !== 'rolled-back' || node.version === 'v0', 'I6', () => `node ${position} is called rolled back and is ${node.version}`)
+  must(
+    outcome !== 'not-needed' || node.version === (node.before ?? 'v0'),
+    'I5',
+    () => `node ${position} needed nothing and is ${node.version}`,
+  )
+  must(
+    outcome !== 'rolled-back' || node.version === (node.before ?? 'v0'),
+    'I6',
+    () => `node ${position} is called rolled back and is ${node.version}`,
+  )
 }
 
 /** The worst case that the plan prints: failures plus what may be in flight; a hard budget has one more than it allows. Nodes that vanish later are not ours. */

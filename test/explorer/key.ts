@@ -1,5 +1,6 @@
 import { HOUR, MINUTE, SECOND, type Ms } from '../../src/kit/instant.ts'
 import { STAGE, type RunState } from '../../src/core/run/state.ts'
+import type { Isolation } from '../../src/core/run/isolation.ts'
 import type { Measure } from '../../src/core/run/parts.ts'
 import type { Sim } from './sim.ts'
 
@@ -9,8 +10,17 @@ import type { Sim } from './sim.ts'
  */
 export function keyOf(sim: Sim, ranks: ReadonlyMap<number, number>, run: string): string {
   const { live } = sim
-  return `${run}\n${caches(live, sim.now)}\n${caches(sim.folded, sim.now)}\n${worldKey(sim, ranks)}`
+  return `${run}\n${caches(live, sim.now)}\n${caches(sim.folded, sim.now)}\n${worldKey(sim, ranks)}${pastKey(sim)}`
 }
+
+/** What a driver knows that was replaced, and a store that lost its tail. */
+function pastKey({ old, earlier, now }: Sim): string {
+  const oldKey = old === null ? '' : `O${old.effects.join()}${runKey(old.live, now, numbers(old.live))}`
+  return earlier === null ? oldKey : `${oldKey}E${runKey(earlier, now, numbers(earlier))}${caches(earlier, now)}`
+}
+
+/** Tokens by their own numbers. */
+const numbers = ({ commands }: RunState): Map<number, number> => new Map([...commands.keys()].map((n) => [n, n]))
 
 /** The run's part of the key: the same for the live state and for the fold of its journal. */
 export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, number>): string {
@@ -22,10 +32,18 @@ export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, 
       ? '-'
       : `${due(state.window.opens)},${due(state.window.cutoff)},${due(state.window.closes)}${state.window.opened ? 'o' : ''}`,
     state.paused ? 'P' : '',
+    state.frost === null
+      ? ''
+      : `F${state.frost.freezes.length}${state.frost.again !== null && state.frost.epoch !== state.epoch ? 'o' : ''}`,
     state.aborting === null ? '' : `A${state.aborting.rollback ? 'r' : ''}`,
     state.rollbackAsked === null ? '' : 'R',
     [...state.prepared].join(';'),
+    [...state.refusals].map(([cell, since]) => `${cell}${due(since, 15 * MINUTE)},${due(since, HOUR)}`).join(';'),
+    state.isolation === null ? '' : isolationKey(state.isolation, due),
+    [...state.brokenBy.keys()].join(),
     state.lastDriftReason,
+    state.leftAtOpening,
+    state.vainWindows,
     state.inFlight,
     state.retrying,
     state.suspects,
@@ -98,7 +116,7 @@ export function ranksOf({ live, world }: Sim): Map<number, number> {
   const live_ = new Set<number>(live.openCommands)
   for (const n of live.nodes.command) if (n > 0) live_.add(n)
   for (const copy of world.copies) live_.add(copy.n)
-  for (const n of world.zombies) live_.add(n)
+  for (const { n } of world.zombies) live_.add(n)
   return new Map([...live_].sort((a, b) => a - b).map((n, rank) => [n, rank]))
 }
 
@@ -122,27 +140,56 @@ function caches(state: RunState, now: number): string {
   return `${lanes.join(';')}/${parked.join(';')}/${busy.join(';')}/${freedAt === null ? 0 : ahead(freedAt + 5 * SECOND - now)}`
 }
 
-function worldKey({ world, now }: Sim, ranks: ReadonlyMap<number, number>): string {
-  const alive = new Set([...world.copies.map((copy) => copy.token), ...world.zombies])
+function worldKey({ world, live, now }: Sim, ranks: ReadonlyMap<number, number>): string {
+  const alive = new Set([...world.copies.map((copy) => copy.token), ...world.zombies.map(({ n }) => n)])
   const nodes = world.nodes.map((node, position) => {
     const scripts = [...node.scripts]
       .filter(([token, script]) => script === 'running' || alive.has(token))
       .map(([token, script]) => `${ranks.get(token) ?? 'x'}${script}`)
-    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${node.drained ? 'd' : ''}${node.quiet ? 'q' : ''}${world.claims[position]}${scripts.join()}`
+    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${node.drained ? 'd' : ''}${node.quiet ? 'q' : ''}${node.changedBy ?? ''}${node.foreign ? 'f' : ''}${world.claims[position]}${scripts.join()}`
   })
   const copies = world.copies.map(
     (copy) =>
-      `${ranks.get(copy.n) ?? ''}${copy.landedAt === now ? 'l' : ''}${ahead(copy.expiresAfter - now)}${[...copy.parts.values()].join()}`,
+      `${ranks.get(copy.n) ?? ''}${copy.landedAt === now ? 'l' : ''}${ahead(copy.expiresAfter - now)}${[...copy.parts.values()].join()}${copy.breaks ? 'b' : ''}${live.commands.get(copy.n)?.ids.includes(copy.id) === true ? 'k' : ''}`,
   )
   const zombies = world.zombies
-    .map((n) => ranks.get(n))
+    .map(({ n }) => ranks.get(n))
     .sort()
     .join()
-  return [...nodes, ...copies.sort(), zombies, world.rolledBack].join('|')
+  const drives = world.driven ? '' : 'undriven'
+  const closing = world.closing === null ? '' : ahead(world.closing - now)
+  const notes = world.inbox.map(({ label }) => label).join()
+  return [...nodes, ...copies.sort(), zombies, world.rolledBack, drives, notes, world.denied, closing].join('|')
+}
+
+/** What a search knows, and where it stands. */
+function isolationKey(isolation: Isolation, due: (at: number | null, ms?: Ms) => string): string {
+  const { stage, round, over, drainedAt } = isolation
+  const lists = isolation.lists.map(
+    ({ witnesses, tried, found }) =>
+      `${[...witnesses.keys()].join()};${tried.map((one) => `${one.units.join('.')}${one.verdict}${one.kept ? 'k' : ''}${one.node}`).join()};${found?.culprits.join() ?? ''}`,
+  )
+  const tries = [...isolation.tries].map(
+    ([node, one]) =>
+      `${node}:${one.units.join('.')}${one.keep ? 'k' : ''}${one.before.outcome}${one.refused ?? ''}${[...one.fails].join(';')}${one.verdict ?? ''}`,
+  )
+  const rounds = Math.min(12, isolation.measures - isolation.measuresBefore)
+  return [
+    stage,
+    round,
+    rounds,
+    over,
+    due(drainedAt, 10 * MINUTE),
+    ...lists,
+    ...tries,
+    ...isolation.out.keys(),
+    'kept',
+    ...isolation.kept,
+  ].join('~')
 }
 
 /** How far ahead an instant is, as the key has it: 0 once it has passed. */
-function ahead(ms: Ms): number {
+export function ahead(ms: Ms): number {
   if (ms <= 0) return 0
   if (ms <= 2 * MINUTE) return ms
   return ms <= 2 * HOUR ? Math.ceil(ms / MINUTE) * MINUTE : Math.ceil(ms / (30 * MINUTE)) * 30 * MINUTE

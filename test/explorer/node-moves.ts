@@ -1,12 +1,12 @@
-import { commandOf, STAGE } from '../../src/core/run/state.ts'
+import { STAGE } from '../../src/core/run/state.ts'
 import { MINUTE, plus } from '../../src/kit/instant.ts'
 import { land } from './answers.ts'
-import { nodeOf } from './hands.ts'
+import { mayWork, nodeOf } from './hands.ts'
 import { Violation } from './invariants.ts'
 import { fault, free, type Move } from './moves.ts'
 import { start } from './reports.ts'
 import type { Setup, Sim } from './sim.ts'
-import { lockOf, type Copy, type Script } from './world.ts'
+import { lockOf, worksUntil, type Copy, type Script } from './world.ts'
 
 /** AWS refuses a signature that is older. */
 const SIGNATURE_MS = 5 * MINUTE
@@ -16,12 +16,12 @@ export function nodeMoves(setup: Setup, sim: Sim): Move[] {
   const parts = sim.world.copies.flatMap((copy, at) =>
     [...copy.parts.keys()].flatMap((position) => partMoves(setup, sim, copy, at, position)),
   )
-  const ends = sim.live.plan.nodes.flatMap((_, position) => endings(sim, position))
+  const ends = sim.live.plan.nodes.flatMap((_, position) => endings(setup, sim, position))
   return [...parts, ...ends, ...losses(sim)]
 }
 
 /** A part of a command: it is started, or SSM ends it without a word. */
-function partMoves(setup: Setup, { live, world }: Sim, copy: Copy, at: number, position: number): Move[] {
+function partMoves(setup: Setup, { world }: Sim, copy: Copy, at: number, position: number): Move[] {
   const part = copy.parts.get(position)
   if (part !== 'pending' && part !== 'running') return []
   const node = nodeOf(world, position)
@@ -44,42 +44,61 @@ function partMoves(setup: Setup, { live, world }: Sim, copy: Copy, at: number, p
       return []
     }
   const starts = free(`${name}: starts`, (sim) => starting(setup, sim, copy, position, answers, set))
-  const apply = commandOf(live, copy.n).work === 'apply'
-  return [starts, silent, ...(apply && setup.plan.retry !== null ? [fault(`${name}: lock held`, answers('lock-held'))] : [])]
+  const busy = copy.work === 'apply' && (setup.plan.retry !== null || setup.culprits !== null)
+  return [starts, silent, ...(busy ? [fault(`${name}: lock held`, answers('lock-held'))] : [])]
+}
+
+/** Whether what another run does on the node is within its time: its claim must have kept us away. */
+function foreignWork({ beside, live, now }: Sim, position: number): boolean {
+  if (beside === null) return false
+  const { peer } = beside
+  const node = live.plan.nodes[position]?.node
+  return mayWork(
+    peer.world,
+    peer.live.plan.nodes.findIndex((one) => one.node === node),
+    now,
+  )
 }
 
 type Answers = (word: Script) => (sim: Sim) => []
 
 function starting(setup: Setup, sim: Sim, copy: Copy, position: number, answers: Answers, set: (to: 'running') => (sim: Sim) => void): [] {
   const node = nodeOf(sim.world, position)
-  const command = commandOf(sim.live, copy.n)
-  if (sim.now >= command.startBefore) return answers('too-late')(sim)
-  if (command.work === 'apply' && sim.live.window !== null && sim.now >= sim.live.window.cutoff)
+  if (sim.now >= copy.startBefore) return answers('too-late')(sim)
+  // What was intended before the window was changed keeps the latest start that it was sent with.
+  const { window } = sim.live
+  if (copy.work === 'apply' && window !== null && sim.world.closing === null && sim.now >= window.cutoff)
     throw new Violation('I3', `node ${position} starts after the cutoff`)
   const other = lockOf(node)
+  if (node.foreign) {
+    if (foreignWork(sim, position)) throw new Violation('I1', `node ${position} is asked to run ${copy.n} while another run works on it`)
+    return answers('lock-held')(sim)
+  }
   if (other !== undefined) {
-    if (sim.world.copies.some((one) => one.token === other && sim.now < one.expiresAfter))
+    if (sim.world.copies.some((one) => one.token === other && sim.now < worksUntil(one)))
       throw new Violation('I1', `node ${position} is asked to run ${copy.n} while ${other} works on it`)
     return answers('lock-held')(sim)
   }
+  if (copy.work === 'rollback' && node.changedBy === 'them') return answers('rollback-refused')(sim)
   set('running')(sim)
-  if (command.work === 'apply') start(setup.rules, node, copy.token)
+  if (copy.work === 'apply') start(setup.rules, node, copy.token)
   else node.scripts.set(copy.token, 'running')
   return []
 }
 
 /** The transaction that works on a node ends. Its result shows wherever SSM follows it; a copy that SSM gave up may still show it late. */
-function endings({ live, world }: Sim, position: number): Move[] {
+function endings(setup: Setup, { world }: Sim, position: number): Move[] {
   const node = nodeOf(world, position)
   const token = lockOf(node)
   if (token === undefined || !node.exists) return []
   const copy = world.copies.find((one) => one.token === token)
-  const rollback = copy !== undefined && commandOf(live, copy.n).work === 'rollback'
+  const rollback = copy?.work === 'rollback'
   const end =
     (word: Script, version: typeof node.version) =>
     (sim: Sim): [] => {
       const then = nodeOf(sim.world, position)
       then.scripts.set(token, word)
+      if (then.version !== version || version === 'broken') then.changedBy = 'us'
       then.version = version
       for (const one of sim.world.copies)
         if (one.token === token && ['running', 'silent', 'cut-short'].includes(one.parts.get(position) ?? ''))
@@ -91,20 +110,27 @@ function endings({ live, world }: Sim, position: number): Move[] {
       free(`node ${position}: restored`, end('rolled-back', node.before ?? node.version)),
       fault(`node ${position}: rollback fails`, end('rollback-failed', node.version)),
     ]
+  if (node.version === 'v1') return [free(`node ${position}: nothing to do`, end('not-needed', 'v1'))]
+  if (setup.culprits !== null)
+    return [
+      copy?.breaks === true
+        ? free(`node ${position}: breaks`, end('failed', 'broken'))
+        : free(`node ${position}: patched`, end('patched', 'v1')),
+    ]
   const idle = node.version === 'v0' ? [fault(`node ${position}: nothing to do`, end('not-needed', 'v0'))] : []
   return [free(`node ${position}: patched`, end('patched', 'v1')), fault(`node ${position}: fails`, end('failed', 'broken')), ...idle]
 }
 
 /** What a dead driver sent arrives, as long as AWS takes its signature. */
-export function arrivals(setup: Setup, { live, world, now }: Sim): Move[] {
-  return [...new Set(world.zombies)].flatMap((n): Move[] => {
-    if (now >= plus(commandOf(live, n).startBefore, SIGNATURE_MS)) return []
+export function arrivals(setup: Setup, { world, now }: Sim): Move[] {
+  return world.zombies.flatMap((order, at): Move[] => {
+    if (now >= plus(order.startBefore, SIGNATURE_MS) || world.zombies.findIndex(({ n }) => n === order.n) < at) return []
     const arrive: Move['run'] = (sim) => {
-      sim.world.zombies.splice(sim.world.zombies.indexOf(n), 1)
-      land(sim, n, setup.rules)
+      sim.world.zombies.splice(at, 1)
+      land(sim, order, setup.rules)
       return []
     }
-    return [free(`what the dead driver sent of ${n} arrives`, arrive)]
+    return [free(`what the dead driver sent of ${order.n} arrives`, arrive)]
   })
 }
 
@@ -118,20 +144,22 @@ function losses({ world, live: { nodes } }: Sim): Move[] {
   )
 }
 
-/** Drops what can make no difference any more: copies of dead commands that are through, and dead drivers' sends that came too late. */
+/**
+ * Drops what can make no difference any more: copies of dead commands that are through and that no store which loses its end would have to look for,
+ * and dead drivers' sends that came too late.
+ */
 export function sweep(sim: Sim): void {
   const { world, live, now } = sim
-  const dead = (n: number): boolean => !live.openCommands.has(n)
+  const dead = (n: number): boolean => !live.openCommands.has(n) && n <= (sim.earlier?.tokenCount ?? n)
   world.copies = world.copies.filter(
     (copy) => !dead(copy.n) || [...copy.parts].some(([position, part]) => unsettled(sim, copy, position, part)),
   )
-  for (let at = world.zombies.length - 1; at >= 0; at--)
-    if (now >= plus(commandOf(live, world.zombies[at] ?? 0).startBefore, SIGNATURE_MS)) world.zombies.splice(at, 1)
+  world.zombies = world.zombies.filter(({ startBefore }) => now < plus(startBefore, SIGNATURE_MS))
 }
 
-function unsettled({ world, live, now }: Sim, copy: Copy, position: number, part: string): boolean {
+function unsettled({ world, now }: Sim, copy: Copy, position: number, part: string): boolean {
   const node = nodeOf(world, position)
   if (!node.exists) return false
   if (node.scripts.get(copy.token) === 'running') return true
-  return part === 'pending' && !node.scripts.has(copy.token) && now < commandOf(live, copy.n).startBefore
+  return part === 'pending' && !node.scripts.has(copy.token) && now < copy.startBefore
 }

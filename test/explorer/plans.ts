@@ -1,5 +1,6 @@
 import { ACCOUNT, plan } from '../core/run/plan.ts'
 import { BY_PATCH_MANAGER, DRAIN, hooks } from '../core/run/stepping.ts'
+import { isolated, LINES as LIST } from '../core/run/walk-trial.ts'
 import { DAY, MINUTE } from '../../src/kit/instant.ts'
 import type { PlanContent } from '../../src/core/plan/plan.ts'
 
@@ -54,6 +55,43 @@ export const prepared: PlanContent = plan({
 
 /** Patch Manager installs, Patchwave verifies, and a hook follows. */
 export const verified: PlanContent = plan({ waves: [{ nodes: 1 }, { nodes: 1 }], around: { ...hooks('after'), apply: BY_PATCH_MANAGER } })
+
+/**
+ * Two runs over one cluster of which one member may be out of service at a time: they share a node, and each has one of its own. Each puts back what it
+ * broke.
+ */
+export const [left, right] = [member(0, 2), member(1, 2)]
+
+/** Only the shared node of the two. */
+export const shared: PlanContent = member(1, 1)
+
+function member(of: 0 | 1, size: number): PlanContent {
+  const own = plan({ groups: [{ atMost: 1 }], waves: [{ nodes: Array.from({ length: size }, () => ({ groups: [0] })) }] })
+  return { ...own, nodes: own.nodes.map((node, position) => (position === 0 ? node : { ...node, node: `i-${String(of + 1).repeat(17)}` })) }
+}
+
+/** Two cells, of which one may be lost. */
+export const cells: PlanContent = plan({ waves: [{ nodes: [{}, { region: 'eu-west-1' }], gate: { failuresMax: 1 } }] })
+
+/** One node in a cell that may be lost. */
+export const lone: PlanContent = plan({ waves: [{ nodes: 1 }] })
+
+/** A wave of two cells, and one of a single node after it. */
+export const shaky: PlanContent = plan({ waves: [{ nodes: [{}, { region: 'eu-west-1' }] }, { nodes: 1 }] })
+
+/** A plan that a member of a group has to approve, and a gate that somebody has to. */
+export const asking: PlanContent = plan({
+  approval: { group: 'leads', count: 1, expiresMs: DAY },
+  waves: [{ nodes: 2, gate: { approval: { group: 'leads', count: 1, expiresMs: DAY } } }],
+})
+
+/** A trial that looks for the patches that break it: of its three, one does. */
+export const searching: PlanContent = plan(isolated({ waves: [{ nodes: 2 }] }, false))
+
+/** The same with one node, on which one part is tried after the other. */
+export const seeking: PlanContent = plan(isolated({ waves: [{ nodes: 1 }] }, false))
+
+export const LINES: readonly string[] = LIST.slice(0, 3)
 
 /** One node after the other, and none may fail. */
 export const oneByOne: PlanContent = plan({ waves: [{ nodes: 2, concurrency: 1 }] })

@@ -1,12 +1,15 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import type { PlanContent } from '../../src/core/plan/plan.ts'
+import type { EventType } from '../../src/core/run/event.ts'
 import { next } from '../../src/core/run/next.ts'
 import type { RunState } from '../../src/core/run/state.ts'
 import { end, recount } from '../../src/core/run/standing.ts'
 import { TAKEN } from '../../src/core/run/steps.ts'
 import type { Instant } from '../../src/kit/instant.ts'
-import { explore } from './explore.ts'
-import { cluster, oneByOne, plain, prepared, retrying } from './plans.ts'
+import { explore, type Explored } from './explore.ts'
+import { pair } from './pair.ts'
+import { asking, cells, cluster, left as mine, LINES, lone, oneByOne, plain, prepared, retrying, seeking, shared } from './plans.ts'
+import { solo } from './solo.ts'
 import { CORE, setupOf, type Machine, type Setup } from './sim.ts'
 import { RIGHT, type Left, type Rules } from './world.ts'
 
@@ -41,8 +44,6 @@ const goneIsSkipped: Machine['evolve'] = (state, fact) => {
   return state
 }
 
-const deafToMisses: Machine['evolve'] = (state, fact) => (fact.event.type === 'CommandMissed' ? state : CORE.evolve(state, fact))
-
 const decidesOffTheRecord: Machine['next'] = (state, now) => {
   state.suspects += state.paused ? 1 : 0
   return next(state, now)
@@ -61,8 +62,29 @@ const forgetsDrains: Machine['evolve'] = (state, fact) => {
   return state
 }
 
+/** Nobody is woken when the patience with a refused cell ends. */
+const neverGivesUp: Machine['next'] = (state, now) => {
+  const turn = next(state, now)
+  return state.phase.name === 'rolling-back' && state.refusals.size > 0 ? { ...turn, wakeAt: null } : turn
+}
+
+/** A try of which nothing could be told counts against its patches. */
+const blamesOnDoubt: Machine['evolve'] = (state, fact) => {
+  const { event } = fact
+  const doubted = event.type === 'TryJudged' && event.verdict === 'unclear' && state.isolation?.tries.get(event.node)?.units.length !== 0
+  return CORE.evolve(state, doubted ? { ...fact, event: { ...event, verdict: 'bad' } } : fact)
+}
+
+const deafTo =
+  (type: EventType): Machine['evolve'] =>
+  (state, fact) =>
+    fact.event.type === type ? state : CORE.evolve(state, fact)
+
+const INBOX = { inbox: true, fence: true }
+const GUILTY = { culprits: { lines: LINES, bad: [1] } }
+
 // prettier-ignore
-const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more: Partial<Setup>, caught: readonly string[]][] = [
+const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more: Partial<Setup>, caught: readonly string[], scope?: Partial<Setup>][] = [
   ['a resend has a token of its own',               plain,    { crashes: 1 },   world({ tokenFor: ({ copies, copyCount }, n) => (copies.some((copy) => copy.n === n) ? 1_000 + copyCount : n) }), ['I1', 'I8']],
   ['the before-record is overwritten',              retrying, { faults: 1 },    world({ remember: (node) => node.version }), ['I6']],
   ['who is gone counts as skipped',                 plain,    { faults: 1 },    core({ evolve: goneIsSkipped }), ['I5']],
@@ -72,19 +94,49 @@ const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more:
   ['waves know no limits',                          cluster,  {},               core({ next: deceived(noLimits) }), ['I2']],
   ['the budget allows one more, between nodes',     oneByOne, { faults: 1 },    core({ next: deceived(looser, running) }), ['I11']],
   ['the budget allows one more, at the gate',       plain,    { faults: 1 },    core({ next: deceived(looser) }), ['I4']],
-  ['a missed command is forgotten',                 plain,    { faults: 1 },    core({ evolve: deafToMisses }), ['I13']],
+  ['a missed command is forgotten',                 plain,    { faults: 1 },    core({ evolve: deafTo('CommandMissed') }), ['I13']],
   ['an effect is wanted and nobody is told',        plain,    { acts: 1 },      core({ next: forgetsCancels }), ['I13']],
   ['who was drained is never put back',             prepared, {},               core({ evolve: forgetsDrains }), ['I12']],
   ['steps know no limits',                          prepared, {},               core({ next: deceived(noLimits) }), ['I2']],
+  ['a note that was answered stays in the inbox',   asking,   { acts: 1, crashes: 1 }, world({ keepsNotes: true }), ['I9'], INBOX],
+  ['a driver that was replaced may append',         plain,    { crashes: 1 },   world({ outruns: () => true }), ['I1', 'I9', 'assert'], INBOX],
+  ['a refused cell is waited for without end',      lone,     { faults: 2 },    core({ next: neverGivesUp }), ['I13'], { denies: true }],
+  ['a command without an intent is not counted',    cells,    { crashes: 1 },   core({ evolve: deafTo('CommandFound') }), ['I1', 'I5', 'I8', 'assert'], { loses: true }],
+  ['a window that narrows stays wide',              plain,    { faults: 1 },    core({ evolve: deafTo('WindowNarrowed') }), ['I3'], { narrows: true }],
+  ['a patch is blamed for what nobody could tell',  seeking,   { faults: 1 },   core({ evolve: blamesOnDoubt }), ['I7'], GUILTY],
   ['a decision changes what no fact says',          plain,    { acts: 1 },      core({ next: decidesOffTheRecord }), ['I5', 'I9']],
 ]
 
+/** Bugs in how the store of two runs is asked. */
+const PAIR_BUGS: readonly [bug: string, looks: Rules['looks'], caught: readonly string[]][] = [
+  ['hands of other runs are not looked at', { hands: false, limits: true }, ['I1']],
+  ['limits are not counted over all runs', { hands: true, limits: false }, ['I2']],
+]
+
+const SECOND_RUN = '01900000-0000-7000-8000-000000000002'
+
 describe('a planted bug is found', () => {
-  it.each(BUGS)('%s', (_, plan, few, more, caught) => {
-    const left: Left = { faults: 0, crashes: 0, acts: 0, ...few, troubles: 1 }
-    const { broken } = explore(setupOf(plan, left, more))
+  const paths: string[] = []
+  afterAll(() => console.log(['planted, and found after so many moves:', ...paths].join('\n  ')))
+
+  const finds = (bug: string, { broken }: Explored, caught: readonly string[]): void => {
     expect(caught).toContain(broken?.invariant)
-    expect(broken?.journal.at(-1) ?? '').toMatch(broken?.invariant === 'I13' ? /./ : /Violation/)
-    expect(explore(setupOf(plan, left)).broken, 'and nothing without it').toBeNull()
+    expect(broken?.journal.join('\n')).toMatch(broken?.invariant === 'I13' ? /onward/ : /Violation|Bug/)
+    paths.push(`${bug}: ${broken?.moves.length}, the last of them "${broken?.moves.at(-1)}": ${broken?.message}`)
+  }
+
+  it.each(BUGS)('%s', (bug, plan, few, more, caught, scope = {}) => {
+    const own = { faults: 0, crashes: 0, acts: 0, ...few }
+    const left: Left = { ...own, troubles: Math.max(1, own.faults + own.crashes + own.acts) }
+    finds(bug, explore(solo(setupOf(plan, left, { ...scope, ...more }))), caught)
+    expect(explore(solo(setupOf(plan, left, scope))).broken, 'and nothing without it').toBeNull()
+  })
+
+  it.each(PAIR_BUGS)('%s', (bug, looks, caught) => {
+    const left: Left = { troubles: 0, faults: 0, crashes: 0, acts: 0 }
+    const both = (more: Partial<Setup>): Explored =>
+      explore(pair(setupOf(mine, left, more), setupOf(shared, left, { ...more, run: SECOND_RUN })))
+    finds(bug, both(world({ looks })), caught)
+    expect(both({}).broken, 'and nothing without it').toBeNull()
   })
 })

@@ -2,6 +2,7 @@ import type { Outcome, RunEvent } from '../../src/core/run/event.ts'
 import { codeOf, commandOf, STAGE } from '../../src/core/run/state.ts'
 import type { Command } from '../../src/core/run/parts.ts'
 import { instant, type Instant } from '../../src/kit/instant.ts'
+import { isDenied, learns } from './cells.ts'
 import { nodeOf } from './hands.ts'
 import { Violation } from './invariants.ts'
 import { fault, free, type Move } from './moves.ts'
@@ -14,6 +15,7 @@ type Row = Readonly<{ position: number; outcome: Outcome; reason: string; ended:
 export function watchAnswers(sim: Sim, n: number): Move[] {
   const { live, now } = sim
   const command = commandOf(live, n)
+  if (isDenied(sim, command.nodes[0] ?? 0)) return [...learns(sim, `report ${n}`, command.cell), ...unreadable(sim, command)]
   const rows = command.nodes.flatMap((position) => rowOf(sim, command, position) ?? [])
   const parts = rows.length > 1 ? [...rows.map((row) => [row]), rows] : rows.length === 1 ? [rows] : []
   const moves = parts.map((some) =>
@@ -41,6 +43,12 @@ export const reportOf = (n: number, rows: readonly Row[]): RunEvent => ({
   reboot: rows.map(() => false),
   ended: rows.map((row) => row.ended),
 })
+
+/** Nobody may read until nothing of it can be under way any more. */
+function unreadable(sim: Sim, { n, open, expiresAfter }: Command): Move[] {
+  if (sim.now < expiresAfter) return []
+  return [free(`report ${n}: given up`, (then) => [...(open > 0 ? [expired(then, n)] : []), { type: 'CommandClosed', n }])]
+}
 
 /** The copies of a token that the driver knows of. */
 const knownCopies = ({ world }: Sim, command: Command): Copy[] => world.copies.filter((copy) => command.ids.includes(copy.id))
@@ -85,6 +93,7 @@ const WORDS: Readonly<Record<Exclude<Script, 'running'>, readonly [Outcome, stri
   'too-late': ['skipped', 'too-late'],
   'rolled-back': ['unknown', 'unreadable'],
   'rollback-failed': ['unknown', 'unreadable'],
+  'rollback-refused': ['unknown', 'unreadable'],
 }
 
 /** What has no verdict when all of the command has expired never gets one. */
@@ -136,8 +145,9 @@ export const mayStart = (sim: Sim, copy: Copy, node: SimNode): boolean =>
   node.exists &&
   !node.scripts.has(copy.token) &&
   lockOf(node) === undefined &&
-  sim.now < commandOf(sim.live, copy.n).startBefore &&
-  commandOf(sim.live, copy.n).work === 'apply'
+  !node.foreign &&
+  sim.now < copy.startBefore &&
+  copy.work === 'apply'
 
 /** A transaction of an apply begins, in a session of its own, once the node has written down how it was before. */
 export function start(rules: Rules, node: SimNode, token: number): void {

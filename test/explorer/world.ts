@@ -1,8 +1,11 @@
 import type { Work } from '../../src/core/run/event.ts'
-import type { Instant } from '../../src/kit/instant.ts'
+import type { Steering } from '../../src/engine/inbox.ts'
+import { EXECUTION_MS } from '../../src/core/run/dispatch.ts'
+import { earliest, plus, type Instant } from '../../src/kit/instant.ts'
 
 /** What a script on a node comes to. `running`: its transaction works, whatever SSM believes. */
-export type Script = 'running' | 'patched' | 'not-needed' | 'failed' | 'lock-held' | 'too-late' | 'rolled-back' | 'rollback-failed'
+export type Script =
+  'running' | 'patched' | 'not-needed' | 'failed' | 'lock-held' | 'too-late' | 'rolled-back' | 'rollback-failed' | 'rollback-refused'
 
 /** A node as it really is. */
 export type SimNode = {
@@ -19,6 +22,9 @@ export type SimNode = {
   /** Out of its target groups, and made quiet by a hook. */
   drained: boolean
   quiet: boolean
+  /** Whose transaction changed it last, and whether one of another run works on it now. */
+  changedBy: 'us' | 'them' | null
+  foreign: boolean
 }
 
 /**
@@ -27,9 +33,11 @@ export type SimNode = {
  */
 export type Part = 'pending' | 'running' | 'done' | 'silent' | 'cancelled' | 'cut-short'
 
+/** What a driver asks SSM for, as its request carries it. `breaks`: its list has a patch that breaks nodes. */
+export type Order = Readonly<{ n: number; work: Work; nodes: readonly number[]; startBefore: Instant; breaks: boolean }>
+
 /** A command that SSM has. One token may have several. */
-export type Copy = {
-  readonly n: number
+export type Copy = Order & {
   /** What the node's marker is named by: `n`, as long as every resend carries the same token. */
   readonly token: number
   readonly id: string
@@ -37,6 +45,9 @@ export type Copy = {
   readonly expiresAfter: Instant
   readonly parts: Map<number, Part>
 }
+
+/** A wish in the run's inbox; `wish` null: a note that nobody can read. */
+export type Note = Readonly<{ id: number; label: string; wish: Steering | null }>
 
 /** How much trouble a path may still meet. `troubles` bounds the sum of the others. */
 export type Left = { troubles: number; faults: number; crashes: number; acts: number }
@@ -46,8 +57,18 @@ export type World = {
   readonly nodes: SimNode[]
   copies: Copy[]
   copyCount: number
-  /** Tokens that a dead driver was about to send, each with the copies it may still make. */
-  readonly zombies: number[]
+  /** What dead drivers were about to send, once for each copy that may still arrive. */
+  zombies: Order[]
+  /** Whether somebody drives. */
+  driven: boolean
+  /** What nobody has answered yet, how many notes there ever were, and the last one that was answered. */
+  inbox: Note[]
+  notes: number
+  answered: number
+  /** The cell that AWS refuses. */
+  denied: string | null
+  /** What the maintenance window's end was changed to. */
+  closing: Instant | null
   /** Whose hand is on each node. */
   readonly claims: ('free' | 'ours' | 'theirs')[]
   readonly left: Left
@@ -68,10 +89,18 @@ export function newWorld(nodes: number, left: Left): World {
       intents: 0,
       drained: false,
       quiet: false,
+      changedBy: null,
+      foreign: false,
     })),
     copies: [],
     copyCount: 0,
     zombies: [],
+    driven: true,
+    inbox: [],
+    notes: 0,
+    answered: 0,
+    denied: null,
+    closing: null,
     claims: Array.from({ length: nodes }, () => 'free' as const),
     left: { ...left },
     running: new Set(),
@@ -89,6 +118,12 @@ export type Rules = Readonly<{
   tokenFor: (world: World, n: number, work: Work) => number
   /** Whether a node's claim goes when its report has no word of the script. */
   freesSilent: boolean
+  /** Whether a driver that was replaced may append. */
+  outruns: (head: number, mine: number) => boolean
+  /** Whether a note that was answered stays in the inbox when the driver dies right after. */
+  keepsNotes: boolean
+  /** Whether hands and limits of other runs are looked at. */
+  looks: Readonly<{ hands: boolean; limits: boolean }>
 }>
 
 export const RIGHT: Rules = {
@@ -96,7 +131,13 @@ export const RIGHT: Rules = {
   cancels: (part) => part === 'pending',
   tokenFor: (_, n) => n,
   freesSilent: false,
+  outruns: (head, mine) => head === mine,
+  keepsNotes: false,
+  looks: { hands: true, limits: true },
 }
+
+/** Until when a copy may keep a node busy: SSM ends it at its expiry, and no script that began in time lasts longer than its command may. */
+export const worksUntil = ({ expiresAfter, startBefore }: Copy): Instant => earliest(expiresAfter, plus(startBefore, EXECUTION_MS))
 
 /** The node's lock: the token whose script works now. */
 export function lockOf(node: SimNode): number | undefined {

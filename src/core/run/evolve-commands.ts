@@ -176,8 +176,8 @@ export function unclear(state: RunState, n: number): void {
   want(state, { kind: 'find', key: `find:${String(n)}`, n })
 }
 
-/** How long after `startBefore` a look-up proves that nothing was sent: SSM's list of commands lags about a minute behind itself. */
-const PROOF_MS: Ms = MINUTE
+/** How long after `startBefore` a look-up proves that nothing was sent: twice what SSM's list of commands lags behind itself. */
+export const PROOF_MS: Ms = 2 * MINUTE
 
 /**
  * SSM does not know the token: the same token is sent again, unless nothing may start any more or the document knows no token. Then it is

@@ -56,8 +56,10 @@ function nextStep(search: Search): SearchStep {
     if (rest.length === 0) return { kind: 'lost', why: 'nothing-left' }
     const verdict = broken ? 'bad' : known(rest)
     if (verdict === 'unclear') return { kind: 'lost', why: 'unclear' }
-    if (verdict === 'good' && search.tried.some(({ kept, units }) => kept && keyOf(units) === keyOf(rest)))
+    const kept = search.tried.filter((one) => one.kept && keyOf(one.units) === keyOf(rest))
+    if (verdict === 'good' && kept.some((one) => one.verdict === 'good'))
       return { kind: 'found', culprits, dependents: [...dependents].sort(ascending), rest }
+    if (verdict === 'good' && kept.length >= UNCLEAR_MAX) return { kind: 'lost', why: 'unclear' }
     if (verdict === 'good' || verdict === undefined) return { kind: 'keep', set: rest }
     const grown = verdict === 'refused' ? largest(rest, known) : { kind: 'breaks' as const, set: rest }
     if (grown.kind === 'resolves') {
@@ -69,6 +71,7 @@ function nextStep(search: Search): SearchStep {
     const found = smallest(grown.set, search.parts, known)
     if (found.kind !== 'breaks') return found
     const core = coreOf(found.set, known)
+    if (core === undefined) return { kind: 'lost', why: 'unclear' }
     culprits.push(core)
     rest = without(rest, core)
   }
@@ -139,10 +142,14 @@ function largest(whole: Units, known: Known): Pending | Breaks | Readonly<{ kind
   return out.length === whole.length ? { kind: 'lost', why: 'nothing-left' } : { kind: 'resolves', set: without(whole, out) }
 }
 
-/** Units whose leaving makes the set good. One that only had to come along, because another cannot be installed without it, is no culprit. */
-function coreOf(set: Units, known: Known): Units {
-  const core = set.filter((unit) => known(without(set, [unit])) === 'good')
-  return core.length === 0 ? set : core
+/**
+ * Units whose leaving makes the set good. One that only had to come along, because another cannot be installed without it, is no culprit. `undefined`: nobody
+ * could tell of some unit whether the set breaks without it, and no other one is proved to be to blame.
+ */
+function coreOf(set: Units, known: Known): Units | undefined {
+  const leaving = set.map((unit) => known(without(set, [unit])))
+  if (leaving.includes('good')) return set.filter((_, index) => leaving[index] === 'good')
+  return leaving.includes('unclear') ? undefined : set
 }
 
 /** A set in parts of about the same size, and what is left without each; of two parts each is what is left without the other. */

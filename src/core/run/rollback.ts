@@ -1,10 +1,10 @@
 import { known } from '../../kit/assert.ts'
 import { HOUR, plus, type Instant, type Ms } from '../../kit/instant.ts'
-import { dropBatches, fillPlaces, nextIntent, placesDue } from './dispatch.ts'
+import { dropBatches, fillPlaces, nextIntent, placesDue, soonest } from './dispatch.ts'
 import { finished } from './finish.ts'
 import { mayIsolate } from './next-isolation.ts'
 import { nextRefused } from './refused-cells.ts'
-import { events, nothing, type Decision } from './decision.ts'
+import { events, nothing, wake, type Decision } from './decision.ts'
 import { at, codeOf, STAGE, type Phase, type RunState } from './state.ts'
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>
@@ -29,7 +29,8 @@ export function nextRollback(state: RunState, phase: RollingBack, now: Instant):
   if (intent) return intent
   const rule = known(state.plan.waves[index], 'the wave')
   const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
-  return fillPlaces(state, rule.concurrency, tighter, 'rollback', now)
+  const chosen = fillPlaces(state, rule.concurrency, tighter, 'rollback', now)
+  return chosen.events.length > 0 ? chosen : wake(soonest(chosen.wakeAt, refused.wakeAt))
 }
 
 /** No command of another run lasts this long; what still holds our nodes then is not going to let go. */

@@ -1,3 +1,4 @@
+import { PROOF_MS } from '../../../src/core/run/evolve-commands.ts'
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { commandOf, STAGE } from '../../../src/core/run/state.ts'
@@ -88,7 +89,10 @@ describe('an intent', () => {
     told.now = plus(startBefore, 1)
     expect(briefly(told.tell(MISSED))).toEqual([])
     expect(wanted(told)).toEqual(['find:1'])
-    told.now = plus(startBefore, MINUTE)
+    told.now = plus(startBefore, PROOF_MS - 1)
+    expect(briefly(told.tell(MISSED))).toEqual([])
+    expect(wanted(told)).toEqual(['find:1'])
+    told.now = plus(startBefore, PROOF_MS)
     expect(briefly(told.tell(MISSED))).toEqual(['CommandRefused never-sent', 'BatchChosen 0,1'])
     expect([...told.state.nodes.touched]).toEqual([0, 0])
   })

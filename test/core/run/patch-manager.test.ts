@@ -57,7 +57,7 @@ describe('a command that Patch Manager does', () => {
   it('leaves its nodes unknown when nothing of it can start any more, and is closed', () => {
     const told = intended()
     told.tell(UNCLEAR)
-    told.wait(11 * MINUTE)
+    told.wait(12 * MINUTE)
     expect(briefly(told.tell(MISSED)).slice(0, 2)).toEqual(['NodesReported', 'CommandClosed'])
     expect([told.node(0), told.node(1)]).toEqual(['unknown: send-unclear', 'unknown: send-unclear'])
     expect(told.state.openCommands.size).toBe(0)
