@@ -9,7 +9,7 @@ import { atMost, plain, table, type Figure } from './measure/table.ts'
 // Rehearsals of whole estates, with AWS's quotas enforced, each in a process of its own. `npm run bench -- scale` plays the sizes below;
 // `node bench/scale.bench.ts 100000` plays one of any size, and takes node's own --cpu-prof before the file's name.
 
-const SIZES = [1_000, 10_000, 50_000]
+const SIZES = [1_000, 10_000, 50_000, 100_000]
 
 const WALL_SECONDS_MAX = 60
 const MEBIBYTES_MAX = 1_024
@@ -22,7 +22,7 @@ const MEBIBYTE = 1024 * 1024
 const perNodeMs = ({ cpuMs, nodes }: Rehearsed): number => cpuMs / nodes
 
 function figures(result: Rehearsed, smallest: Rehearsed): Figure[] {
-  const { nodes, patched, cells, wallMs, cpuMs, peakBytes, calls, makespanMs, boundMs, entries } = result
+  const { nodes, patched, cells, wallMs, cpuMs, peakBytes, calls, throttled, makespanMs, boundMs, entries } = result
   const large = nodes >= LARGE
   const all = Object.values(calls).reduce((sum, count) => sum + count, 0)
   const growth = perNodeMs(result) / perNodeMs(smallest)
@@ -38,6 +38,7 @@ function figures(result: Rehearsed, smallest: Rehearsed): Figure[] {
     atMost('makespan (virtual)', makespanMs / 60_000, 'min', WINDOW_MINUTES),
     plain('bound', boundMs / 60_000, 'min'),
     plain('AWS calls per node', all / nodes, ''),
+    plain('throttled', throttled, ''),
     plain('journal entries', entries, ''),
   ]
 }

@@ -93,7 +93,7 @@ export async function rehearse(config: Config, parts: RehearsalParts): Promise<R
     run: (main) => clock.run(main),
     feedback: (queue) => drained(world, queue),
     worstDisruption: () => worstOf(sandbox),
-    nodes: sandbox.nodes().length,
+    nodes: sandbox.summary().nodes,
     close: async () => {
       aws.close()
       if (parts.store === undefined) await store.close()

@@ -23,6 +23,8 @@ export type Rehearsed = Readonly<{
   ssmCalls: number
   waves: readonly Readonly<{ name: string; nodes: number; ssmCalls: number }>[]
   calls: Readonly<Record<string, number>>
+  /** Calls that the far side refused for speed. */
+  throttled: number
   /** Of the rollout, in virtual time: from the opening of its window to its end. */
   makespanMs: Ms
   boundMs: Ms
@@ -59,6 +61,7 @@ export async function rehearsed(one: Case): Promise<Rehearsed> {
   const { state, outcome } = known(acts.ended.at(-1), 'the rollout')
   assert(outcome === 'succeeded' && acts.ended.length === 2, `both acts succeed, not: ${acts.ended.map((end) => end.outcome).join(', ')}`)
   const calls = world.counter.calls()
+  const throttled = world.counter.throttles().reduce((sum, { count }) => sum + count, 0)
   const { user, system } = process.cpuUsage()
   await rehearsal.close()
   return {
@@ -71,6 +74,7 @@ export async function rehearsed(one: Case): Promise<Rehearsed> {
     ssmCalls: ssmOf(calls),
     waves: watch.waves,
     calls,
+    throttled,
     makespanMs: watch.makespanMs,
     boundMs: lowerBoundMs(state),
     entries: watch.entries,

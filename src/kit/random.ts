@@ -20,8 +20,17 @@ export function seeded(seed: number | string): Random {
 
 /** A seed of its own for each sequence of keys under one seed, so that adding one user of randomness never shifts another. */
 export function derive(seed: number | string, ...keys: readonly (number | string)[]): string {
-  return [seed, ...keys].map((key) => String(key).replaceAll('\\', '\\\\').replaceAll('/', '\\/')).join('/')
+  let text = escaped(seed)
+  for (const key of keys) text += `/${escaped(key)}`
+  return text
 }
+
+function escaped(key: number | string): string {
+  const text = String(key)
+  return SPECIAL.test(text) ? text.replaceAll('\\', '\\\\').replaceAll('/', '\\/') : text
+}
+
+const SPECIAL = /[\\/]/
 
 /** A whole number in [0, below). */
 export const below = (random: Random, bound: number): number => Math.floor(random() * bound)

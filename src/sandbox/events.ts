@@ -14,23 +14,33 @@ export type CommandFacts = Readonly<{
   expiresAfter: Instant
 }>
 
+const COMMAND = 'EC2 Command Status-change Notification'
+const INVOCATION = 'EC2 Command Invocation Status-change Notification'
+
 /** Takes an event as EventBridge would deliver it. */
 export type OnEvent = (event: object, cell: Cell) => void
+
+/** Whether a rule matches events of this kind. */
+export type Wanted = (detailType: string, status: string) => boolean
 
 /** EventBridge's status events of Run Command: best effort, so the fault file may lose, double and delay them. */
 export class StatusEvents {
   readonly #clock: Clock
   readonly #faults: () => FaultsFile
   readonly #onEvent: OnEvent
+  readonly #wanted: Wanted
 
-  constructor(clock: Clock, faults: () => FaultsFile, onEvent: OnEvent) {
+  /** What nobody listens to is not made: most of what happens begins something. */
+  constructor(clock: Clock, faults: () => FaultsFile, onEvent: OnEvent, wanted: Wanted = () => true) {
     this.#clock = clock
+    this.#wanted = wanted
     this.#faults = faults
     this.#onEvent = onEvent
   }
 
   command(facts: CommandFacts, status: string): void {
-    this.#send(facts, 'EC2 Command Status-change Notification', status, [], {
+    if (!this.#wanted(COMMAND, status)) return
+    this.#send(facts, COMMAND, status, [], {
       'command-id': facts.commandId,
       'document-name': facts.document,
       'expire-after': iso(facts.expiresAfter),
@@ -41,8 +51,9 @@ export class StatusEvents {
   }
 
   invocation(facts: CommandFacts, node: string, status: string): void {
+    if (!this.#wanted(INVOCATION, status)) return
     const { region, account } = facts.cell
-    this.#send(facts, 'EC2 Command Invocation Status-change Notification', status, [`arn:aws:ec2:${region}:${account}:instance/${node}`], {
+    this.#send(facts, INVOCATION, status, [`arn:aws:ec2:${region}:${account}:instance/${node}`], {
       'command-id': facts.commandId,
       'document-name': facts.document,
       'instance-id': node,

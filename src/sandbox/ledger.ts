@@ -23,7 +23,7 @@ export type LedgerRow = {
 
 /** A row that is being written. */
 export type Execution = Readonly<{
-  row: LedgerRow
+  startedAt: Instant
   ended: (at: Instant, exitCode: number | null, verdict: string | null) => void
   transactionStarted: (at: Instant) => void
   transactionEnded: (at: Instant, changed: number, cut: 'power' | 'kill' | null) => void
@@ -33,56 +33,114 @@ type Started = Readonly<{ commandId: string; token: string; document: string; ch
 
 /** Every script execution in the order of their starts, and which nodes have a change in flight. */
 export class Ledger {
-  readonly rows: LedgerRow[] = []
-  /** Changes in flight by node, and nodes in flight by group. */
-  readonly #byNode = new Map<string, number>()
-  readonly #byGroup = new Map<string, number>()
+  readonly #entries: Entry[] = []
+  readonly #inFlight = new InFlight()
+
+  /** The rows as they are now; what is written later shows in the next answer. */
+  get rows(): LedgerRow[] {
+    return this.#entries.map((entry) => entry.row)
+  }
 
   begin(node: SimNode, started: Started): Execution {
-    if (started.changes) this.enter(node)
-    const row: LedgerRow = {
-      node: node.node,
-      account: node.account,
-      region: node.region,
-      commandId: started.commandId,
-      token: started.token,
-      document: started.document,
-      startedAt: iso(started.at),
-      endedAt: null,
-      exitCode: null,
-      verdict: null,
-      inFlightInGroup: started.changes ? this.#countsOf(node) : {},
-      transaction: null,
-    }
-    this.rows.push(row)
-    return {
-      row,
-      ended: (at, exitCode, verdict) => {
-        if (row.endedAt !== null) return
-        row.endedAt = iso(at)
-        row.exitCode = exitCode
-        row.verdict = verdict
-        if (started.changes) this.leave(node)
-      },
-      transactionStarted: (at) => {
-        row.transaction = { startedAt: iso(at), endedAt: null, changed: 0, cut: null }
-        this.enter(node)
-      },
-      transactionEnded: (at, changed, cut) => {
-        if (row.transaction?.endedAt !== null) return
-        row.transaction.endedAt = iso(at)
-        row.transaction.changed = changed
-        row.transaction.cut = cut
-        this.leave(node)
-      },
-    }
+    if (started.changes) this.#inFlight.enter(node)
+    const entry = new Entry(node, started, this.#inFlight)
+    this.#entries.push(entry)
+    return entry
   }
 
   /** One more reason why this node is in flight. */
   enter(node: SimNode): void {
+    this.#inFlight.enter(node)
+  }
+
+  leave(node: SimNode): void {
+    this.#inFlight.leave(node)
+  }
+}
+
+type Transaction = { readonly startedAt: Instant; endedAt: Instant | null; changed: number; cut: 'power' | 'kill' | null }
+
+/** An execution in numbers: a fleet has many, and few of them are ever shown. */
+class Entry implements Execution {
+  readonly #node: SimNode
+  readonly #started: Started
+  readonly #inFlight: InFlight
+  readonly #groups: readonly Group[]
+  readonly #counts: readonly number[]
+  #endedAt: Instant | null = null
+  #exitCode: number | null = null
+  #verdict: string | null = null
+  #transaction: Transaction | null = null
+
+  constructor(node: SimNode, started: Started, inFlight: InFlight) {
+    this.#node = node
+    this.#started = started
+    this.#inFlight = inFlight
+    this.#groups = started.changes ? inFlight.groupsOf(node) : NO_GROUPS
+    this.#counts = this.#groups.map((group) => group.count)
+  }
+
+  get startedAt(): Instant {
+    return this.#started.at
+  }
+
+  get row(): LedgerRow {
+    const { node, account, region } = this.#node
+    const { commandId, token, document, at } = this.#started
+    const transaction = this.#transaction
+    return {
+      node,
+      account,
+      region,
+      commandId,
+      token,
+      document,
+      startedAt: iso(at),
+      endedAt: isoOf(this.#endedAt),
+      exitCode: this.#exitCode,
+      verdict: this.#verdict,
+      inFlightInGroup: Object.fromEntries(this.#groups.map(({ shown }, index) => [shown, this.#counts[index] ?? 0])),
+      transaction: transaction && { ...transaction, startedAt: iso(transaction.startedAt), endedAt: isoOf(transaction.endedAt) },
+    }
+  }
+
+  ended(at: Instant, exitCode: number | null, verdict: string | null): void {
+    if (this.#endedAt !== null) return
+    this.#endedAt = at
+    this.#exitCode = exitCode
+    this.#verdict = verdict
+    if (this.#started.changes) this.#inFlight.leave(this.#node)
+  }
+
+  transactionStarted(at: Instant): void {
+    this.#transaction = { startedAt: at, endedAt: null, changed: 0, cut: null }
+    this.#inFlight.enter(this.#node)
+  }
+
+  transactionEnded(at: Instant, changed: number, cut: 'power' | 'kill' | null): void {
+    if (this.#transaction?.endedAt !== null) return
+    Object.assign(this.#transaction, { endedAt: at, changed, cut })
+    this.#inFlight.leave(this.#node)
+  }
+}
+
+const isoOf = (at: Instant | null): string | null => (at === null ? null : iso(at))
+
+/** A group of nodes, and how many of it have a change in flight. */
+type Group = { readonly shown: string; count: number }
+const NO_GROUPS: readonly Group[] = []
+
+/** Changes in flight by node, and nodes in flight by group. */
+class InFlight {
+  readonly #byNode = new Map<string, number>()
+  readonly #groups = new Map<string, Group>()
+  /** By zone id and region: the groups of nodes without a cluster. */
+  readonly #zones = new Map<string, Map<string, readonly Group[]>>()
+
+  enter(node: SimNode): void {
     const reasons = (this.#byNode.get(node.node) ?? 0) + 1
     this.#byNode.set(node.node, reasons)
-    if (reasons === 1) for (const { key } of groupsOf(node)) this.#byGroup.set(key, (this.#byGroup.get(key) ?? 0) + 1)
+    if (reasons === 1) for (const group of this.groupsOf(node)) group.count += 1
   }
 
   leave(node: SimNode): void {
@@ -92,16 +150,33 @@ export class Ledger {
       return
     }
     this.#byNode.delete(node.node)
-    for (const { key } of groupsOf(node)) this.#byGroup.set(key, (this.#byGroup.get(key) ?? 1) - 1)
+    for (const group of this.groupsOf(node)) group.count -= 1
   }
 
-  #countsOf(node: SimNode): Record<string, number> {
-    return Object.fromEntries(groupsOf(node).map(({ key, shown }) => [shown, this.#byGroup.get(key) ?? 0]))
+  groupsOf(node: SimNode): readonly Group[] {
+    const known = node.tags['Cluster'] === undefined ? this.#zones.get(node.zoneId)?.get(node.region) : undefined
+    if (known) return known
+    const groups = placesOf(node).map(({ key, shown }) => this.#group(key, shown))
+    if (node.tags['Cluster'] === undefined) this.#keep(node, groups)
+    return groups
+  }
+
+  #keep({ zoneId, region }: SimNode, groups: readonly Group[]): void {
+    const regions = this.#zones.get(zoneId) ?? new Map<string, readonly Group[]>()
+    this.#zones.set(zoneId, regions.set(region, groups))
+  }
+
+  #group(key: string, shown: string): Group {
+    const known = this.#groups.get(key)
+    if (known) return known
+    const group: Group = { shown, count: 0 }
+    this.#groups.set(key, group)
+    return group
   }
 }
 
 /** A tag group is (account, region, value); a zone is its id. */
-function groupsOf(node: SimNode): readonly Readonly<{ key: string; shown: string }>[] {
+function placesOf(node: SimNode): readonly Readonly<{ key: string; shown: string }>[] {
   const zone = { key: `zone ${node.region} ${node.zoneId}`, shown: `availability-zone=${node.zoneId}` }
   const cluster = node.tags['Cluster']
   if (cluster === undefined) return [zone]

@@ -136,7 +136,7 @@ class EmbeddedAws implements Sandbox {
     const { groups } = this.#fleet
     const count = (of: readonly string[]): number => new Set(of).size
     return {
-      nodes: this.nodes().length,
+      nodes: this.#part.world.size,
       accounts: count(groups.map((each) => each.account)),
       regions: count(groups.map((each) => each.region)),
     }
@@ -200,8 +200,9 @@ function build({ clock, fleet, faults, record, externalIds, endpoint, nextExecut
     resolveDocument: library.resolve,
     objects: buckets,
     real,
+    wanted: isForwarded,
     onEvent: (event, cell) => {
-      if (isForwarded(event)) queues.deliver({ account: CONTROL_ACCOUNT, region: cell.region }, EVENTS_QUEUE, JSON.stringify(event))
+      queues.deliver({ account: CONTROL_ACCOUNT, region: cell.region }, EVENTS_QUEUE, JSON.stringify(event))
     },
   })
   storeDocuments(library, fleet, world.fleet.accounts())
@@ -271,13 +272,10 @@ function storeDocuments({ service }: Documents, { documents: names = [], groups 
 /** The rule's event pattern: an invocation that has ended. What only begins wakes nobody, and would double the queue's traffic. */
 const FORWARDED = {
   'detail-type': 'EC2 Command Invocation Status-change Notification',
-  status: new Set<unknown>(['Success', 'Failed', 'TimedOut', 'Cancelled']),
+  status: new Set(['Success', 'Failed', 'TimedOut', 'Cancelled']),
 }
 
-function isForwarded(event: object): boolean {
-  const { 'detail-type': type, detail } = event as Readonly<{ 'detail-type'?: unknown; detail?: Readonly<Record<string, unknown>> }>
-  return type === FORWARDED['detail-type'] && FORWARDED.status.has(detail?.['status'])
-}
+const isForwarded = (type: string, status: string): boolean => type === FORWARDED['detail-type'] && FORWARDED.status.has(status)
 
 /** EventBridge reaches queues of its own Region only: each Region has its own for events. */
 function createQueues({ queues }: Sqs, fleet: FleetFile, clock: Clock): void {

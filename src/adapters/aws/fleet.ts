@@ -2,7 +2,7 @@ import type { Instance, Reservation, Tag } from '@aws-sdk/client-ec2'
 import type { InstanceInformation } from '@aws-sdk/client-ssm'
 import type { Cell, NodeId } from '../../kit/ids.ts'
 import { instant } from '../../kit/instant.ts'
-import { clean } from './text.ts'
+import { clean, kept, shared } from './text.ts'
 import type { Fleet, ImageSeen, NodeSeen, StatusSeen } from '../../ports/fleet.ts'
 import type { Calls } from './calls.ts'
 import { failedAs, saidInFull } from './errors.ts'
@@ -188,10 +188,10 @@ function* instancesOf(page: Readonly<{ Reservations?: Reservation[] | undefined 
 }
 
 const nodeSeen = (cell: Cell, one: Instance, information: InstanceInformation | undefined): NodeSeen => ({
-  node: one.InstanceId ?? '',
+  node: kept(one.InstanceId ?? ''),
   ...cell,
-  ami: one.ImageId ?? '',
-  zone: one.Placement?.AvailabilityZoneId ?? '',
+  ami: shared(one.ImageId ?? ''),
+  zone: shared(one.Placement?.AvailabilityZoneId ?? ''),
   state: one.State?.Name ?? 'pending',
   ...agentSeen(information),
   hybrid: false,
@@ -228,6 +228,6 @@ function platformOf(name: string, version: string): string {
 }
 
 const tagsOf = (tags: readonly Tag[] | undefined): Readonly<Record<string, string>> =>
-  Object.fromEntries((tags ?? []).map(({ Key, Value }) => [clean(Key ?? '', TEXT_MAX), clean(Value ?? '', TEXT_MAX)]))
+  Object.fromEntries((tags ?? []).map(({ Key, Value }) => [shared(clean(Key ?? '', TEXT_MAX)), kept(clean(Value ?? '', TEXT_MAX))]))
 
 const isHybrid = (node: NodeId): boolean => node.startsWith('mi-')

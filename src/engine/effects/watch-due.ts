@@ -39,9 +39,14 @@ export class Reading {
     this.#command = command
   }
 
-  /** An event came. */
+  /** An event came. It wakes who waits only if it may be the reason for a read: what nobody waits for is read when its time has come. */
   readonly ring = (): void => {
-    this.#toldAt = this.#performing.world.clock.now()
+    const { world, state } = this.#performing
+    this.#toldAt = world.clock.now()
+    if (state.waitingCount > 0 || state.aborting !== null || this.#count() >= this.#command.nodes.length) this.#wake()
+  }
+
+  readonly #wake = (): void => {
     this.#woken.abort('rung')
   }
 
@@ -94,9 +99,9 @@ export class Reading {
   async #sleep(until: Instant): Promise<void> {
     const { world, signal } = this.#performing
     this.#woken = new AbortController()
-    signal.addEventListener('abort', this.ring, { once: true })
+    signal.addEventListener('abort', this.#wake, { once: true })
     await world.clock.sleep(until, this.#woken.signal)
-    signal.removeEventListener('abort', this.ring)
+    signal.removeEventListener('abort', this.#wake)
   }
 }
 
@@ -125,8 +130,21 @@ const RECENT = 500
 /** The middle of so many is steady enough, and found at once. */
 const SAMPLES = 101
 
+/** A median is not worked out again for so long: many commands ask for it at once. */
+const MEDIAN_MS: Ms = 5 * SECOND
+
+const MEDIANS = new WeakMap<RunState, Readonly<{ at: Instant; ms: Ms | undefined }>>()
+
 /** Median time from intent to a node's own end, of the nodes that ended last. */
 function medianMs(state: RunState): Ms | undefined {
+  const known = MEDIANS.get(state)
+  if (known && state.at >= known.at && state.at - known.at < MEDIAN_MS) return known.ms
+  const ms = newMedianMs(state)
+  MEDIANS.set(state, { at: state.at, ms })
+  return ms
+}
+
+function newMedianMs(state: RunState): Ms | undefined {
   const took: number[] = []
   for (let n = state.tokenCount; n > state.tokenCount - RECENT && took.length < SAMPLES; n--) {
     const command = state.commands.get(n)

@@ -1,5 +1,6 @@
 import { parseToken, type Token } from '../../kit/ids.ts'
 import { earliest, HOUR, type Instant, MINUTE, type Ms, plus, SECOND } from '../../kit/instant.ts'
+import { Stop } from './alarms.ts'
 import { hits } from './chance.ts'
 import type { Outcome } from './disk.ts'
 import { changesNode, documentName, PATCH_BASELINE, workName } from './document-kind.ts'
@@ -23,7 +24,7 @@ export type Order = Readonly<{
   requestedAt: Instant
   /** SSM's execution timeout. */
   executionMs: Ms
-  cancel: AbortSignal
+  cancel: Stop
 }>
 
 /** What the agent tells SSM. */
@@ -118,8 +119,7 @@ class Attempt {
   readonly #around: Surroundings
   readonly #order: Order
   readonly #draw: Pick<ScriptRun, 'number' | 'takesMs'>
-  readonly #kill = new AbortController()
-  readonly #over = new AbortController()
+  readonly #kill = new Stop()
 
   constructor(node: SimulatedNode, around: Surroundings, order: Order, draw: Pick<ScriptRun, 'number' | 'takesMs'>) {
     this.#node = node
@@ -129,25 +129,23 @@ class Attempt {
   }
 
   async watch(fate: Fate | null): Promise<Ending> {
-    const { clock } = this.#around
+    const { clock, alarms } = this.#around
     const ending = Promise.withResolvers<Ending>()
     const interrupt = (end: Ending): void => {
       if (end.kind !== 'upgraded') this.#kill.abort(end.kind) // An upgrade leaves the script alive (KillMode=process).
       ending.resolve(end)
     }
-    this.#when(this.#order.cancel, () => { interrupt({ kind: 'cancelled' }) }) // prettier-ignore
-    this.#when(this.#node.power.signal, () => { interrupt({ kind: 'power-lost' }) }) // prettier-ignore
+    const cancelled = this.#order.cancel.when(() => { interrupt({ kind: 'cancelled' }) }) // prettier-ignore
+    const powered = this.#node.power.when(() => { interrupt({ kind: 'power-lost' }) }) // prettier-ignore
     const timeout = plus(clock.now(), this.#order.executionMs)
-    const alarm = fate ? earliest(fate.at, timeout) : timeout
-    void clock.sleep(alarm, this.#over.signal).then(() => {
-      if (this.#over.signal.aborted) return
+    const alarm = alarms.at(fate ? earliest(fate.at, timeout) : timeout, () => {
       interrupt(fate && fate.at <= timeout ? { kind: fate.kind, bootMs: fate.bootMs } : { kind: 'timed-out' })
     })
     void this.#run().then((outcome) => {
       if (outcome) ending.resolve({ kind: 'exited', outcome })
     })
     const end = await ending.promise
-    this.#over.abort('over')
+    for (const forget of [cancelled, powered, alarm]) forget()
     return end
   }
 
@@ -156,20 +154,15 @@ class Attempt {
     const { commandId, document, parameters } = this.#order
     const changes = changesNode(document, parameters)
     const execution = ledger.begin(this.#node, { commandId, token: tokenIn(this.#order), document, changes, at: clock.now() })
-    const run = { document, parameters, execution, ...this.#draw, kill: this.#kill.signal }
+    const run = { document, parameters, execution, ...this.#draw, kill: this.#kill }
     const outcome = await scriptOf(document)(this.#node, this.#around, run)
     execution.ended(clock.now(), outcome ? outcome.exit : this.#poweredOff() ? null : KILLED_EXIT, outcome?.verdict ?? null)
     return outcome
   }
 
   #poweredOff(): boolean {
-    const reason: unknown = this.#kill.signal.reason
+    const { reason } = this.#kill
     return reason === 'power-cut' || reason === 'power-lost'
-  }
-
-  #when(signal: AbortSignal, act: () => void): void {
-    if (signal.aborted) act()
-    else signal.addEventListener('abort', act, { once: true, signal: this.#over.signal })
   }
 }
 

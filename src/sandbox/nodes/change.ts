@@ -2,13 +2,14 @@ import type { Token } from '../../kit/ids.ts'
 import { type Ms, plus, SECOND } from '../../kit/instant.ts'
 import type { PackageFault } from '../faults.ts'
 import type { Execution } from '../ledger.ts'
+import type { Stop } from './alarms.ts'
 import type { AfterBoot, Outcome } from './disk.ts'
 import { packageFaults } from './fate.ts'
 import { isLoaded, livePatchKey, loadLivePatches } from './kernel.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
 import type { ApplyParameters, RollbackParameters, ScriptParameters, VerifyParameters } from './parameters.ts'
 import type { Repository } from './repository.ts'
-import { type Changes, differing, pendingOf, record, refusal, resolveRollback } from './resolve.ts'
+import { type Changes, differing, keysOf, pendingOf, record, refusal, resolveRollback } from './resolve.ts'
 import { type Finding, kernelKeys, outcomeOf } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -40,7 +41,7 @@ export class Change implements Work {
   readonly #parameters: Parameters
   readonly #execution: Execution
   readonly #takesMs: Ms
-  readonly #power: AbortSignal
+  readonly #power: Stop
 
   constructor(node: SimulatedNode, around: Surroundings, parameters: Parameters, execution: Execution, takesMs: Ms) {
     this.#node = node
@@ -48,7 +49,7 @@ export class Change implements Work {
     this.#parameters = parameters
     this.#execution = execution
     this.#takesMs = takesMs
-    this.#power = node.power.signal
+    this.#power = node.power
   }
 
   start(): void {
@@ -123,7 +124,7 @@ export class Change implements Work {
 
   /** What an apply would change, or why it ends here. */
   #resolveApply({ list, kernel, run }: ApplyParameters): Changes | Finding {
-    record(this.#node, run, list.map(([key]) => key)) // prettier-ignore
+    record(this.#node, run, keysOf(list))
     const pending = pendingOf(this.#node, this.#repository, list, kernel)
     return refusal(this.#node, this.#repository, pending, this.#around.clock.now()) ?? pending.changes
   }
@@ -132,7 +133,7 @@ export class Change implements Work {
   #resolveRollback(parameters: RollbackParameters): Changes | Finding {
     const resolved = resolveRollback(this.#node, this.#repository, parameters, this.#around.clock.now())
     if ('verdict' in resolved) return resolved
-    record(this.#node, parameters.run, this.#node.disk.before.get(parameters.undo)?.touched ?? [])
+    record(this.#node, parameters.run, this.#node.disk.before.get(parameters.undo)?.touched ?? new Set())
     const faults = packageFaults(this.#node, this.#around, resolved.keys())
     return faults.some(({ fault }) => fault.fails === 'rollback') ? { verdict: 'rollback-failed', reason: 'version-unavailable' } : resolved
   }
@@ -178,8 +179,8 @@ export class Change implements Work {
 
   /** Works for a while; false when the power went meanwhile. */
   async #step(ms: Ms): Promise<boolean> {
-    const { clock } = this.#around
-    await clock.sleep(stepUp(plus(clock.now(), ms)), this.#power)
+    const { clock, alarms } = this.#around
+    await alarms.sleep(stepUp(plus(clock.now(), ms)), this.#power)
     return !this.#power.aborted
   }
 }
@@ -189,7 +190,7 @@ export async function hold(node: SimulatedNode, token: Token, work: () => Promis
   const { disk, power } = node
   const free = disk.take(token)
   const outcome = await work()
-  if (outcome && !power.signal.aborted) disk.markers.set(token, { state: 'done', outcome })
+  if (outcome && !power.aborted) disk.markers.set(token, { state: 'done', outcome })
   free()
 }
 

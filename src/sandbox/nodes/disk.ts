@@ -1,5 +1,6 @@
 import type { Digest } from '../../kit/digest.ts'
 import type { RunId, Token } from '../../kit/ids.ts'
+import { Few } from './few.ts'
 import type { PackageSet } from './package-set.ts'
 
 /** How a script ends: its exit code, the first line that it printed and the rest, which nodes with the same packages share. */
@@ -26,9 +27,9 @@ export type Lock = Readonly<{ token: Token; released: Promise<void> }>
 
 /** `/var/lib/patchwave` of one node: what outlives a boot, and the lock, which does not. */
 export class Disk {
-  readonly markers = new Map<Token, Marker>()
-  readonly before = new Map<RunId, BeforeRecord>()
-  readonly lists = new Map<Digest, string>()
+  readonly markers = new Few<Token, Marker>()
+  readonly before = new Few<RunId, BeforeRecord>()
+  readonly lists = new Few<Digest, string>()
   lock: Lock | null = null
   /** The run whose transaction changed the node last. */
   changedBy: RunId | null = null
@@ -38,8 +39,7 @@ export class Disk {
   /** The same again, to be changed apart, with the lock free: what a snapshot of the volume holds. */
   copy(): Disk {
     const made = new Disk()
-    for (const [name, value] of Object.entries(this))
-      Reflect.set(made, name, value instanceof Map ? new Map<unknown, unknown>(value) : value)
+    for (const [name, value] of Object.entries(this)) Reflect.set(made, name, value instanceof Few ? value.copy() : value)
     made.lock = null
     return made
   }
@@ -47,7 +47,7 @@ export class Disk {
   /** Kept only if the run has none yet; what its further lists name is touched too. */
   recordBefore(run: RunId, record: BeforeRecord): void {
     const known = this.before.get(run)
-    this.before.set(run, known ? { ...known, touched: new Set([...known.touched, ...record.touched]) } : record)
+    this.before.set(run, known ? { ...known, touched: union(known.touched, record.touched) } : record)
   }
 
   /** Takes the free lock; what is given back frees it. */
@@ -64,3 +64,7 @@ export class Disk {
     }
   }
 }
+
+/** Most lists of a run name what an earlier one named. */
+const union = (known: ReadonlySet<string>, more: ReadonlySet<string>): ReadonlySet<string> =>
+  more === known || [...more].every((key) => known.has(key)) ? known : new Set([...known, ...more])

@@ -13,7 +13,8 @@ import { TargetGroups } from '../services/elbv2-target-groups.ts'
 import { hits } from './chance.ts'
 import type { SimulatedFleet } from './fleet.ts'
 import { successor } from './generate.ts'
-import { type Birth, SimulatedNode } from './node.ts'
+import type { Birth } from './birth.ts'
+import { SimulatedNode } from './node.ts'
 import { refreshed } from './real-order.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -33,7 +34,6 @@ export class Estate {
   readonly #fleet: SimulatedFleet
   readonly #targets: TargetGroups
   readonly #scaling: ScalingGroups
-  readonly #births = new Map<string, Birth>()
   /** How many were started in place of a node. */
   readonly #successors = new Map<string, number>()
   #over = false
@@ -105,7 +105,7 @@ export class Estate {
       return
     }
     node.terminate()
-    this.place(successor(this.#birthOf(node), seed, clock.now()))
+    this.place(successor(node.birth, seed, clock.now()))
   }
 
   #stopped(node: SimulatedNode): void {
@@ -128,7 +128,7 @@ export class Estate {
     const earlier = this.#successors.get(like.node) ?? 0
     this.#successors.set(like.node, earlier + 1)
     const now: Instant = clock.now()
-    const birth = successor(this.#birthOf(like), seed, now, earlier)
+    const birth = successor(like.birth, seed, now, earlier)
     const node = this.#launch(birth)
     const group = known(birth.autoScaling, `the Auto Scaling group of ${like.node}`)
     this.#scaling.join(node, group, { targetGroups: birth.targetGroups, replaces: true })
@@ -137,13 +137,8 @@ export class Estate {
 
   #launch(birth: Birth): SimulatedNode {
     const node = new SimulatedNode(birth, this.#around)
-    this.#births.set(birth.node, birth)
     this.#fleet.add(node)
     return node
-  }
-
-  #birthOf({ node }: SimulatedNode): Birth {
-    return known(this.#births.get(node), node)
   }
 }
 

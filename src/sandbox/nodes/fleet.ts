@@ -48,6 +48,10 @@ export class SimulatedFleet implements SimFleet {
     return this.#accounts
   }
 
+  get size(): number {
+    return this.#nodes.size
+  }
+
   /** Every node, long gone ones too. */
   all(): Iterable<SimulatedNode> {
     return this.#nodes.values()

@@ -2,7 +2,7 @@ import { DAY, instant, type Instant } from '../../kit/instant.ts'
 import { accountId, type FleetFile, type FleetGroup } from '../fleet-file.ts'
 import { chance, hexOf, hits } from './chance.ts'
 import { groupAmi } from './images.ts'
-import type { Birth } from './node.ts'
+import type { Birth } from './birth.ts'
 import type { Repository } from './repository.ts'
 import { zoneOf } from './zones.ts'
 

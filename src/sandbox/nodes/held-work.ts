@@ -1,11 +1,12 @@
 import { type Ms, plus, SECOND } from '../../kit/instant.ts'
+import type { Stop } from './alarms.ts'
 import { changeOutcome, hold, readBackOf, type Work } from './change.ts'
 import type { AfterBoot } from './disk.ts'
 import { documentFate } from './fate.ts'
 import { enablers, livePatchKey, loadLivePatches } from './kernel.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
 import type { HeldParameters, HookParameters, VerifyParameters } from './parameters.ts'
-import { differing, record } from './resolve.ts'
+import { differing, keysOf, record } from './resolve.ts'
 import type { Finding } from './result.ts'
 import type { ScriptRun } from './script.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -16,14 +17,14 @@ export class HeldWork implements Work {
   readonly #around: Surroundings
   readonly #parameters: HeldParameters
   readonly #run: ScriptRun
-  readonly #power: AbortSignal
+  readonly #power: Stop
 
   constructor(node: SimulatedNode, around: Surroundings, parameters: HeldParameters, run: ScriptRun) {
     this.#node = node
     this.#around = around
     this.#parameters = parameters
     this.#run = run
-    this.#power = node.power.signal
+    this.#power = node.power
   }
 
   start(): void {
@@ -79,7 +80,7 @@ export class HeldWork implements Work {
     const { run, list } = parameters
     const node = this.#node
     if (parameters.record) {
-      record(node, run, list.map(([key]) => key)) // prettier-ignore
+      record(node, run, keysOf(list))
       return { verdict: 'scanned', reason: 'recorded' }
     }
     const changed = differing(node, run)
@@ -121,8 +122,8 @@ export class HeldWork implements Work {
   }
 
   async #step(ms: Ms): Promise<boolean> {
-    const { clock } = this.#around
-    await clock.sleep(stepUp(plus(clock.now(), ms)), this.#power)
+    const { clock, alarms } = this.#around
+    await alarms.sleep(stepUp(plus(clock.now(), ms)), this.#power)
     return !this.#power.aborted
   }
 }

@@ -1,37 +1,17 @@
 import type { NodeId } from '../../kit/ids.ts'
 import { instant, type Instant, latest, MINUTE, type Ms, plus, SECOND } from '../../kit/instant.ts'
-import type { FleetTargetGroup } from '../fleet-services.ts'
 import type { SimNode, SimVolume } from '../model.ts'
+import { Stop } from './alarms.ts'
+import type { Birth } from './birth.ts'
 import { hexOf, hits, uuidOf } from './chance.ts'
 import { Disk } from './disk.ts'
+import { Few } from './few.ts'
 import { loadLivePatches } from './kernel.ts'
-import type { PackageSet } from './package-set.ts'
+import { changesCore, type PackageSet } from './package-set.ts'
 import { Patching } from './patching.ts'
 import type { NodeFacts } from './real-nodes.ts'
 import { STEP_MS, type Surroundings } from './surroundings.ts'
 import { volumesOf } from './volumes.ts'
-
-/** What a node is from its launch on. */
-export type Birth = Readonly<{
-  node: NodeId
-  account: string
-  accountName: string
-  region: string
-  ami: string
-  zoneName: string
-  zoneId: string
-  platform: SimNode['platform']
-  tags: Record<string, string>
-  instanceType: string
-  privateIp: string
-  launchedAt: Instant
-  packages: PackageSet
-  /** Stopped from the start. */
-  stopped: boolean
-  dataVolumes: number
-  targetGroups: readonly FleetTargetGroup[]
-  autoScaling: Readonly<{ name: string; min: number; max: number }> | null
-}>
 
 /** What a root volume holds: the packages, and `/var/lib/patchwave`. */
 export type RootContent = Readonly<{ packages: PackageSet; disk: Disk }>
@@ -41,41 +21,37 @@ const STOPPING_MS: Ms = 30 * SECOND
 const PENDING_MS: Ms = 10 * SECOND
 const BOOTING_MS: Ms = 60 * SECOND
 
+const UP = Promise.resolve(true)
+const NOBODY: readonly (() => void)[] = []
+
 /** SSM hears from an agent about every five minutes. */
 const PING_EVERY_MS: Ms = 5 * MINUTE
 
 /** One simulated instance. What depends on time alone (pings, dark zones) is worked out when it is asked for, so an idle node costs nothing. */
 export class SimulatedNode implements SimNode {
-  readonly node: NodeId
-  readonly account: string
-  readonly accountName: string
-  readonly region: string
+  /** What it is from its launch on; the packages are the image's. */
+  readonly birth: Birth
   ami: string
-  readonly zoneName: string
-  readonly zoneId: string
-  readonly platform: SimNode['platform']
-  readonly tags: Record<string, string>
-  readonly instanceType: string
-  readonly privateIp: string
   launchedAt: Instant
-  readonly agentVersion: string
   disk = new Disk()
   readonly patching = new Patching()
   state: SimNode['state'] = 'running'
   terminatedAt: Instant | null = null
   kernel: string
-  bootId: string
   /** Aborts when the power goes or the node boots: nothing that runs on it outlives that. */
-  power = new AbortController()
+  power = new Stop()
   /** Versions that are known to break something while they are installed: `health` or `reachability` by package. */
-  readonly ills = new Map<string, Readonly<{ version: string; breaks: 'health' | 'reachability' }>>()
-  /** Commands that run now; the agent takes five at once. */
-  readonly slots = { free: 5, waiting: [] as (() => void)[] }
+  readonly ills = new Few<string, Readonly<{ version: string; breaks: 'health' | 'reachability' }>>()
+  /** Places for further commands; the agent takes five at once. */
+  slotsFree = 5
+  /** Who waits for a place. */
+  slotsWaiting: readonly (() => void)[] = NOBODY
   readonly #around: Surroundings
-  readonly #phaseMs: Ms
+  #phaseMs: Ms | null = null
+  #bootId: string | null = null
   #packages: PackageSet
   #boots = 1
-  readonly #starts = new Map<string, number>()
+  readonly #starts = new Few<string, number>()
   #off: Readonly<{ since: Instant; until: Instant }> | null = null
   #deadSince: Instant | null = null
   #upSince: Instant
@@ -83,43 +59,79 @@ export class SimulatedNode implements SimNode {
   #coreChanged = false
   /** What a real node's own health script said last. */
   #broken = false
-  #up: Promise<boolean> = Promise.resolve(true)
+  #up: Promise<boolean> = UP
   /** While it is not powered: since when, and who waits for it to be up again. */
   #away: Readonly<{ since: Instant; over: PromiseWithResolvers<boolean> }> | null = null
   /** How often it was stopped: a boot that was going on then is another's to end. */
   #stops = 0
-  readonly #volumes: SimVolume[]
+  #volumes: SimVolume[] | null = null
 
   constructor(birth: Birth, around: Surroundings) {
-    this.node = birth.node
-    this.account = birth.account
-    this.accountName = birth.accountName
-    this.region = birth.region
+    this.birth = birth
     this.ami = birth.ami
-    this.zoneName = birth.zoneName
-    this.zoneId = birth.zoneId
-    this.platform = birth.platform
-    this.tags = birth.tags
-    this.instanceType = birth.instanceType
-    this.privateIp = birth.privateIp
     this.launchedAt = birth.launchedAt
     this.#packages = birth.packages
     this.#around = around
     this.#upSince = birth.launchedAt
     this.#bootedAt = birth.launchedAt
-    this.#phaseMs = parseInt(hexOf(8, around.seed, 'ping', birth.node), 16) % PING_EVERY_MS
-    this.bootId = uuidOf(around.seed, 'boot', birth.node, this.#boots)
     this.kernel = this.#newestKernel()
-    this.agentVersion = (birth.packages.packages.get('amazon-ssm-agent.x86_64') ?? '0:3.3.1345.0').replace(/^\d+:|-.*$/g, '')
-    this.#volumes = volumesOf(birth, around.seed)
     if (birth.stopped) {
       this.#powerOff(around.start)
       this.state = 'stopped'
     }
   }
 
+  get node(): NodeId {
+    return this.birth.node
+  }
+
+  get account(): string {
+    return this.birth.account
+  }
+
+  get accountName(): string {
+    return this.birth.accountName
+  }
+
+  get region(): string {
+    return this.birth.region
+  }
+
+  get zoneName(): string {
+    return this.birth.zoneName
+  }
+
+  get zoneId(): string {
+    return this.birth.zoneId
+  }
+
+  get platform(): SimNode['platform'] {
+    return this.birth.platform
+  }
+
+  get tags(): Record<string, string> {
+    return this.birth.tags
+  }
+
+  get instanceType(): string {
+    return this.birth.instanceType
+  }
+
+  get privateIp(): string {
+    return this.birth.privateIp
+  }
+
+  get agentVersion(): string {
+    return this.#around.repository(this.platform).agentOf(this.birth.packages)
+  }
+
   get volumes(): readonly SimVolume[] {
-    return this.#volumes
+    return this.#attached()
+  }
+
+  /** Another one after each boot. */
+  get bootId(): string {
+    return (this.#bootId ??= uuidOf(this.#around.seed, 'boot', this.node, this.#boots))
   }
 
   /** Since when it has been up and in reach of those that ask its application. */
@@ -152,7 +164,8 @@ export class SimulatedNode implements SimNode {
   get lastPing(): Instant {
     const now = this.#around.clock.now()
     const heard = this.#silentSince(now) ?? now
-    const regular = instant(heard - ((((heard - this.#phaseMs) % PING_EVERY_MS) + PING_EVERY_MS) % PING_EVERY_MS))
+    const phaseMs = (this.#phaseMs ??= parseInt(hexOf(8, this.#around.seed, 'ping', this.node), 16) % PING_EVERY_MS)
+    const regular = instant(heard - ((((heard - phaseMs) % PING_EVERY_MS) + PING_EVERY_MS) % PING_EVERY_MS))
     return latest(regular, this.#silentSince(now) === null ? this.#backSince(now, this.#upSince) : this.launchedAt)
   }
 
@@ -182,6 +195,21 @@ export class SimulatedNode implements SimNode {
     return this.kernel === this.#newestKernel()
   }
 
+  /** Resolves when a command of it has ended, in the order of asking. */
+  freeSlot(): Promise<void> {
+    return new Promise((resolve) => {
+      this.slotsWaiting = [...this.slotsWaiting, resolve]
+    })
+  }
+
+  /** Lets the next one look whether a place is free. */
+  passSlot(): void {
+    const [first, ...rest] = this.slotsWaiting
+    if (first === undefined) return
+    this.slotsWaiting = rest
+    first()
+  }
+
   /** Numbers the commands of one document on this node, from 0: seeded faults and durations are drawn by this number. */
   nextStart(document: string): number {
     const number = this.#starts.get(document) ?? 0
@@ -198,8 +226,7 @@ export class SimulatedNode implements SimNode {
   }
 
   install(next: PackageSet): void {
-    const before = this.#packages.packages
-    this.#coreChanged ||= [...next.packages].some(([key, version]) => CORE.test(key) && before.get(key) !== version)
+    this.#coreChanged ||= changesCore(this.#packages, next)
     const wasSick = this.#sick()
     this.patching.changes(this.#packages, next, this.#around.clock.now())
     this.#packages = next
@@ -211,7 +238,7 @@ export class SimulatedNode implements SimNode {
     const wasSick = this.#sick()
     this.#packages = packages
     this.kernel = kernel
-    this.bootId = bootId
+    this.#bootId = bootId
     this.#broken = !healthy
     if (!wasSick && this.#sick()) this.#around.sickened(this)
   }
@@ -264,9 +291,14 @@ export class SimulatedNode implements SimNode {
   /** Boots from a new root volume that holds `content`; false when it was terminated meanwhile. */
   replaceRoot(content: RootContent, afterMs: Ms): Promise<boolean> {
     const { clock, seed } = this.#around
-    const [root] = this.#volumes
-    if (root) this.#volumes[0] = { ...root, volume: `vol-${hexOf(17, seed, 'root', root.volume)}`, attachedAt: clock.now() }
+    const volumes = this.#attached()
+    const [root] = volumes
+    if (root) volumes[0] = { ...root, volume: `vol-${hexOf(17, seed, 'root', root.volume)}`, attachedAt: clock.now() }
     return (this.#up = this.#boot(afterMs, content))
+  }
+
+  #attached(): SimVolume[] {
+    return (this.#volumes ??= volumesOf(this.birth, this.#around.seed))
   }
 
   /** Resolves when the boot that goes on has ended; to false when the node was terminated. */
@@ -284,7 +316,7 @@ export class SimulatedNode implements SimNode {
   }
 
   async #boot(afterMs: Ms, root: RootContent | null = null): Promise<boolean> {
-    const { clock, seed } = this.#around
+    const { clock } = this.#around
     const since = clock.now()
     const until = stepUp(plus(since, afterMs))
     const stops = this.#stops
@@ -300,9 +332,9 @@ export class SimulatedNode implements SimNode {
     this.#off = null
     this.#bootedAt = until
     this.#boots += 1
-    this.bootId = uuidOf(seed, 'boot', this.node, this.#boots)
+    this.#bootId = null
     this.kernel = this.#newestKernel()
-    this.power = new AbortController()
+    this.power = new Stop()
     this.#coreChanged = false
     this.patching.booted(this.#packages, clock.now())
     loadLivePatches(this)
@@ -358,14 +390,9 @@ export class SimulatedNode implements SimNode {
   }
 
   #newestKernel(): string {
-    const { kernelKey, family } = this.#around.repository(this.platform)
-    const version = this.packages.get(kernelKey) ?? ''
-    return family === 'rpm' ? `${version.replace(/^\d+:/, '')}.x86_64` : `${version}-cloud-amd64`
+    return this.#around.repository(this.platform).kernelOf(this.#packages)
   }
 }
-
-/** What every process has loaded: replacing it takes effect at the next boot. */
-const CORE = /^(kernel|linux-image-[a-z0-9-]+|glibc|libc6|systemd|dbus|openssl-libs|libssl3)\.[a-z0-9_]+$/
 
 /** The next whole step at or after an instant. */
 export const stepUp = (at: Instant): Instant => instant(Math.ceil(at / STEP_MS) * STEP_MS)

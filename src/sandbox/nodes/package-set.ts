@@ -20,6 +20,30 @@ export class PackageSet {
   }
 }
 
+const DIFFERENCES = new WeakMap<PackageSet, WeakMap<PackageSet, ReadonlyMap<string, string>>>()
+
+/** What a change from one set to another brought: packages that were not there in this version. Worked out once for all nodes. */
+export function changed(before: PackageSet, after: PackageSet): ReadonlyMap<string, string> {
+  const known = DIFFERENCES.get(before) ?? new WeakMap<PackageSet, ReadonlyMap<string, string>>()
+  DIFFERENCES.set(before, known)
+  const found = known.get(after) ?? new Map([...after.packages].filter(([key, version]) => before.packages.get(key) !== version))
+  known.set(after, found)
+  return found
+}
+
+/** What every process has loaded: replacing it takes effect at the next boot. */
+const CORE = /^(kernel|linux-image-[a-z0-9-]+|glibc|libc6|systemd|dbus|openssl-libs|libssl3)\.[a-z0-9_]+$/
+
+const IN_CORE = new WeakMap<ReadonlyMap<string, string>, boolean>()
+
+/** Whether a change from one set to another brought something that only a boot puts in use. */
+export function changesCore(before: PackageSet, after: PackageSet): boolean {
+  const versions = changed(before, after)
+  const known = IN_CORE.get(versions) ?? [...versions.keys()].some((key) => CORE.test(key))
+  IN_CORE.set(versions, known)
+  return known
+}
+
 /** Splits `name.arch`: the architecture is what follows the last dot. */
 export function splitKey(key: string): Readonly<{ name: string; arch: string }> {
   const dot = key.lastIndexOf('.')

@@ -1,4 +1,4 @@
-import { sha256 } from '../../kit/digest.ts'
+import { type Digest, sha256 } from '../../kit/digest.ts'
 import { parseToken, type RunId, type Token } from '../../kit/ids.ts'
 import { instant, type Instant, SECOND } from '../../kit/instant.ts'
 import type { KernelPolicy } from './kernel.ts'
@@ -41,8 +41,19 @@ export type Refusal = Readonly<{ refused: 'bad-parameter' | 'list-digest' }>
 
 const REFUSED: Refusal = { refused: 'bad-parameter' }
 
-/** Checks the parameters against the grammar of documents/PROTOCOL.md. */
+/** By what was given, and for which document: all nodes of a command get the same. */
+const READ = new WeakMap<Readonly<Record<string, string>>, Readonly<{ document: string; read: ScriptParameters | Refusal }>>()
+
+/** Checks the parameters against the grammar of documents/PROTOCOL.md. What was given is not changed afterwards. */
 export function readParameters(document: string, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
+  const known = READ.get(given)
+  if (known?.document === document) return known.read
+  const read = readAnew(document, given)
+  READ.set(given, { document, read })
+  return read
+}
+
+function readAnew(document: string, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
   const token = given['Token'] ?? ''
   const named = parseToken(token)
   const startBefore = seconds(given['StartBefore'])
@@ -77,12 +88,28 @@ const LIST_MAX = 32_000
 
 function listed(given: Readonly<Record<string, string>>): Listed | Refusal {
   const kernel = oneOf(given['Kernel'], ['hold', 'live-patch', 'install'])
-  const encoded = given['List'] ?? ''
-  if (!kernel || encoded.length > LIST_MAX || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return REFUSED
+  if (!kernel) return REFUSED
+  const read = readEncoded(given['List'] ?? '')
+  if (read === undefined) return REFUSED
+  if (read.digest !== given['ListDigest']) return { refused: 'list-digest' }
+  return read.list ? { list: read.list, kernel } : REFUSED
+}
+
+type Encoded = Readonly<{ digest: Digest; list: PackageList | undefined }>
+
+/** Texts that were read last: all nodes of a command get the same one. */
+const LATELY = new Map<string, Encoded>()
+const LATELY_MAX = 64
+
+function readEncoded(encoded: string): Encoded | undefined {
+  const known = LATELY.get(encoded)
+  if (known) return known
+  if (encoded.length > LIST_MAX || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return undefined
   const text = Buffer.from(encoded, 'base64').toString('utf8')
-  if (sha256(text) !== given['ListDigest']) return { refused: 'list-digest' }
-  const list = readList(text)
-  return list ? { list, kernel } : REFUSED
+  const made: Encoded = { digest: sha256(text), list: readList(text) }
+  if (LATELY.size >= LATELY_MAX) LATELY.clear()
+  LATELY.set(encoded, made)
+  return made
 }
 
 function readApply(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {

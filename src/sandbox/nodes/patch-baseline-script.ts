@@ -92,7 +92,7 @@ class PatchBaselineScript {
     const refused = faults.some(({ fault: { fails } }) => fails !== null && UNMADE.has(fails))
     const made = refused ? new Map<string, string>() : whole ? wanted : new Map([...wanted].slice(0, Math.ceil(wanted.size / 2)))
     this.#make(made, faults)
-    execution.transactionEnded(clock.now(), made.size, whole ? null : this.#node.power.signal.aborted ? 'power' : 'kill')
+    execution.transactionEnded(clock.now(), made.size, whole ? null : this.#node.power.aborted ? 'power' : 'kill')
     if (!whole) return null
     const broken = faults
       .filter(({ fault }) => refused || fault.fails === 'scriptlet')
@@ -177,8 +177,8 @@ class PatchBaselineScript {
   }
 
   async #step(ms: Ms): Promise<boolean> {
-    const { clock } = this.#around
-    await clock.sleep(stepUp(plus(clock.now(), ms)), this.#run.kill)
+    const { clock, alarms } = this.#around
+    await alarms.sleep(stepUp(plus(clock.now(), ms)), this.#run.kill)
     return !this.#run.kill.aborted
   }
 }

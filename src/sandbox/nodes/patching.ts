@@ -1,5 +1,5 @@
 import { HOUR, type Instant, type Ms } from '../../kit/instant.ts'
-import type { PackageSet } from './package-set.ts'
+import { changed, type PackageSet } from './package-set.ts'
 import type { PatchReport } from './patch-report.ts'
 
 /** What was installed at a moment, and which of it Patch Manager keeps as waiting for a boot. */
@@ -25,17 +25,17 @@ export class Patching {
   stale = 0
   /** Until when live patches were said to come, as it was last asked. */
   covered = 0
-  readonly #installedAt = new Map<string, Instant>()
+  /** What came when; the latest last. The maps are shared by nodes that had the same and got the same. */
+  #installs: readonly Readonly<{ versions: ReadonlyMap<string, string>; at: Instant }>[] = []
   #past: readonly Readonly<Standing & { until: Instant }>[] = []
 
   /** Told before the packages change. */
   changes(before: PackageSet, after: PackageSet, at: Instant): void {
     this.#keep(before, at)
-    for (const [key, version] of after.packages) {
-      if (before.packages.get(key) === version) continue
-      this.#installedAt.set(key, at)
-      this.stale += 1
-    }
+    const versions = changed(before, after)
+    if (versions.size === 0) return
+    this.#installs = [...this.#installs, { versions, at }]
+    this.stale += versions.size
   }
 
   /** These versions wait for a boot. */
@@ -55,7 +55,7 @@ export class Patching {
 
   /** When a package came to its version; undefined: with the image. */
   installedAt(key: string): Instant | undefined {
-    return this.#installedAt.get(key)
+    return this.#installs.findLast(({ versions }) => versions.has(key))?.at
   }
 
   /** How it stood at a moment of the last day. */

@@ -15,7 +15,7 @@ export type Watch = Readonly<{
 }>
 
 /** An order with the document's text, from which the agent makes the script. */
-export type RealOrder = Order & Readonly<{ content: string; watch?: Watch }>
+export type RealOrder = Omit<Order, 'cancel'> & Readonly<{ cancel: AbortSignal; content: string; watch?: Watch }>
 
 /** What a real node shows of itself. */
 export type NodeFacts = Readonly<{

@@ -76,7 +76,7 @@ class Taken {
     if (changes) ledger.enter(this.#node)
     const startedAt = clock.now()
     const watch = { started: () => this.#started(), reboot: () => this.#boots(BOOT_MS) }
-    const report = await this.#agent.take({ ...this.#order, watch })
+    const report = await this.#agent.take({ ...this.#order, cancel: this.#order.cancel.signal, watch })
     this.#over.abort('over')
     if (changes) ledger.leave(this.#node)
     if (report && changes) this.#recordTransaction(report)
@@ -100,7 +100,7 @@ class Taken {
   #recordTransaction({ stdout }: Report): void {
     const { changed, repeated } = this.#said(stdout)
     if (changed === 0 || repeated || !this.#first) return
-    this.#first.transactionStarted(instant(Date.parse(this.#first.row.startedAt)))
+    this.#first.transactionStarted(this.#first.startedAt)
     this.#first.transactionEnded(this.#around.clock.now(), changed, null)
   }
 

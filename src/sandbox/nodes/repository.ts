@@ -44,6 +44,9 @@ export class Repository {
   readonly #images = new Map<number, PackageSet>()
   readonly #sets = new Map<Digest, PackageSet>()
   readonly #steps = new Map<PackageSet, Map<string, PackageSet>>()
+  readonly #stepsMade = new WeakMap<PackageSet, WeakMap<ReadonlyMap<string, string>, PackageSet>>()
+  readonly #kernels = new WeakMap<PackageSet, string>()
+  readonly #agents = new WeakMap<PackageSet, string>()
   readonly #shown = new WeakMap<PackageSet, Shown>()
 
   constructor(platform: SimNode['platform'], start: Instant, catalogue: Catalogue = CATALOGUES[platform]) {
@@ -81,6 +84,33 @@ export class Repository {
 
   /** The set after `changes`; a version of '' removes the package. Equal sets are one object. */
   after(set: PackageSet, changes: ReadonlyMap<string, string>): PackageSet {
+    const made = this.#stepsMade.get(set) ?? new WeakMap<ReadonlyMap<string, string>, PackageSet>()
+    this.#stepsMade.set(set, made)
+    const next = made.get(changes) ?? this.#after(set, changes)
+    made.set(changes, next)
+    return next
+  }
+
+  /** What `uname -r` shows when the newest kernel of this set runs. */
+  kernelOf(set: PackageSet): string {
+    const known = this.#kernels.get(set)
+    if (known !== undefined) return known
+    const version = set.packages.get(this.kernelKey) ?? ''
+    const kernel = this.family === 'rpm' ? `${version.replace(/^\d+:/, '')}.x86_64` : `${version}-cloud-amd64`
+    this.#kernels.set(set, kernel)
+    return kernel
+  }
+
+  /** The version of the agent that comes with this set. */
+  agentOf(set: PackageSet): string {
+    const known = this.#agents.get(set)
+    if (known !== undefined) return known
+    const version = (set.packages.get('amazon-ssm-agent.x86_64') ?? '0:3.3.1345.0').replace(/^\d+:|-.*$/g, '')
+    this.#agents.set(set, version)
+    return version
+  }
+
+  #after(set: PackageSet, changes: ReadonlyMap<string, string>): PackageSet {
     const step = [...changes].map(([key, version]) => `${key}=${version}`).join(' ')
     const steps = this.#steps.get(set) ?? new Map<string, PackageSet>()
     this.#steps.set(set, steps)

@@ -1,7 +1,7 @@
 import type { Instant } from '../../kit/instant.ts'
 import { isKernel, type KernelPolicy, livePatchedKernel, livePatchKey } from './kernel.ts'
 import type { SimulatedNode } from './node.ts'
-import { splitKey } from './package-set.ts'
+import { type PackageSet, splitKey } from './package-set.ts'
 import type { PackageList, RollbackParameters } from './parameters.ts'
 import type { Repository } from './repository.ts'
 import type { Finding } from './result.ts'
@@ -12,8 +12,24 @@ export type Changes = ReadonlyMap<string, string>
 /** What an apply has before it: packages to change, and what of its list stays as it is for the kernel's sake. */
 export type Pending = Readonly<{ changes: Changes; held: readonly string[]; otherKernel: number }>
 
+/** By repository and list: nodes that have the same packages and kernel lack the same of it. */
+const PENDING = new WeakMap<Repository, WeakMap<PackageList, WeakMap<PackageSet, Map<string, Pending>>>>()
+
 /** What of a list a node still lacks. Packages that are not installed are not added, but for live patches of the running kernel. */
 export function pendingOf(node: SimulatedNode, repository: Repository, list: PackageList, policy: KernelPolicy): Pending {
+  const lists = PENDING.get(repository) ?? new WeakMap<PackageList, WeakMap<PackageSet, Map<string, Pending>>>()
+  PENDING.set(repository, lists)
+  const sets = lists.get(list) ?? new WeakMap<PackageSet, Map<string, Pending>>()
+  lists.set(list, sets)
+  const known = sets.get(node.installed) ?? new Map<string, Pending>()
+  sets.set(node.installed, known)
+  const key = `${policy} ${node.kernel}`
+  const pending = known.get(key) ?? resolved(node, repository, list, policy)
+  known.set(key, pending)
+  return pending
+}
+
+function resolved(node: SimulatedNode, repository: Repository, list: PackageList, policy: KernelPolicy): Pending {
   const own = livePatchKey(node.kernel)
   const changes = new Map<string, string>()
   const held: string[] = []
@@ -34,8 +50,20 @@ export function pendingOf(node: SimulatedNode, repository: Repository, list: Pac
   return { changes, held, otherKernel }
 }
 
+/** What could be made once can be made ever after: no version is taken back. */
+const MADE = new WeakMap<Pending, WeakSet<PackageSet>>()
+
 /** Why these changes cannot be made; undefined: they can. */
-export function refusal(node: SimulatedNode, repository: Repository, { changes, held }: Pending, now: Instant): Finding | undefined {
+export function refusal(node: SimulatedNode, repository: Repository, pending: Pending, now: Instant): Finding | undefined {
+  const made = MADE.get(pending) ?? new WeakSet<PackageSet>()
+  MADE.set(pending, made)
+  if (made.has(node.installed)) return undefined
+  const finding = refused(node, repository, pending, now)
+  if (finding === undefined) made.add(node.installed)
+  return finding
+}
+
+function refused(node: SimulatedNode, repository: Repository, { changes, held }: Pending, now: Instant): Finding | undefined {
   if ([...changes].some(([key, version]) => !repository.has(key, version, now))) return { verdict: 'failed', reason: 'unknown-version' }
   for (const [key, version] of changes) {
     for (const need of repository.needs(key, version)) {
@@ -80,9 +108,18 @@ export function differing(node: SimulatedNode, run: string): readonly string[] {
   return [...keys].filter((key) => record.set.packages.get(key) !== node.packages.get(key))
 }
 
+const KEYS = new WeakMap<PackageList, ReadonlySet<string>>()
+
+/** The packages that a list names. */
+export function keysOf(list: PackageList): ReadonlySet<string> {
+  const known = KEYS.get(list) ?? new Set(list.map(([key]) => key))
+  KEYS.set(list, known)
+  return known
+}
+
 /** Writes the before-record of a run that is about to touch these packages; what is there already stays. */
-export function record(node: SimulatedNode, run: string, touched: Iterable<string>): void {
+export function record(node: SimulatedNode, run: string, touched: ReadonlySet<string>): void {
   const { disk, installed, kernel } = node
-  disk.recordBefore(run, { set: installed, kernel, transaction: disk.transactions, changedBy: disk.changedBy, touched: new Set(touched) })
+  disk.recordBefore(run, { set: installed, kernel, transaction: disk.transactions, changedBy: disk.changedBy, touched })
   disk.lists.set(installed.digest, installed.text)
 }

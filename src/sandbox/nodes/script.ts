@@ -1,6 +1,6 @@
 import { type Instant, MINUTE, type Ms, plus } from '../../kit/instant.ts'
-import type { Clock } from '../../ports/clock.ts'
 import type { Execution } from '../ledger.ts'
+import type { Alarms, Stop } from './alarms.ts'
 import { Change, type Work } from './change.ts'
 import type { Outcome } from './disk.ts'
 import { HeldWork } from './held-work.ts'
@@ -19,7 +19,7 @@ export type ScriptRun = Readonly<{
   number: number
   takesMs: Ms
   /** The agent's kill of the process group, or the loss of power. */
-  kill: AbortSignal
+  kill: Stop
 }>
 
 /** How long a change waits for the lock of another token. */
@@ -54,12 +54,12 @@ function workOf(node: SimulatedNode, around: Surroundings, run: ScriptRun, param
 }
 
 async function runReading(node: SimulatedNode, around: Surroundings, run: ScriptRun, parameters: ReadParameters): Promise<Outcome | null> {
-  const { clock } = around
+  const { clock, alarms } = around
   const { markers } = node.disk
   const marker = markers.get(parameters.token)
   if (marker?.state === 'done') return marker.outcome
   if (clock.now() >= parameters.startBefore) return tooLate(node, parameters.token, clock.now())
-  await clock.sleep(stepUp(plus(clock.now(), run.takesMs)), run.kill)
+  await alarms.sleep(stepUp(plus(clock.now(), run.takesMs)), run.kill)
   if (run.kill.aborted) return null
   const outcome = readOutcome(node, around, parameters)
   markers.set(parameters.token, { state: 'done', outcome })
@@ -74,7 +74,7 @@ async function runHeld(
   parameters: Exclude<ScriptParameters, ReadParameters>,
 ): Promise<Outcome | null> {
   const { disk } = node
-  const { clock } = around
+  const { clock, alarms } = around
   const { token } = parameters
   const work = workOf(node, around, run, parameters)
   const patience = plus(clock.now(), LOCK_WAIT_MS)
@@ -83,7 +83,7 @@ async function runHeld(
     if (marker?.state === 'done') return marker.outcome
     if (disk.lock) {
       const mine = disk.lock.token === token
-      await released(disk.lock.released, mine ? null : patience, clock, run.kill)
+      await released(disk.lock.released, mine ? null : patience, alarms, run.kill)
       if (!mine && disk.lock && clock.now() >= patience)
         return outcomeOf(node, token, clock.now(), { verdict: 'failed', reason: 'lock-held' })
     } else if (marker === undefined) {
@@ -104,18 +104,15 @@ const tooLate = (node: SimulatedNode, token: string, at: Instant): Outcome =>
   outcomeOf(node, token, at, { verdict: 'skipped', reason: 'too-late' })
 
 /** Resolves when a script is killed; never otherwise. */
-export const killed = (kill: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (kill.aborted) resolve()
-    else kill.addEventListener('abort', () => { resolve() }, { once: true }) // prettier-ignore
-  })
+export const killed = (kill: Stop): Promise<void> => new Promise((resolve) => void kill.when(resolve))
 
 /** Resolves when the lock is free, patience (if any) is at its end, or the script is killed. */
-async function released(lock: Promise<void>, until: Instant | null, clock: Clock, kill: AbortSignal): Promise<void> {
-  const over = new AbortController()
-  const killed = new Promise<void>((resolve) => {
-    kill.addEventListener('abort', () => { resolve() }, { once: true, signal: over.signal }) // prettier-ignore
+async function released(lock: Promise<void>, until: Instant | null, alarms: Alarms, kill: Stop): Promise<void> {
+  const wishes: (() => void)[] = []
+  await new Promise<void>((resolve) => {
+    void lock.then(resolve)
+    wishes.push(kill.when(resolve))
+    if (until !== null) wishes.push(alarms.at(until, resolve))
   })
-  await Promise.race([lock, killed, ...(until === null ? [] : [clock.sleep(until, over.signal)])])
-  over.abort('over')
+  for (const forget of wishes) forget()
 }

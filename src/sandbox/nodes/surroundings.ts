@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { FaultsFile } from '../faults.ts'
 import type { Ledger } from '../ledger.ts'
 import type { SimNode } from '../model.ts'
+import type { Alarms } from './alarms.ts'
 import type { SimulatedNode } from './node.ts'
 import type { ObjectStore } from './objects.ts'
 import type { RealNodes } from './real-nodes.ts'
@@ -11,6 +12,7 @@ import type { Repository } from './repository.ts'
 /** What every node of a world shares. */
 export type Surroundings = Readonly<{
   clock: Clock
+  alarms: Alarms
   /** The fleet's seed: who a node is, how long it takes. */
   seed: number
   start: Instant

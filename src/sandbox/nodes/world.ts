@@ -3,7 +3,7 @@ import { eachBounded } from '../../kit/bounded.ts'
 import type { Cell } from '../../kit/ids.ts'
 import type { Instant } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
-import { StatusEvents } from '../events.ts'
+import { StatusEvents, type Wanted } from '../events.ts'
 import { type FaultsFile, NO_FAULTS } from '../faults.ts'
 import type { FleetFile } from '../fleet-file.ts'
 import { Ledger, type LedgerRow } from '../ledger.ts'
@@ -12,6 +12,7 @@ import { compliance } from '../services/compliance.ts'
 import { inventory } from '../services/inventory.ts'
 import { RunCommand } from '../services/run-command.ts'
 import type { ResolveDocument } from '../services/run-command-document.ts'
+import { Alarms } from './alarms.ts'
 import { Estate, type EstateServices, type Standing } from './estate.ts'
 import { SimulatedFleet } from './fleet.ts'
 import { births } from './generate.ts'
@@ -51,6 +52,8 @@ export type WorldOptions = Readonly<{
   resolveDocument: ResolveDocument
   /** EventBridge's events as they leave, already lost, doubled or late as the faults say. */
   onEvent: (event: object, cell: Cell) => void
+  /** Which events any rule matches; absent: all. */
+  wanted?: Wanted
   /** S3, as nodes read it; absent: it is empty. */
   objects?: ObjectStore | undefined
   /** Where scripts really run; absent: nodes are simulated. */
@@ -71,6 +74,8 @@ export interface World {
   /** Every script execution, in the order of their starts. */
   ledger(): readonly LedgerRow[]
   nodesView(): NodeView[]
+  /** How many nodes there are, long gone ones too. */
+  readonly size: number
   /** The same, after real nodes have been asked what they are now. */
   look(): Promise<NodeView[]>
   /** The fleet of the file again: no commands, no history. What still runs is forgotten. */
@@ -127,6 +132,10 @@ class SimulatedWorld implements World {
     return this.#night.ledger.rows
   }
 
+  get size(): number {
+    return this.#night.fleet.size
+  }
+
   nodesView(): NodeView[] {
     const { fleet, estate } = this.#night
     return [...fleet.all()].map((node) => ({ ...viewOf(node), ...estate.standingOf(node) }))
@@ -176,6 +185,7 @@ class Night {
     this.#around = {
       ...shared,
       clock,
+      alarms: new Alarms(clock),
       seed: fleet.seed,
       start: fleet.start,
       commandTime: fleet.commandTime,
@@ -189,9 +199,10 @@ class Night {
     this.fleet = new SimulatedFleet(fleet, () => clock.now())
     this.estate = new Estate(this.#around, this.fleet)
     for (const birth of births(fleet, shared.repository)) this.estate.place(birth)
-    const events = new StatusEvents(clock, shared.faults, (event, cell) => {
+    const onEvent: WorldOptions['onEvent'] = (event, cell) => {
       if (!this.#over) options.onEvent(event, cell)
-    })
+    }
+    const events = new StatusEvents(clock, shared.faults, onEvent, options.wanted)
     const ssm = {
       ...new RunCommand(this.#around, this.fleet, options.resolveDocument, events).operations(),
       ...inventory(this.fleet),

@@ -8,8 +8,21 @@ export function zoneIdPrefix(region: string): string {
   return `${area}${short}${number}`
 }
 
-/** A zone of a group by number: its id is the place, its name is what this account calls it. */
-export function zoneOf(account: string, region: string, index: number, count: number): Readonly<{ zoneName: string; zoneId: string }> {
+type Zone = Readonly<{ zoneName: string; zoneId: string }>
+
+const ZONES = new Map<string, Zone>()
+const ZONES_MAX = 8_192
+
+/** A zone of a group by number: its id is the place, its name is what this account calls it. One object for all nodes in it. */
+export function zoneOf(account: string, region: string, index: number, count: number): Zone {
+  const key = `${account} ${region} ${String(index)} ${String(count)}`
+  const known = ZONES.get(key) ?? newZone(account, region, index, count)
+  if (ZONES.size >= ZONES_MAX) ZONES.clear()
+  ZONES.set(key, known)
+  return known
+}
+
+function newZone(account: string, region: string, index: number, count: number): Zone {
   const turn = Math.floor(chance(0, 'zones', account, region) * count)
   const letter = String.fromCharCode('a'.charCodeAt(0) + ((index + turn) % count))
   return { zoneName: `${region}${letter}`, zoneId: `${zoneIdPrefix(region)}-az${String(index + 1)}` }

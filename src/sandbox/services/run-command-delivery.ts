@@ -55,9 +55,9 @@ export class Delivery {
 
   /** Resolves when the node has taken it, or when it is plain that it does not answer now. */
   async #deliver(command: CommandRecord, invocation: Invocation): Promise<void> {
-    const { clock } = this.#around
+    const { clock, alarms } = this.#around
     const { node } = invocation
-    await clock.sleep(stepUp(plus(clock.now(), SECOND)))
+    await alarms.sleep(stepUp(plus(clock.now(), SECOND)))
     if (invocation.detail !== 'Pending') return
     if (answers(node, clock.now())) {
       await this.#takenUp(command, invocation)
@@ -68,8 +68,8 @@ export class Delivery {
   }
 
   async #takenUp(command: CommandRecord, invocation: Invocation): Promise<void> {
-    const { clock } = this.#around
-    await clock.sleep(stepUp(plus(clock.now(), pickUpMs(invocation.node, this.#around) - SECOND)))
+    const { clock, alarms } = this.#around
+    await alarms.sleep(stepUp(plus(clock.now(), pickUpMs(invocation.node, this.#around) - SECOND)))
     void this.#admit(command, invocation)
   }
 
@@ -86,11 +86,11 @@ export class Delivery {
 
   /** The agent runs five commands at once; the next one waits on the node. */
   async #admit(command: CommandRecord, invocation: Invocation): Promise<void> {
-    const { slots } = invocation.node
-    while (slots.free === 0) await new Promise<void>((resolve) => slots.waiting.push(resolve))
+    const { node } = invocation
+    while (node.slotsFree === 0) await node.freeSlot()
     const may = isOpen(invocation) && this.#around.clock.now() < command.deliverBefore
     if (may) this.#begin(command, invocation)
-    else slots.waiting.shift()?.()
+    else node.passSlot()
   }
 
   #begin(command: CommandRecord, invocation: Invocation): void {
@@ -101,7 +101,7 @@ export class Delivery {
     }
     invocation.startedAt = clock.now()
     this.#move(command, invocation, 'InProgress')
-    invocation.node.slots.free -= 1
+    invocation.node.slotsFree -= 1
     void this.#run(command, invocation)
   }
 
@@ -115,12 +115,12 @@ export class Delivery {
       comment: command.draft.comment,
       requestedAt: command.requestedAt,
       executionMs: command.draft.executionSeconds * SECOND,
-      cancel: invocation.cancel.signal,
+      cancel: invocation.cancel,
     }
     const { real } = this.#around
     const report = await (real ? runRealOrder(node, this.#around, real, { ...order, content }) : runOrder(node, this.#around, order))
-    node.slots.free += 1
-    node.slots.waiting.shift()?.()
+    node.slotsFree += 1
+    node.passSlot()
     if (!report || !isOpen(invocation)) return
     invocation.report = report
     if (report.ended === 'cancelled') this.#move(command, invocation, 'Cancelled')
@@ -160,11 +160,17 @@ function answers(node: SimulatedNode, now: Instant): boolean {
   return at !== null && at <= now
 }
 
-function firstValues(command: CommandRecord): Record<string, string> {
+const VALUES = new WeakMap<CommandRecord, Readonly<Record<string, string>>>()
+
+/** Each parameter's first value: one object for all nodes of the command. */
+function firstValues(command: CommandRecord): Readonly<Record<string, string>> {
+  const known = VALUES.get(command)
+  if (known) return known
   const values: Record<string, string> = {}
   for (const [name, parameter] of command.draft.document.parameters ?? [])
     if (parameter.standard !== null) values[name] = parameter.standard
   for (const [name, list] of Object.entries(command.draft.parameters)) values[name] = list[0] ?? ''
+  VALUES.set(command, values)
   return values
 }
 

@@ -1,6 +1,7 @@
 import type { Cell } from '../../kit/ids.ts'
 import { type Instant, type Ms, plus, SECOND } from '../../kit/instant.ts'
 import type { Report } from '../nodes/agent.ts'
+import { Stop } from '../nodes/alarms.ts'
 import type { SimulatedNode } from '../nodes/node.ts'
 import type { CommandDocument } from './run-command-document.ts'
 
@@ -42,7 +43,7 @@ export type Invocation = {
   detail: Detail
   startedAt: Instant | null
   report: Report | null
-  readonly cancel: AbortController
+  readonly cancel: Stop
 }
 
 /** What a valid SendCommand asked for. */
@@ -98,7 +99,7 @@ export class CommandRecord {
       detail: 'Pending',
       startedAt: null,
       report: null,
-      cancel: new AbortController(),
+      cancel: new Stop(),
     }))
     this.byNode = new Map(this.invocations.map((invocation) => [invocation.node.node, invocation]))
     this.concurrencyMax = Math.max(1, amount(draft.maxConcurrency, draft.nodes.length))
