@@ -9,6 +9,7 @@ import type { RunState } from '../core/run/state.ts'
 import { NATIVE_MS } from './effects/window.ts'
 import { perform, type Performing } from './effects/perform.ts'
 import { provenClaims } from './claims.ts'
+import { fenced } from './fenced.ts'
 import { answerNotes } from './inbox.ts'
 import { Journal, Replaced, type Listener } from './journal.ts'
 import { Mailbox } from './mailbox.ts'
@@ -53,16 +54,17 @@ type Letter = Readonly<{ key: string; events: readonly RunEvent[] }>
  */
 export async function drive(world: World, run: string, parts: DriveParts): Promise<Ended | undefined> {
   const { clock, store } = world
-  const lease = await takeLease(world, run)
+  const asked = clock.now()
+  const { epoch } = await takeLease(world, run)
   const opened = await clock.hold(() => openRun(store, run))
   const journal = new Journal({ ...opened, store, clock, listen: parts.listen })
   parts.opened(opened.state)
-  const turn = new Driver(world, journal, parts, lease.epoch)
+  const turn = new Driver(world, journal, parts, { epoch, until: plus(asked, LEASE_MS) })
   try {
     const taken = journal.state.driver !== null || clock.now() > plus(journal.state.requestedAt, STEP_MS)
     // In one append: a driver that dies in between must not leave a fact behind which makes the lost ones look looked up.
     const found = taken ? await unintended(world, journal.state, parts.signal) : []
-    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch: lease.epoch }, ...found], turn.actor)
+    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch }, ...found], turn.actor)
     await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
   } catch (error) {
@@ -92,7 +94,11 @@ async function takeLease(world: World, run: string): Promise<Readonly<{ epoch: n
 class Driver {
   readonly actor: Actor
   readonly #world: World
+  /** The world of its steps, which its lease fences. */
+  readonly #fenced: World
   readonly #epoch: number
+  /** The lease holds until then, by this process's own clock: counted from before it was asked for. */
+  #heldUntil: Instant
   readonly #journal: Journal
   readonly #parts: DriveParts
   readonly #signal: AbortSignal
@@ -105,9 +111,11 @@ class Driver {
   /** When a driver is wanted after this one: at once, unless it left to wait. */
   #wakeAt: Instant | null
 
-  constructor(world: World, journal: Journal, parts: DriveParts, epoch: number) {
+  constructor(world: World, journal: Journal, parts: DriveParts, lease: Readonly<{ epoch: number; until: Instant }>) {
     this.#world = world
-    this.#epoch = epoch
+    this.#epoch = lease.epoch
+    this.#heldUntil = lease.until
+    this.#fenced = fenced(world, () => this.#heldUntil)
     this.#journal = journal
     this.#parts = parts
     this.#signal = parts.signal
@@ -234,8 +242,10 @@ class Driver {
     // Whoever slept past its lease may find its successor's expired as well: taking it back would only stop that one.
     const row = await clock.hold(() => store.run(this.#journal.state.run))
     if (row?.epoch !== this.#epoch) throw new Replaced('another driver has had the lease since')
+    const asked = clock.now()
     const lease = await clock.hold(() => store.drive(this.#journal.state.run, driver, clock.now(), plus(clock.now(), LEASE_MS)))
     if (lease === undefined) throw new Replaced('the lease is another driver’s')
+    this.#heldUntil = plus(asked, LEASE_MS)
   }
 
   #start(effect: Effect): void {
@@ -257,7 +267,8 @@ class Driver {
 
   /** Carries what an effect finds out to the loop; a failure that may pass starts it anew. */
   async #pump(effect: Effect, signal: AbortSignal): Promise<void> {
-    const performing: Performing = { world: this.#world, state: this.#journal.state, hints: this.#parts.hints, signal }
+    const world = effect.kind === 'step' ? this.#fenced : this.#world
+    const performing: Performing = { world, state: this.#journal.state, hints: this.#parts.hints, signal }
     while (!signal.aborted && this.#journal.state.activities.get(effect.key)?.kind === effect.kind) {
       try {
         for await (const events of perform(performing, effect)) {

@@ -29,6 +29,7 @@ export const ERRORS = {
   'journal.newer': { exit: 2, retry: false, means: 'the journal was written by a newer version' },
   'aws.throttled': { exit: 3, retry: true, means: 'AWS asks us to slow down; nothing was done' },
   'aws.unclear': { exit: 3, retry: false, means: 'the connection broke or AWS failed: it may or may not have been done' },
+  'aws.stale': { exit: 3, retry: true, means: 'a request was kept back because it had waited too long to leave; nothing was done' },
   'aws.unreachable': { exit: 3, retry: true, means: 'AWS could not be reached; nothing was done' },
   'aws.denied': { exit: 3, retry: false, means: 'the role may not do this' },
   'aws.expired': { exit: 3, retry: true, means: 'the credentials have expired' },

@@ -57,6 +57,48 @@ describe('a driver that was frozen just before it sent', () => {
   })
 })
 
+const SERVING = fleet([group('prod-us', 2, { targetGroups: [{ name: 'web', port: 80, drainMs: MINUTE }] })])
+const DRAINED = runbook('drained', {
+  waves: '[{ name: all, take: rest, concurrency: 100%, gate: { bake: 0s } }]',
+  drain: '{ targetGroups: auto }',
+})
+
+describe('a driver that was frozen before it took nodes out of service', () => {
+  it.each([
+    ['where it had just written down what it would take out', 'StepFound'],
+    ['where it had just decided to', 'StepIntended'],
+  ])('%s, takes out nothing when it wakes up after its successor put them back', async (_, type) => {
+    const asked: { by: string; operation: string }[] = []
+    const seen = (by: string) => (operation: string) => void (operation.endsWith('Targets') && asked.push({ by, operation }))
+    const stage = new Stage({ fleet: SERVING })
+    const processes: EngineProcess[] = []
+    let frozen = false
+    const first = await stage.start({
+      calls: { before: seen('first') },
+      after: ({ entries }) => {
+        if (frozen || !entries.some((entry) => entry.type === type)) return
+        frozen = true
+        processes[0]?.life.freeze()
+      },
+    })
+    processes.push(first)
+    const ended = await stage.run(async () => {
+      const sleeping = stage.acts(first, DRAINED)
+      await Promise.race([sleeping, first.life.stopped])
+      const second = await stage.start({ calls: { before: seen('second') } })
+      const going = await stage.acts(second, DRAINED)
+      first.life.thaw()
+      await sleeping
+      return going
+    })
+    expect(frozen).toBe(true)
+    expect(ended.ended[0]?.outcome).toBe('succeeded')
+    expect(asked.filter(({ by }) => by === 'first')).toEqual([])
+    expect(asked.map(({ operation }) => operation)).toEqual(['DeregisterTargets', 'RegisterTargets'])
+    expect(await faultsFound(stage, { calm: true, powerLosses: false })).toEqual([])
+  })
+})
+
 describe('a driver that was frozen just after it sent', () => {
   it('appends nothing once its successor has taken the run', async () => {
     const { stage, old, successor } = await zombie('after', 3 * MINUTE)

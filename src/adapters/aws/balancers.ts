@@ -108,7 +108,7 @@ function targetSeen(group: string, { Target: target, TargetHealth: told }: Targe
 async function deregister(calls: Calls, cell: Cell, targets: readonly Target[], signal: AbortSignal): Promise<void> {
   await eachBounded(parts(targets), GROUPS_AT_ONCE, async ({ group, targets: some }) => {
     try {
-      await calls.elb({ cell, operation: 'DeregisterTargets', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
+      await calls.elb({ cell, operation: 'DeregisterTargets', kind: 'repeatable', signal, fresh: true }, ({ sdk, client, options }) =>
         client.send(new sdk.DeregisterTargetsCommand({ TargetGroupArn: group, Targets: some.map(shapeOf) }), options),
       )
     } catch (error) {
@@ -119,7 +119,7 @@ async function deregister(calls: Calls, cell: Cell, targets: readonly Target[], 
 
 async function register(calls: Calls, cell: Cell, targets: readonly Target[], signal: AbortSignal): Promise<void> {
   await eachBounded(parts(targets), GROUPS_AT_ONCE, async ({ group, targets: some }) => {
-    await calls.elb({ cell, operation: 'RegisterTargets', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
+    await calls.elb({ cell, operation: 'RegisterTargets', kind: 'repeatable', signal, fresh: true }, ({ sdk, client, options }) =>
       client.send(new sdk.RegisterTargetsCommand({ TargetGroupArn: group, Targets: some.map(shapeOf) }), options),
     )
   })

@@ -6,7 +6,9 @@ import type { SQSClient } from '@aws-sdk/client-sqs'
 import type { SSMClient } from '@aws-sdk/client-ssm'
 import type { STSClient } from '@aws-sdk/client-sts'
 import { known } from '../../kit/assert.ts'
-import type { Cell } from '../../kit/ids.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import { cellKey, type Cell } from '../../kit/ids.ts'
+import { SECOND, type Ms } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Random } from '../../ports/world.ts'
 import { failedAs, translate, type Kind } from './errors.ts'
@@ -16,12 +18,17 @@ import type { CallOptions } from './requests.ts'
 import { retry } from './retry.ts'
 import type { Keys } from './sessions.ts'
 
+/** How long a request that changes who serves may take to leave: less than what is left of a driver's lease when it asks (engine/fenced.ts). */
+const FRESH_MS: Ms = 25 * SECOND
+
 /** One call: its operation's name, and what may be known of it on the way. */
 export type Call = Readonly<{
   cell: Cell
   operation: string
   kind: Kind
   signal: AbortSignal
+  /** Changes who serves, runs or boots: its request leaves soon after it was asked for, or not at all. */
+  fresh?: true
   /** Called when the request is signed and about to leave; throws to keep it back. */
   leaving?: () => void
   /** The answer's `Date` header, where it has one. */
@@ -88,8 +95,9 @@ export class Calls {
     return this.#do('sts', this.#lanes.sts, call, work)
   }
 
-  #do<Sdk, Client, T>(service: string, lane: Lane<Sdk, Client>, call: Call, work: Work<Sdk, Client, T>): Promise<T> {
-    const name = `${service}.${call.operation}`
+  #do<Sdk, Client, T>(service: string, lane: Lane<Sdk, Client>, asked: Call, work: Work<Sdk, Client, T>): Promise<T> {
+    const name = `${service}.${asked.operation}`
+    const call = asked.fresh ? { ...asked, leaving: this.#soon(name, asked) } : asked
     const attempt = (): Promise<T> => this.#attempt(name, lane, call, work)
     return retry({ clock: this.#clock, random: this.#random, call: name }, call.kind, call.signal, async () => {
       try {
@@ -100,6 +108,24 @@ export class Calls {
         return await attempt()
       }
     })
+  }
+
+  /** Keeps the request back when its process stood still, or it waited, since it was asked for. */
+  #soon(name: string, { cell, leaving }: Call): () => void {
+    const asked = this.#clock.now()
+    return () => {
+      leaving?.()
+      const waitedMs = this.#clock.now() - asked
+      if (waitedMs < FRESH_MS) return
+      throw new PatchwaveError(
+        'aws.stale',
+        `${name} in ${cellKey(cell)}: was to leave ${String(Math.round(waitedMs / SECOND))} s after it was asked for`,
+        {
+          hint: 'it is asked for again by whoever drives the run',
+          detail: { cell: cellKey(cell), call: name },
+        },
+      )
+    }
   }
 
   #isRenewed(error: unknown, name: string, { cell }: Call): boolean {

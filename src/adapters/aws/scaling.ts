@@ -62,10 +62,10 @@ async function move(calls: Calls, order: Move, signal: AbortSignal): Promise<voi
 function moveSome(calls: Calls, { cell, group, nodes, to }: Move, signal: AbortSignal): Promise<unknown> {
   const named = { AutoScalingGroupName: group, InstanceIds: [...nodes] }
   return to === 'Standby'
-    ? calls.scaling({ cell, operation: 'EnterStandby', kind: 'careful', signal }, ({ sdk, client, options }) =>
+    ? calls.scaling({ cell, operation: 'EnterStandby', kind: 'careful', signal, fresh: true }, ({ sdk, client, options }) =>
         client.send(new sdk.EnterStandbyCommand({ ...named, ShouldDecrementDesiredCapacity: true }), options),
       )
-    : calls.scaling({ cell, operation: 'ExitStandby', kind: 'careful', signal }, ({ sdk, client, options }) =>
+    : calls.scaling({ cell, operation: 'ExitStandby', kind: 'careful', signal, fresh: true }, ({ sdk, client, options }) =>
         client.send(new sdk.ExitStandbyCommand(named), options),
       )
 }

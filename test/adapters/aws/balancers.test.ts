@@ -71,6 +71,14 @@ describe('target groups', () => {
     expect(await health(stage, targets)).toEqual(['web:8080 healthy'])
   })
 
+  it('is asked for soon or not at all: what was kept from leaving for half a minute does not leave any more', async () => {
+    const stage = new EstateStage()
+    const targets = await targetsOf(stage, 6)
+    stage.sandbox.setFaults(apiFaults('throttled: 100%'))
+    expect(await failureOf(stage.do((aws) => aws.balancers.register(STAGING, targets, signal)))).toBe('aws.stale undefined')
+    expect(await failureOf(stage.do((aws) => aws.balancers.health(STAGING, targets, signal)))).toMatch(/^aws\.throttled/)
+  })
+
   it('registering ends a draining that goes on', async () => {
     const stage = new EstateStage()
     const targets = await targetsOf(stage, 6)
