@@ -235,7 +235,7 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
   it('a scan of a repository that does not answer fails; an apply goes on with what it has read before', async () => {
     await published()
     await root.run(
-      'dnf makecache; mv /repository/repodata /elsewhere; sed -i s/^metadata_expire.*/metadata_expire=9999/ /etc/yum.repos.d/local.repo',
+      'dnf --refresh makecache; mv /repository/repodata /elsewhere; sed -i s/^metadata_expire.*/metadata_expire=9999/ /etc/yum.repos.d/local.repo',
     )
     expect((await root.do('Patchwave-Scan', token(1))).line).toMatchObject({ verdict: 'failed', reason: 'repository-unreachable' })
     expect((await apply(2, [FOO2])).line).toMatchObject({ verdict: 'patched', changed: 1 })
