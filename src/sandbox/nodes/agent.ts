@@ -155,7 +155,10 @@ class Attempt {
     const changes = changesNode(document, parameters)
     const execution = ledger.begin(this.#node, { commandId, token: tokenIn(this.#order), document, changes, at: clock.now() })
     const run = { document, parameters, execution, ...this.#draw, kill: this.#kill }
+    // Also when nobody watches it any more: a script that an upgrade of its agent has left alive goes with the power, too.
+    const powered = this.#node.power.when(() => { this.#kill.abort('power-lost') }) // prettier-ignore
     const outcome = await scriptOf(document)(this.#node, this.#around, run)
+    powered()
     execution.ended(clock.now(), outcome ? outcome.exit : this.#poweredOff() ? null : KILLED_EXIT, outcome?.verdict ?? null)
     return outcome
   }
