@@ -94,7 +94,14 @@ export async function* polled(
 export type Refused = Readonly<{ node: NodeId; error: PatchwaveError }>
 
 /** Failures that say nothing of single nodes: halving the call would only repeat them. */
-const OF_THE_CALL: ReadonlySet<string> = new Set(['aws.throttled', 'aws.unreachable', 'aws.expired', 'aws.denied', 'aws.conflict', 'aws.stale'])
+const OF_THE_CALL: ReadonlySet<string> = new Set([
+  'aws.throttled',
+  'aws.unreachable',
+  'aws.expired',
+  'aws.denied',
+  'aws.conflict',
+  'aws.stale',
+])
 
 /** Does a call for these nodes. AWS takes all of them or none, so a refused call is halved until it is known which nodes it refuses. */
 export async function eachWilling(
