@@ -10,16 +10,16 @@ const touchedOf = (content: PlanContent, wave: PlannedWave): number[] =>
   wave.nodes.filter((position) => content.nodes[position]?.skip === null)
 
 /**
- * What each wave can cost when everything goes wrong: failed and unknown nodes, and nodes out of service at once. When the budget is spent
- * the nodes in flight may still fail (n + concurrency); `hard` leaves no more in flight than one too many (n + 1).
+ * What each wave can cost when everything goes wrong: failed and unknown nodes, and nodes out of service at once. When a budget is spent, the
+ * nodes in flight may still fail (n + concurrency). `hard` leaves no more in flight than one too many for the wave's own budget (n + 1), not for the run's.
  */
 export function worstCases(content: PlanContent): Plan['worstCase'] {
   return content.waves.map((wave) => {
     const touched = touchedOf(content, wave)
     const { failuresMax, hard } = wave.gate
-    const inFlight = hard ? 1 : wave.concurrency
-    const limit = content.budgetMax === null ? failuresMax : Math.min(failuresMax, content.budgetMax)
-    const worstFailures = Math.min(touched.length, limit + inFlight)
+    const byWave = failuresMax + (hard ? 1 : wave.concurrency)
+    const byRun = content.budgetMax === null ? byWave : content.budgetMax + wave.concurrency
+    const worstFailures = Math.min(touched.length, byWave, byRun)
     // Failed nodes stay out of service, so what may fail is what may be out.
     const worstOutOfService = Math.min(worstFailures, outBound(content, wave, touched))
     return { wave: wave.name, failuresMax, worstFailures, worstOutOfService }

@@ -211,6 +211,8 @@ describe('the worst case', () => {
     ['n + 1 when hard',                  { waves: [wave('all', rest, { concurrency: count(9), gate: { ...gate, hard: true } })] }, 3, 3],
     ['never more than there are',        { waves: [wave('all', rest, { concurrency: count(500), gate })] }, 90, 90],
     ['the run’s budget holds too',       { waves: [wave('all', rest, { concurrency: count(9), gate })], budget: { failures: count(1) } }, 10, 10],
+    ['hard is the wave’s own budget',    { waves: [wave('all', rest, { concurrency: count(9), gate: { failures: count(6), hard: true } })], budget: { failures: count(2) } }, 7, 7],
+    ['hard, and the run’s comes first',  { waves: [wave('all', rest, { concurrency: count(3), gate: { failures: count(6), hard: true } })], budget: { failures: count(2) } }, 5, 5],
     ['one zone at a time: 30 of it',     { waves: [wave('all', rest, { concurrency: count(500) })], disruption: [{ per: 'availability-zone', oneAtATime: true }] }, 90, 30],
     ['one of each of 18 clusters',       { waves: [wave('all', rest, { concurrency: count(500) })], disruption: [{ per: 'tag:Cluster', atMost: count(1) }] }, 90, 18],
     ['this wave’s own limit',            { waves: [wave('all', rest, { concurrency: count(500), disruption: [{ per: 'availability-zone', atMost: count(4) }] })] }, 90, 12],
