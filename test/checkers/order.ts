@@ -14,15 +14,26 @@ export const window: Checker = function* ({ runs, ledger = [] }) {
     yield* inWindow(run, starts)
   }
   const foreign = new Set<string>()
-  for (const { node, token, document, transaction, verdict, startedAt, commandId } of ledger) {
+  const hooks = new Set<string>()
+  for (const { node, token, document, transaction, verdict, startedAt, endedAt, commandId } of ledger) {
     const limit = starts.get(token)
     // Documents of others have no marker: what the agent begins anew by itself knows of no limit.
     if (!document.startsWith('Patchwave-') && foreign.size === foreign.add(`${node} ${commandId}`).size) continue
     // The script looks at `startBefore` when it begins; the transaction follows when packages are resolved. A hook has none.
-    const began = transaction !== null || HOOK_WORDS.has(verdict ?? '')
+    const began = transaction !== null || (HOOK_WORDS.has(verdict ?? '') && !repeats(hooks, { node, token, startedAt, endedAt }))
     if (began && limit !== undefined && Date.parse(startedAt) >= limit)
       yield `${node}: ${token} began at ${startedAt}, to be started before ${iso(limit)}`
   }
+}
+
+type Execution = Readonly<{ node: string; token: string; startedAt: string; endedAt: string | null }>
+
+/** A hook that has passed under this token says so again, whenever it is asked: from its marker, in no time. */
+function repeats(passed: Set<string>, { node, token, startedAt, endedAt }: Execution): boolean {
+  const key = `${node} ${token}`
+  const again = passed.has(key) && endedAt === startedAt
+  passed.add(key)
+  return again
 }
 
 /** What a hook says that ran. */
