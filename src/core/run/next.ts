@@ -126,6 +126,9 @@ function nextOpening(state: RunState, now: Instant): Decision {
 
 /** Nobody was there in time. A run that goes on from window to window waits for the next one, any other one has lost its only one. */
 function missed(state: RunState, window: Opening, now: Instant): Decision {
+  // Commands of an earlier start may have been found: what they do is waited for.
+  const closing = waitForClosing(state)
+  if (closing) return closing
   const reason = now > window.openBy ? 'late' : 'over'
   const told: RunEvent = { type: 'WindowMissed', opens: window.opens, reason }
   const began = state.waves.some((wave) => wave.phase !== 'queued')

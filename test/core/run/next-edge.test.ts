@@ -100,6 +100,17 @@ describe('the opening', () => {
     expect(briefly(told.tell(CHOSEN))).toEqual(['WindowMissed', 'RunFinished stopped: window-missed'])
   })
 
+  it('that is missed ends the run only when what was found of an earlier start has ended', () => {
+    const told = requested()
+    told.tell(CHOSEN)
+    told.tell({ type: 'CommandFound', n: 1, commandId: 'found', cell: CELL, work: 'apply', document: 'Patchwave-Apply', nodes: [0], requestedAt: OPENS, expiresAfter: plus(CUTOFF, HOUR) }) // prettier-ignore
+    expect(briefly(told.until(CUTOFF))).toEqual([])
+    told.tell({ type: 'CellPrepared', cell: CELL, documents: {} })
+    told.ends(1, 'patched')
+    expect(ending(told)).toBe('stopped: window-missed')
+    expect(told.node(0)).toMatch(/^patched/)
+  })
+
   const stored = (storedAt: Instant | null) => ({
     lists: [
       { account: ACCOUNT, image: 'ami-0', baseline: null, patches: [], digest: '0'.repeat(64) },
