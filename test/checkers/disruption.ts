@@ -7,8 +7,8 @@ import { Beginnings, type Beginning } from './steps.ts'
 /** A node that an intent or the first step before one took out of service; it was in service before. */
 type Take = Readonly<{ run: RunEvidence; position: number; at: Instant }>
 
-/** A span of a node in one group. */
-type GroupSpan = Readonly<{ node: string; from: Instant; to: Instant }>
+/** A span of a node in one group; `atMost`: the limit that its run has there. */
+type GroupSpan = Readonly<{ node: string; run: string; atMost: number; from: Instant; to: Instant }>
 
 /** I2: no intent takes a node out of service where a limit is reached: within its run, over all runs, and as the nodes saw it. */
 export const disruption: Checker = function* (evidence) {
@@ -28,7 +28,8 @@ export const disruption: Checker = function* (evidence) {
       absences.set(name, [...(absences.get(name) ?? []), { from, to }])
     }
     for (const { node, position, from, to } of following.spans.all)
-      for (const { key } of groupsAt(run, position)) spans.set(key, [...(spans.get(key) ?? []), { node, from, to }])
+      for (const { key, atMost } of groupsAt(run, position))
+        spans.set(key, [...(spans.get(key) ?? []), { node, run: run.run, atMost, from, to }])
   }
   if (evidence.runs.length > 1) for (const take of takes) yield* acrossRuns(evidence, take, spans)
   yield* byLedger(evidence, absences)
@@ -73,12 +74,19 @@ function* turns(now: Following, fresh: readonly number[], index: number, where: 
   }
 }
 
-/** Nodes that any run has out at this instant, by group key. */
+/**
+ * Nodes that any run has out at this instant, by group key. No record says which of two runs was first within a millisecond: it is taken for the
+ * one with the tighter limit, which the other one has not promised to hold.
+ */
 function* acrossRuns({ runs }: Evidence, { run, position, at }: Take, spans: ReadonlyMap<string, readonly GroupSpan[]>): Generator<string> {
-  const outAt = (key: string): Set<string> =>
-    new Set((spans.get(key) ?? []).filter(({ from, to }) => from <= at && at < to).map(({ node }) => node))
+  const outAt = (key: string, mine = Infinity): Set<string> =>
+    new Set(
+      (spans.get(key) ?? [])
+        .filter((span) => span.from <= at && at < span.to && !(span.from === at && span.run !== run.run && span.atMost > mine))
+        .map(({ node }) => node),
+    )
   for (const { key, atMost, set } of groupsAt(run, position)) {
-    const out = outAt(key)
+    const out = outAt(key, atMost)
     if (out.size > atMost)
       yield `${nodeAt(run, position)} at ${iso(at)}: ${String(out.size)} of ${key} out of service over all runs, at most ${String(atMost)}`
     if (set === null) continue
@@ -112,12 +120,14 @@ function* byLedger({ runs, ledger = [] }: Evidence, absences: ReadonlyMap<string
   }
   for (const [key, rows] of spans) {
     const all = rows.filter(({ run }) => limits.get(run)?.has(key) !== false)
+    const limitIn = (run: string): number => limits.get(run)?.get(key) ?? Infinity
     for (const { node, from } of all) {
       const there = all.filter((one) => one.from <= from && from < one.to)
       for (const [run, mine] of Map.groupBy(there, (one) => one.run)) {
-        const atMost = limits.get(run)?.get(key) ?? Infinity
+        const atMost = limitIn(run)
         const last = Math.max(...mine.map(({ taken }) => taken))
-        const out = new Set(there.filter(({ taken }) => taken <= last).map((one) => one.node))
+        const earlier = ({ taken, run: other }: LedgerSpan): boolean => taken < last || (taken === last && !(limitIn(other) > atMost))
+        const out = new Set(there.filter(earlier).map((one) => one.node))
         if (out.size > atMost)
           yield `${node} at ${iso(from)}: ${String(out.size)} nodes of ${key} changed at once on the nodes, at most ${String(atMost)}`
       }
