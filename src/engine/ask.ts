@@ -8,7 +8,7 @@ import type { World } from './world.ts'
 
 /**
  * What one node answered; `line` is absent when it said nothing readable in time. `status` is SSM's, or `refused` (SSM does not take the node),
- * `unsent` (it could not be sent in time), `unclear` (it may have been sent).
+ * `unsent` (it could not be sent in time), `unclear` (it was sent without an answer, and nobody has looked for it yet).
  */
 export type Answer = Readonly<{ node: NodeId; cell: Cell; commandId: CommandId | null; line: ResultLine | undefined; status: string }>
 
@@ -88,7 +88,10 @@ function fifties(nodes: readonly NodeId[], parameters: Part['parameters']): Part
   return Array.from({ length: count }, (_, index) => ({ nodes: nodes.slice(index * NODES_MAX, (index + 1) * NODES_MAX), parameters }))
 }
 
-/** Sends to all, and notes in `open` why one was not sent to. What was sent without an answer is looked up in the end. */
+/**
+ * Sends to all, and notes in `open` why one was not sent to. What was sent without an answer is looked up when SSM's list has settled: what it does
+ * not show then was not sent.
+ */
 async function sendAll(
   world: World,
   question: Question,
@@ -113,7 +116,10 @@ async function sendAll(
   }
   if (!doubtful) return commands
   await world.clock.sleep(plus(world.clock.now(), SETTLE_MS), signal)
-  return [...commands, ...(await swept(world, question, cell, signal)).values()]
+  const shown = await swept(world, question, cell, signal)
+  for (const [node, answer] of open)
+    if (answer.status === 'unclear' && !shown.has(node) && !signal.aborted) open.set(node, { ...answer, status: 'unsent' })
+  return [...commands, ...shown.values()]
 }
 
 async function adopt(world: World, question: Question, cell: Cell, signal: AbortSignal): Promise<Map<NodeId, CommandId>> {

@@ -202,6 +202,7 @@ export class Following {
   #leavesEarly(life: Life, batch: number, outcome: Outcome, reason: string): void {
     const { work, nodes } = this.#batch(batch)
     nodes.delete(life.position)
+    if (outcome === 'unknown') life.touched = true
     if (work === 'rollback') this.#ends(life, outcome === 'rolled-back' ? outcome : 'rollback-failed', reason)
     else if (outcome === 'skipped') this.#leaves(life, reason, false)
     else this.#ends(life, outcome, reason)

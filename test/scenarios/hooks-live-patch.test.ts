@@ -58,8 +58,25 @@ describe('a runbook that patches the running kernel', () => {
     const process = withSends(await stage.start(), ({ document }) => (document.name === 'Patchwave-LivePatch' ? 'unsent' : 'answered'))
     const then = await done(stage, process, runbook('deaf', { patches: LIVE, waves: WAVES }))
     then.nodes({ 'not-needed': 2, skipped: 3 })
-    expect(new Set(then.all().map(({ reason }) => reason))).toEqual(new Set(['nothing-missing', 'livepatch-unknown']))
+    expect(new Set(then.all().map(({ reason }) => reason))).toEqual(new Set(['nothing-missing', 'livepatch-unsent']))
     then.untouched(then.all().filter(({ outcome }) => outcome === 'skipped'))
+  })
+
+  it('does not know a node that goes on with it after its time, counts it, and takes no other one of its cluster', async () => {
+    const slow = fleet([group('prod-us', 3, { clusterSize: 3 })], { commandTime: { medianMs: 150 * MINUTE, p95Ms: 151 * MINUTE } })
+    const disruption = '[{ per: "tag:Cluster", atMost: 1 }]'
+    const then = await given(slow).runbook({ patches: LIVE, waves: WAVES, disruption }).when().runs()
+    const reasons = Map.groupBy(then.all(), ({ outcome, reason }) => `${outcome}: ${reason}`)
+    expect(new Map([...reasons].map(([reason, nodes]) => [reason, nodes.length]))).toEqual(
+      new Map([['unknown: livepatch-unknown', 1], ['skipped: disruption-held', 2]]), // prettier-ignore
+    )
+    const [unknown = ''] = (reasons.get('unknown: livepatch-unknown') ?? []).map(({ node }) => node)
+    expect(
+      then.stage.sandbox
+        .ledger()
+        .filter(({ document }) => document !== 'Patchwave-Check')
+        .map(({ node }) => node),
+    ).toEqual([unknown])
   })
 
   it('turns it on inside the window only', async () => {

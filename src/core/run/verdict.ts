@@ -96,6 +96,9 @@ export function readResult(output: string): ResultLine | undefined {
 /** SSM's status details after which nothing can have run on the node. */
 const NEVER_RAN: ReadonlySet<string> = new Set(['Undeliverable', 'InvalidPlatform', 'AccessDenied', 'Terminated'])
 
+/** Whether a node that said nothing certainly ran nothing, by SSM's status of its invocation. */
+export const neverRan = (status: string): boolean => NEVER_RAN.has(status) || status === 'NotStarted'
+
 /** What a script's own word amounts to, by the work that it was asked to do. Any other word is none. */
 const SPOKEN: Readonly<Record<Work, ReadonlyMap<string, Outcome>>> = {
   apply: new Map<string, Outcome>([

@@ -1,6 +1,7 @@
 import { MINUTE, type Ms } from '../../kit/instant.ts'
 import type { Step } from '../../core/run/parts.ts'
 import { planned } from '../../core/run/state.ts'
+import { kebab, neverRan } from '../../core/run/verdict.ts'
 import type { Answer } from '../ask.ts'
 import type { Found, Performing } from '../effects/perform.ts'
 import { sendOwn, type Told } from './sending.ts'
@@ -8,7 +9,10 @@ import { sendOwn, type Told } from './sending.ts'
 /** A package or two from the repositories, and the newest live patch. */
 const WORKS_MS: Ms = 15 * MINUTE
 
-/** Turns live patching on where it is not. A node that cannot have it is left as it is: `skipped`, `livepatch-…`. */
+/**
+ * Turns live patching on where it is not. A node that cannot have it is left as it is: `skipped`, `livepatch-…`. One that says nothing may still be
+ * at it, and change packages later: it is `unknown`.
+ */
 export const livePatch = (performing: Performing, step: Step): Found =>
   sendOwn(performing, step, {
     document: 'Patchwave-LivePatch',
@@ -20,8 +24,13 @@ export const livePatch = (performing: Performing, step: Step): Found =>
 
 function switchedOn(position: number, { line, status }: Answer): Told {
   if (line !== undefined && ON.has(line.verdict)) return { position, done: true, reason: line.reason, changed: line.changed }
-  const word = line?.reason ?? (status === 'refused' || status === 'unsent' ? status : 'unknown')
+  if (line === undefined && !(UNSENT.has(status) || neverRan(status)))
+    return { position, done: false, outcome: 'unknown', reason: 'livepatch-unknown' }
+  const word = line?.reason ?? kebab(status)
   return { position, done: false, outcome: 'skipped', reason: word.startsWith('livepatch-') ? word : `livepatch-${word}`.slice(0, 40) }
 }
+
+/** What the node was not sent at all. */
+const UNSENT: ReadonlySet<string> = new Set(['refused', 'unsent'])
 
 const ON: ReadonlySet<string> = new Set(['patched', 'not-needed', 'passed'])
