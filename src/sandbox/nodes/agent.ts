@@ -128,28 +128,33 @@ class Attempt {
     this.#draw = draw
   }
 
-  async watch(fate: Fate | null): Promise<Ending> {
+  watch(fate: Fate | null): Promise<Ending> {
     const { clock, alarms } = this.#around
-    const ending = Promise.withResolvers<Ending>()
-    const interrupt = (end: Ending): void => {
-      if (end.kind !== 'upgraded') this.#kill.abort(end.kind) // An upgrade leaves the script alive (KillMode=process).
-      ending.resolve(end)
-    }
-    const cancelled = this.#order.cancel.when(() => { interrupt({ kind: 'cancelled' }) }) // prettier-ignore
-    const powered = this.#node.power.when(() => { interrupt({ kind: 'power-lost' }) }) // prettier-ignore
     const timeout = plus(clock.now(), this.#order.executionMs)
-    const alarm = alarms.at(fate ? earliest(fate.at, timeout) : timeout, () => {
-      interrupt(fate && fate.at <= timeout ? { kind: fate.kind, bootMs: fate.bootMs } : { kind: 'timed-out' })
+    return new Promise((resolve) => {
+      const wishes: (() => void)[] = []
+      const end = (ending: Ending): void => {
+        for (const forget of wishes) forget()
+        resolve(ending)
+      }
+      const interrupt = (ending: Ending): void => {
+        if (ending.kind !== 'upgraded') this.#kill.abort(ending.kind) // An upgrade leaves the script alive (KillMode=process).
+        end(ending)
+      }
+      wishes.push(
+        alarms.at(fate ? earliest(fate.at, timeout) : timeout, () => {
+          interrupt(fate && fate.at <= timeout ? { kind: fate.kind, bootMs: fate.bootMs } : { kind: 'timed-out' })
+        }),
+        this.#order.cancel.when(() => { interrupt({ kind: 'cancelled' }) }), // prettier-ignore
+        this.#node.power.when(() => { interrupt({ kind: 'power-lost' }) }), // prettier-ignore
+      )
+      void this.#run().then((outcome) => {
+        if (outcome) end({ kind: 'exited', outcome })
+      })
     })
-    void this.#run().then((outcome) => {
-      if (outcome) ending.resolve({ kind: 'exited', outcome })
-    })
-    const end = await ending.promise
-    for (const forget of [cancelled, powered, alarm]) forget()
-    return end
   }
 
-  async #run(): Promise<Outcome | null> {
+  #run(): Promise<Outcome | null> {
     const { clock, ledger } = this.#around
     const { commandId, document, parameters } = this.#order
     const changes = changesNode(document, parameters)
@@ -157,10 +162,11 @@ class Attempt {
     const run = { document, parameters, execution, ...this.#draw, kill: this.#kill }
     // Also when nobody watches it any more: a script that an upgrade of its agent has left alive goes with the power, too.
     const powered = this.#node.power.when(() => { this.#kill.abort('power-lost') }) // prettier-ignore
-    const outcome = await scriptOf(document)(this.#node, this.#around, run)
-    powered()
-    execution.ended(clock.now(), outcome ? outcome.exit : this.#poweredOff() ? null : KILLED_EXIT, outcome?.verdict ?? null)
-    return outcome
+    return scriptOf(document)(this.#node, this.#around, run).then((outcome) => {
+      powered()
+      execution.ended(clock.now(), outcome ? outcome.exit : this.#poweredOff() ? null : KILLED_EXIT, outcome?.verdict ?? null)
+      return outcome
+    })
   }
 
   #poweredOff(): boolean {

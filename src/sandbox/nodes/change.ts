@@ -53,23 +53,19 @@ export class Change implements Work {
   }
 
   start(): void {
-    void this.#hold(() => this.#work())
+    hold(this.#node, this.#parameters.token, () => this.#work())
   }
 
   /** Installs nothing. */
   repair(): void {
-    void this.#hold(async () => {
+    hold(this.#node, this.#parameters.token, async () => {
       if (!(await this.#step(REPAIR_MS))) return null
       return this.#outcome({ verdict: 'failed', reason: 'interrupted', changed: differing(this.#node, this.#parameters.run).length })
     })
   }
 
   readBack(after: AfterBoot): void {
-    void this.#hold(() => this.#finish(after.changed))
-  }
-
-  async #hold(work: () => Promise<Outcome | null>): Promise<void> {
-    await hold(this.#node, this.#parameters.token, work)
+    hold(this.#node, this.#parameters.token, () => this.#finish(after.changed))
   }
 
   async #work(): Promise<Outcome | null> {
@@ -178,20 +174,20 @@ export class Change implements Work {
   }
 
   /** Works for a while; false when the power went meanwhile. */
-  async #step(ms: Ms): Promise<boolean> {
+  #step(ms: Ms): Promise<boolean> {
     const { clock, alarms } = this.#around
-    await alarms.sleep(stepUp(plus(clock.now(), ms)), this.#power)
-    return !this.#power.aborted
+    return alarms.sleep(stepUp(plus(clock.now(), ms)), this.#power).then(() => !this.#power.aborted)
   }
 }
 
 /** Takes the node's lock and works; the outcome becomes the token's marker, unless the power went. */
-export async function hold(node: SimulatedNode, token: Token, work: () => Promise<Outcome | null>): Promise<void> {
+export function hold(node: SimulatedNode, token: Token, work: () => Promise<Outcome | null>): void {
   const { disk, power } = node
   const free = disk.take(token)
-  const outcome = await work()
-  if (outcome && !power.aborted) disk.markers.set(token, { state: 'done', outcome })
-  free()
+  void work().then((outcome) => {
+    if (outcome && !power.aborted) disk.markers.set(token, { state: 'done', outcome })
+    free()
+  })
 }
 
 /** What a change or a verify says: the finding beside what the run found before it and what the kernel shows. */

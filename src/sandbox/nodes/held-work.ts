@@ -28,7 +28,7 @@ export class HeldWork implements Work {
   }
 
   start(): void {
-    void hold(this.#node, this.#parameters.token, async () => {
+    hold(this.#node, this.#parameters.token, async () => {
       const takes = this.#takesMs()
       if (!(await this.#step(takes))) return null
       return changeOutcome(this.#node, this.#around, this.#parameters, this.#finding())
@@ -42,7 +42,7 @@ export class HeldWork implements Work {
       this.start()
       return
     }
-    void hold(this.#node, this.#parameters.token, async () => {
+    hold(this.#node, this.#parameters.token, async () => {
       if (!(await this.#step(SECOND))) return null
       return changeOutcome(this.#node, this.#around, this.#parameters, { verdict: 'failed', reason: 'interrupted' })
     })
@@ -121,10 +121,9 @@ export class HeldWork implements Work {
     return { verdict: 'patched', reason: 'installed', changed: changes.size }
   }
 
-  async #step(ms: Ms): Promise<boolean> {
+  #step(ms: Ms): Promise<boolean> {
     const { clock, alarms } = this.#around
-    await alarms.sleep(stepUp(plus(clock.now(), ms)), this.#power)
-    return !this.#power.aborted
+    return alarms.sleep(stepUp(plus(clock.now(), ms)), this.#power).then(() => !this.#power.aborted)
   }
 }
 

@@ -7,7 +7,7 @@ import { HeldWork } from './held-work.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
 import { type ReadParameters, readParameters, type ScriptParameters } from './parameters.ts'
 import { readOutcome } from './reading.ts'
-import { outcomeOf } from './result.ts'
+import { type Finding, outcomeOf } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** One start of a document's script. */
@@ -29,12 +29,13 @@ const LOCK_WAIT_MS: Ms = 10 * MINUTE
 const REBOOT_EXIT = 194
 
 /** Runs a Patchwave document as documents/PROTOCOL.md has it. Null: it was killed. */
-export async function runScript(node: SimulatedNode, around: Surroundings, run: ScriptRun): Promise<Outcome | null> {
+export function runScript(node: SimulatedNode, around: Surroundings, run: ScriptRun): Promise<Outcome | null> {
   const parameters = readParameters(run.document, run.parameters)
   if ('refused' in parameters) {
-    return outcomeOf(node, run.parameters['Token'] ?? '', around.clock.now(), { verdict: 'failed', reason: parameters.refused })
+    const finding: Finding = { verdict: 'failed', reason: parameters.refused }
+    return Promise.resolve(outcomeOf(node, run.parameters['Token'] ?? '', around.clock.now(), finding))
   }
-  return isReading(parameters) ? await runReading(node, around, run, parameters) : await runHeld(node, around, run, parameters)
+  return isReading(parameters) ? runReading(node, around, run, parameters) : runHeld(node, around, run, parameters)
 }
 
 function isReading(parameters: ScriptParameters): parameters is ReadParameters {
@@ -107,12 +108,15 @@ const tooLate = (node: SimulatedNode, token: string, at: Instant): Outcome =>
 export const killed = (kill: Stop): Promise<void> => new Promise((resolve) => void kill.when(resolve))
 
 /** Resolves when the lock is free, patience (if any) is at its end, or the script is killed. */
-async function released(lock: Promise<void>, until: Instant | null, alarms: Alarms, kill: Stop): Promise<void> {
-  const wishes: (() => void)[] = []
-  await new Promise<void>((resolve) => {
-    void lock.then(resolve)
-    wishes.push(kill.when(resolve))
-    if (until !== null) wishes.push(alarms.at(until, resolve))
+function released(lock: Promise<void>, until: Instant | null, alarms: Alarms, kill: Stop): Promise<void> {
+  return new Promise((resolve) => {
+    const wishes: (() => void)[] = []
+    const end = (): void => {
+      for (const forget of wishes) forget()
+      resolve()
+    }
+    if (until !== null) wishes.push(alarms.at(until, end))
+    wishes.push(kill.when(end))
+    void lock.then(end)
   })
-  for (const forget of wishes) forget()
 }
