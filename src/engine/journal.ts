@@ -8,6 +8,7 @@ import { evolve } from '../core/run/evolve.ts'
 import { stepOf } from '../core/run/evolve-steps.ts'
 import { outOf } from '../core/run/limits.ts'
 import { stepAfter, stepOnward } from '../core/run/steps.ts'
+import { isHeard } from '../core/run/evolve-commands.ts'
 import { at, codeOf, commandOf, planned, provesNothingSent, STAGE, type RunState } from '../core/run/state.ts'
 import type { Append, GroupLimit, Sealed, Store } from '../ports/store.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -128,8 +129,10 @@ export function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Ap
     if (event.type === 'NodesReported') {
       event.nodes.forEach((position, index) => {
         const outcome = known(event.outcomes[index], 'the outcome')
-        if (at(state.nodes.command, position) !== event.n || (event.ended[index] ?? 0) === 0 || comesBack(state, position, outcome)) return
-        release.push({ node: planned(state, position).node, out: outcome === 'failed' || outcome === 'rollback-failed' })
+        if (!isHeard(state, position, event.n, outcome) || (event.ended[index] ?? 0) === 0 || comesBack(state, position, outcome)) return
+        // An attempt that was not made leaves the node as the one before it did.
+        const out = outcome === 'skipped' ? at(state.nodes.attempts, position) > 1 : BAD.has(outcome)
+        release.push({ node: planned(state, position).node, out })
       })
     } else if (event.type === 'CommandClosed') release.push(...atClose(state, event.n))
     else if (event.type === 'StepEnded') release.push(...atStep(state, event))
@@ -138,7 +141,8 @@ export function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Ap
     else if (event.type === 'BatchRead') release.push(...atRound(state, event.batch, event.skipped))
     else if (event.type === 'CommandRefused' && provesNothingSent(state, event.n))
       for (const position of commandOf(state, event.n).nodes)
-        if (at(state.nodes.taken, position) === 0) release.push({ node: planned(state, position).node, out: false })
+        if (at(state.nodes.taken, position) === 0)
+          release.push({ node: planned(state, position).node, out: staysOut(state, position, at(state.nodes.attempts, position) > 1) })
   }
   return release.length > 0 ? { release } : {}
 }
@@ -149,9 +153,7 @@ function atClose(state: RunState, n: number): { node: NodeId; out: boolean }[] {
     const stage = at(state.nodes.stage, position)
     if (at(state.nodes.command, position) !== n || stage === STAGE.flying || stage === STAGE.returning) continue
     if (at(state.nodes.endedSeconds, position) !== 0 && at(state.nodes.stage, position) !== STAGE.retrying) continue
-    const outcome = at(state.nodes.outcome, position)
-    const out = [codeOf('failed'), codeOf('unknown'), codeOf('rollback-failed')].includes(outcome)
-    release.push({ node: planned(state, position).node, out })
+    release.push({ node: planned(state, position).node, out: staysOut(state, position) })
   }
   return release
 }
@@ -168,7 +170,7 @@ function atRound(state: RunState, number: number, nodes?: readonly number[]): { 
   if (batch === undefined || batch.step === 0) return []
   return (nodes ?? batch.nodes)
     .filter((position) => stepAfter(state, position) === null)
-    .map((position) => ({ node: planned(state, position).node, out: wasOut(state, position) }))
+    .map((position) => ({ node: planned(state, position).node, out: staysOut(state, position) }))
 }
 
 /** Nodes that leave with this step: out of the round without anything to bring back, or back after their last step. */
@@ -181,10 +183,16 @@ function atStep(state: RunState, event: Extract<RunEvent, { type: 'StepEnded' }>
     const leaves = batch !== 0 ? outcome !== 'open' && !comesBack(state, position, outcome) : isLast(state, position, outcome, done)
     const silent = at(state.nodes.endedSeconds, position) === 0 && state.openCommands.has(at(state.nodes.command, position))
     if (!leaves || silent) return
-    const now = outcome === 'open' ? known(OUTCOMES[at(state.nodes.outcome, position)], 'the outcome') : outcome
-    release.push({ node: planned(state, position).node, out: BAD.has(now) || !done })
+    const out = outcome === 'open' ? staysOut(state, position) : BAD.has(outcome)
+    release.push({ node: planned(state, position).node, out: out || !done })
   })
   return release
+}
+
+/** Out of service although nothing works on it: what is not known, and what failed, also where another attempt waits for it (`tried`). */
+function staysOut(state: RunState, position: number, tried = at(state.nodes.touched, position) === 1): boolean {
+  const outcome = known(OUTCOMES[at(state.nodes.outcome, position)], 'the outcome')
+  return outcome === 'open' ? tried : BAD.has(outcome)
 }
 
 const BAD: ReadonlySet<Outcome> = new Set<Outcome>(['failed', 'unknown', 'rollback-failed'])

@@ -5,7 +5,7 @@ import { sealAll } from '../../src/core/audit/seal.ts'
 import { toData } from '../../src/core/run/codec.ts'
 import type { Fact } from '../../src/core/run/event.ts'
 import { evolve } from '../../src/core/run/evolve.ts'
-import { initial } from '../../src/core/run/state.ts'
+import { initial, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { provenClaims } from '../../src/engine/claims.ts'
 import { Journal } from '../../src/engine/journal.ts'
 import { known } from '../../src/kit/assert.ts'
@@ -19,8 +19,22 @@ import { ends, plays } from '../core/run/stepping.ts'
 import { Telling } from '../core/run/telling.ts'
 import { randomPlan, walk } from '../core/run/walk.ts'
 
-/** The run as it was told, written once more by the journal into a store of its own; after each fact `watch` sees the nodes that the run's hand is on. */
-async function written(told: Telling, watch: (fact: Fact, held: ReadonlySet<string>, proven: readonly string[]) => void) {
+/**
+ * Nodes after a fact: those that the run's hand is on, those that its claims count in their groups, those that the journal proves a claim on, and those
+ * that the run itself has out of service.
+ */
+type Seen = Readonly<{ held: ReadonlySet<string>; counted: ReadonlySet<string>; proven: readonly string[]; out: readonly string[] }>
+
+/** What the run has taken out of service, from the first promise on. What was down before, or disappeared, is none of its own. */
+const outNow = ({ nodes, plan }: RunState): string[] =>
+  (plan.work === 'scan' ? [] : plan.nodes).flatMap(({ node }, position) => {
+    const isChosen = nodes.stage[position] === STAGE.chosen
+    const gone = nodes.reason[position] === 'gone'
+    return nodes.out[position] === 1 && nodes.down[position] === 0 && !isChosen && !gone ? [node] : []
+  })
+
+/** The run as it was told, written once more by the journal into a store of its own; `watch` is called after each fact. */
+async function written(told: Telling, watch: (fact: Fact, seen: Seen) => void) {
   const { plan, facts } = told
   const { run } = told.state
   const store = openMemoryStore()
@@ -38,7 +52,8 @@ async function written(told: Telling, watch: (fact: Fact, held: ReadonlySet<stri
     const claims = await store.claims({ run })
     const held = new Set(claims.filter(({ hand }) => hand).map(({ node }) => node))
     const proven = provenClaims(state).map(({ node }) => node)
-    watch(fact, held, proven)
+    const out = state.phase.name === 'finished' ? [] : outNow(state)
+    watch(fact, { held, counted: new Set(claims.map(({ node }) => node)), proven, out })
   }
   return { state, claims: await store.claims({ run }) }
 }
@@ -54,7 +69,7 @@ async function held(seed: number): Promise<string[]> {
   const found: string[] = []
   let before: ReadonlySet<string> = new Set()
   following.tell(known(facts[0], 'the request'))
-  const { state, claims } = await written(told, (fact, now, proven) => {
+  const { state, claims } = await written(told, (fact, { held: now, counted, proven, out }) => {
     following.tell(fact)
     const { at } = fact
     for (const node of now) if (!before.has(node)) changes.push({ at, run, node, change: 'taken' })
@@ -63,6 +78,7 @@ async function held(seed: number): Promise<string[]> {
     for (const { planned, around } of following.lives)
       if (around.away !== 'no' && !now.has(planned.node))
         found.push(`${planned.node} is ${around.away} without a claim after ${fact.event.type}`)
+    for (const node of out) if (!counted.has(node)) found.push(`${node} is out of service and counts nowhere after ${fact.event.type}`)
     for (const node of proven) if (!now.has(node)) found.push(`the journal proves a claim on ${node} after ${fact.event.type}`)
   })
   expect(state.phase.name).toBe('finished')
@@ -137,7 +153,7 @@ describe('the claims of a run', () => {
   it.each(LEAVES)('go when %s', async (_, story) => {
     const told = story()
     let most = 0
-    const { claims } = await written(told, (_fact, now) => (most = Math.max(most, now.size)))
+    const { claims } = await written(told, (_fact, { held: now }) => (most = Math.max(most, now.size)))
     expect(most).toBe(1)
     expect(claims.filter(({ hand }) => hand)).toEqual([])
   })

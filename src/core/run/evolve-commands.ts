@@ -200,13 +200,9 @@ export function reported(state: RunState, event: Of<'NodesReported'>, now: Insta
   if (event.ended.some((ended) => ended !== 0)) cellAnswered(state, command.cell, now)
   let freed = false
   event.nodes.forEach((position, index) => {
-    if (at(state.nodes.command, position) !== event.n) return
-    const flying = at(state.nodes.stage, position) === STAGE.flying
-    const over = at(state.nodes.stage, position) === STAGE.ended || at(state.nodes.stage, position) === STAGE.returning
-    const late = over && at(state.nodes.outcome, position) === codeOf('unknown') && at(state.nodes.endedSeconds, position) === 0
-    if (!flying && !late) return
     const outcome = known(event.outcomes[index], 'the outcome')
-    if (late && outcome === 'unknown') return
+    if (!isHeard(state, position, event.n, outcome)) return
+    const flying = at(state.nodes.stage, position) === STAGE.flying
     state.nodes.missing[position] = known(event.missing[index], 'missing')
     state.nodes.endedSeconds[position] = Math.floor(known(event.ended[index], 'ended') / 1000)
     if (flying) {
@@ -217,6 +213,15 @@ export function reported(state: RunState, event: Of<'NodesReported'>, now: Insta
     recount(state, position)
   })
   if (freed) placesFreed(state, now)
+}
+
+/** Whether a report of this command says something new of the node: it flies for it, or said nothing before and says more now. */
+export function isHeard({ nodes }: RunState, position: number, n: number, outcome: Outcome): boolean {
+  if (at(nodes.command, position) !== n) return false
+  const stage = at(nodes.stage, position)
+  if (stage === STAGE.flying) return true
+  const silent = at(nodes.outcome, position) === codeOf('unknown') && at(nodes.endedSeconds, position) === 0
+  return silent && (stage === STAGE.ended || stage === STAGE.returning) && outcome !== 'unknown'
 }
 
 function settle(state: RunState, command: Command, position: number, outcome: Outcome, reason: string, flying: boolean): void {
