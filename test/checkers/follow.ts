@@ -202,7 +202,6 @@ export class Following {
   #leavesEarly(life: Life, batch: number, outcome: Outcome, reason: string): void {
     const { work, nodes } = this.#batch(batch)
     nodes.delete(life.position)
-    if (outcome === 'unknown') life.touched = true
     if (work === 'rollback') this.#ends(life, outcome === 'rolled-back' ? outcome : 'rollback-failed', reason)
     else if (outcome === 'skipped') this.#leaves(life, reason, false)
     else this.#ends(life, outcome, reason)
@@ -393,6 +392,7 @@ export class Following {
     if (this.evidence.plan.work === 'scan') return false
     if (life.flying || (life.touched && life.outcome === 'open')) return true
     if (life.around.away !== 'no' || life.around.notBack.size > 0) return true
+    if (life.outcome === 'unknown') return true
     if (!life.touched || (life.outcome !== 'rollback-failed' && !BAD.has(life.outcome))) return false
     const last = this.#commands.get(life.n)
     const tried = (last?.work === 'rollback' && last.phase !== 'refused') || life.around.changed === 'root'

@@ -98,8 +98,6 @@ function leaveRound(state: RunState, batch: number, position: number, outcome: O
   const nodes = round.nodes.filter((one) => one !== position)
   if (nodes.length === 0) state.batches.delete(batch)
   else state.batches.set(batch, { ...round, nodes })
-  // What a step began there may go on, and change what it likes: the node counts as out until it is known.
-  if (outcome === 'unknown') state.nodes.touched[position] = 1
   if (round.work === 'rollback' && outcome !== 'rolled-back') end(state, position, 'rollback-failed', reason)
   else if (outcome === 'skipped') giveUp(state, position, reason)
   else end(state, position, outcome, reason)

@@ -46,15 +46,16 @@ export function recount(state: RunState, position: number): void {
 }
 
 /**
- * Out of service from the choice until the node is read back. Failed and unknown nodes stay out until they are restored, and so does what
- * failed and waits for another attempt, and what could not be brought back wholly. Nodes that were down before are out anyway. Reading commands put nothing out of service.
+ * Out of service from the choice until the node is read back. Failed and unknown nodes stay out until they are restored, also those that were not
+ * touched but on which a step may still be at work; and so does what failed and waits for another attempt, and what could not be brought back wholly. Nodes that were down before are out anyway. Reading commands put nothing out of service.
  */
 function isOut(state: RunState, position: number): boolean {
   if (at(state.nodes.down, position) === 1) return true
   if (state.plan.work === 'scan') return false
   const stage = at(state.nodes.stage, position)
   if (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning || isSuspect(state, position)) return true
-  return state.notBack.has(position) || (at(state.nodes.touched, position) === 1 && isBad(state, position))
+  if (state.notBack.has(position) || at(state.nodes.outcome, position) === codeOf('unknown')) return true
+  return at(state.nodes.touched, position) === 1 && isBad(state, position)
 }
 
 function isBad(state: RunState, position: number): boolean {
