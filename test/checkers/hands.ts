@@ -1,7 +1,7 @@
 import type { StepName } from '../../src/core/run/event.ts'
 import { iso, type Instant } from '../../src/kit/instant.ts'
 import type { LedgerRow } from '../../src/sandbox/ledger.ts'
-import { each, nodeAt, type Checker, type Evidence } from './evidence.ts'
+import { each, nodeAt, type Checker, type Evidence, type RunEvidence } from './evidence.ts'
 import { follow } from './follow.ts'
 
 /** I1: by the journals no node is in two hands at once, by the ledger no two of its package transactions overlap. */
@@ -85,10 +85,13 @@ const startsOf = (rows: readonly LedgerRow[]): number =>
 
 const isForeign = ({ document }: LedgerRow): boolean => document === 'AWS-RunPatchBaseline'
 
-/** I14: a transaction is cut by a loss of power that a fault brought, and by nothing else. */
-export const noCut: Checker = function* ({ ledger = [], powerLosses = false }: Evidence) {
+/** I14: a transaction is cut by a loss of power that a fault brought, and by nothing else; what still works on a root volume that is replaced goes with it. */
+export const noCut: Checker = function* ({ runs, ledger = [], powerLosses = false }: Evidence) {
+  const replaced = runs.flatMap((run) => rootsReplaced(run))
   for (const row of ledger) {
     if (row.transaction === null || row.transaction.cut === null) continue
+    const cutAt = Date.parse(row.transaction.endedAt ?? '')
+    if (row.exitCode === KILLED && replaced.some(({ node, from, to }) => node === row.node && from <= cutAt && cutAt <= to)) continue
     // It works in the agent's process group and ends with it. We never cancel it, and its time is longer than any of these nights' commands.
     if (isForeign(row)) continue
     if (!powerLosses) yield `${row.node} ${row.token}: its transaction was cut (${row.transaction.cut}) in a night without a loss of power`
@@ -96,5 +99,18 @@ export const noCut: Checker = function* ({ ledger = [], powerLosses = false }: E
   }
 }
 
-/** 137 is what the agent's kill leaves; a loss of power leaves no exit code. */
-const killed = ({ exitCode, endedAt, transaction }: LedgerRow): boolean => exitCode === 137 && transaction?.endedAt === endedAt
+/** Times in which a rollback replaced a node's root volume. */
+function rootsReplaced(run: RunEvidence): { node: string; from: Instant; to: Instant }[] {
+  const intended = run.facts.flatMap(({ at, event }) =>
+    event.type === 'StepIntended' && event.step === 'replace-root' ? [{ at, id: event.id, nodes: event.nodes }] : [],
+  )
+  return intended.flatMap(({ at, id, nodes }) => {
+    const end = run.facts.find(({ event }) => event.type === 'StepEnded' && event.id === id)?.at ?? at
+    return nodes.map((position) => ({ node: nodeAt(run, position), from: at, to: end }))
+  })
+}
+
+/** What the agent's kill leaves; a loss of power leaves no exit code. */
+const KILLED = 137
+
+const killed = ({ exitCode, endedAt, transaction }: LedgerRow): boolean => exitCode === KILLED && transaction?.endedAt === endedAt

@@ -85,7 +85,7 @@ function* samePackages({ runs, nodesBefore, nodesAfter }: Evidence, followed: Re
       const alone = [...(hands.get(planned.node) ?? [])].every((one) => own.has(one))
       if (outcome !== 'rolled-back' || !alone || !before || !after) continue
       for (const [key, from, to] of differences(before, after))
-        if (!mayBring(run, key))
+        if (!runs.some((one) => mayBring(one, key)))
           yield `${run.run}: ${planned.node} was rolled back, but ${key} is at ${to ?? 'nothing'}, not ${from ?? 'nothing'}`
     }
   }
