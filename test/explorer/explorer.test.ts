@@ -4,6 +4,7 @@ import type { EventType } from '../../src/core/run/event.ts'
 import { explore, type Explored } from './explore.ts'
 import { pair } from './pair.ts'
 import {
+  again,
   asking,
   cells,
   checked,
@@ -48,7 +49,10 @@ const of =
     explore(solo(setupOf(plan, left, DEEP ? { ...more, torn: true, wide: true, rival: more.rival ?? plan.groups.length > 0 } : more)))
 
 /** Two real runs over one cluster, from the moment when both may change nodes. */
-const two = (other: PlanContent) => (left: Left) => explore(pair(setupOf(mine, left), setupOf(other, left, { run: SECOND_RUN })))
+const two =
+  (other: PlanContent, first = mine) =>
+  (left: Left) =>
+    explore(pair(setupOf(first, left), setupOf(other, left, { run: SECOND_RUN })))
 
 const SECOND_RUN = '01900000-0000-7000-8000-000000000002'
 
@@ -67,6 +71,7 @@ const RUNS: readonly [name: string, look: (left: Left) => Explored, left: Left, 
   ['by Patch Manager, which knows no token',  of(verified, { rules: TOKENLESS }),   { troubles: 2, faults: 2, crashes: 1, acts: 1 }],
   ['two runs over one cluster; faults',       two(shared),                          { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 1, crashes: 1, acts: 0 }],
   ['two runs over one cluster; crashes',      two(right),                           { troubles: 1, faults: 0, crashes: 1, acts: 0 }, { troubles: 1, faults: 1, crashes: 1, acts: 1 }],
+  ['two runs over one cluster; one tries again', two(shared, again),              { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 2, crashes: 0, acts: 0 }],
   ['inbox and approvals, two drivers; torn',  of(asking, { ...INBOX, torn: true }), { troubles: 2, faults: 0, crashes: 1, acts: 2 }],
   ['a cell that AWS refuses and takes back',  of(lone, { denies: true }),           { troubles: 3, faults: 2, crashes: 1, acts: 1 }],
   ['one of two cells that AWS refuses',       of(cells, { denies: true }),          { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 2, crashes: 1, acts: 0 }],

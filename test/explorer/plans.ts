@@ -65,6 +65,9 @@ export const [left, right] = [member(0, 2), member(1, 2)]
 /** Only the shared node of the two. */
 export const shared: PlanContent = member(1, 1)
 
+/** A second attempt at what failed, which stays out of service meanwhile. */
+export const again: PlanContent = { ...left, retry: { attempts: 2, on: ['lock-held', 'scriptlet-failed'] } }
+
 function member(of: 0 | 1, size: number): PlanContent {
   const own = plan({ groups: [{ atMost: 1 }], waves: [{ nodes: Array.from({ length: size }, () => ({ groups: [0] })) }] })
   return { ...own, nodes: own.nodes.map((node, position) => (position === 0 ? node : { ...node, node: `i-${String(of + 1).repeat(17)}` })) }
