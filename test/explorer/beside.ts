@@ -25,7 +25,7 @@ export function refusedBeside({ looks }: Rules, sim: Sim, event: Intent): readon
   const { claim } = claimOf(sim.live, [event], sim.now)
   if (claim === undefined || (!looks.hands && !looks.limits)) return []
   const ask: Ask = { run: sim.live.run, nodes: claim.nodes, limits: looks.limits ? claim.limits : [] }
-  const all = claimed(table, sim.now)
+  const all = claimed(sim, sim.now)
   const { busy, places } = judge(ask, looks.hands ? all : { ...all, hands: () => [] }, fresh(table, ask, sim.now))
   if (busy.length === 0) return []
   table.tickets = table.tickets.filter((one) => one.seen > plus(sim.now, -TICKET_MS))
@@ -46,7 +46,12 @@ function fresh(table: Table, ask: Ask, at: Instant): Ticket[] {
   return table.tickets.filter((one) => one.seen > plus(at, -TICKET_MS) && keys.has(one.ticket.key)).map(({ ticket }) => ticket)
 }
 
-function claimed({ claims }: Table, at: Instant): Claimed {
+/** The set that a group takes turns in, by the plan of either run; null: in none. */
+export const setOf = (sim: Sim, key: string): string | null =>
+  [sim, seen(sim).peer].flatMap(({ live }) => live.plan.groups).find((group) => group.key === key && group.set !== null)?.set ?? null
+
+function claimed(sim: Sim, at: Instant): Claimed {
+  const { claims } = seen(sim).table
   const isMeant = (claim: Claim, kind: 'all' | 'stuck'): boolean => kind === 'all' || !claim.hand || claim.notBefore < at
   return {
     hands: (node) => claims.filter((claim) => claim.hand && claim.node === node).map(({ run }) => run),
@@ -56,7 +61,10 @@ function claimed({ claims }: Table, at: Instant): Claimed {
           .filter((claim) => claim.run !== run && claim.groups.includes(group) && !without.includes(claim.node) && isMeant(claim, kind))
           .map(({ node }) => node),
       ).size,
-    beside: () => false, // No plan of two runs has groups that take turns.
+    beside: (set, group, run, kind) =>
+      claims.some(
+        (claim) => claim.run !== run && isMeant(claim, kind) && claim.groups.some((key) => key !== group && setOf(sim, key) === set),
+      ),
   }
 }
 

@@ -22,6 +22,8 @@ import {
   trial,
   turns,
   verified,
+  zone,
+  zones,
 } from './plans.ts'
 import { setupOf, type Setup } from './sim.ts'
 import { solo } from './solo.ts'
@@ -72,6 +74,7 @@ const RUNS: readonly [name: string, look: (left: Left) => Explored, left: Left, 
   ['two runs over one cluster; faults',       two(shared),                          { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 1, crashes: 1, acts: 0 }],
   ['two runs over one cluster; crashes',      two(right),                           { troubles: 1, faults: 0, crashes: 1, acts: 0 }, { troubles: 1, faults: 1, crashes: 1, acts: 1 }],
   ['two runs over one cluster; one tries again', two(shared, again),              { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 2, crashes: 0, acts: 0 }],
+  ['two runs over zones that take turns',     two(zone, zones),                     { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 1, crashes: 1, acts: 0 }],
   ['inbox and approvals, two drivers; torn',  of(asking, { ...INBOX, torn: true }), { troubles: 2, faults: 0, crashes: 1, acts: 2 }],
   ['a cell that AWS refuses and takes back',  of(lone, { denies: true }),           { troubles: 3, faults: 2, crashes: 1, acts: 1 }],
   ['one of two cells that AWS refuses',       of(cells, { denies: true }),          { troubles: 1, faults: 1, crashes: 0, acts: 0 }, { troubles: 2, faults: 2, crashes: 1, acts: 0 }],

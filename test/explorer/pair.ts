@@ -3,7 +3,7 @@ import type { Fact } from '../../src/core/run/event.ts'
 import { known } from '../../src/kit/assert.ts'
 import type { Instant, Ms } from '../../src/kit/instant.ts'
 import { TICKET_MS } from '../../src/ports/store.ts'
-import { newTable, type Table } from './beside.ts'
+import { newTable, setOf, type Table } from './beside.ts'
 import { cloneSim } from './clone.ts'
 import type { Game, Named } from './explore.ts'
 import { ahead } from './key.ts'
@@ -87,7 +87,8 @@ function moves(setups: Setups, { sims, table }: Two): PairMove[] {
 }
 
 /** Its nodes wait for claims, and for each there is a hand on the node or no place in a group. */
-function asksInVain({ live }: Sim, { claims }: Table): boolean {
+function asksInVain(sim: Sim, { claims }: Table): boolean {
+  const { live } = sim
   const { busy } = live.waiting
   const others = claims.filter(({ run }) => run !== live.run)
   return (
@@ -96,8 +97,9 @@ function asksInVain({ live }: Sim, { claims }: Table): boolean {
       const { node, groups } = known(live.plan.nodes[position], 'the node')
       if (others.some((one) => one.hand && one.node === node)) return true
       return groups.some((group) => {
-        const { key, atMost } = known(live.plan.groups[group], 'the group')
-        return others.filter((one) => one.node !== node && one.groups.includes(key)).length >= atMost
+        const { key, atMost, set } = known(live.plan.groups[group], 'the group')
+        const isTurnOfOther = others.some((one) => one.groups.some((other) => other !== key && set !== null && setOf(sim, other) === set))
+        return isTurnOfOther || others.filter((one) => one.node !== node && one.groups.includes(key)).length >= atMost
       })
     })
   )

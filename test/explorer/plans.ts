@@ -65,6 +65,15 @@ export const [left, right] = [member(0, 2), member(1, 2)]
 /** Only the shared node of the two. */
 export const shared: PlanContent = member(1, 1)
 
+/** Two runs over two zones that take turns: one has a node in each, the other one in the second. */
+export const [zones, zone] = [inZones([0, 1], 1), inZones([1], 2)]
+
+function inZones(groups: readonly number[], of: number): PlanContent {
+  const set = { atMost: 2, set: 'zone' }
+  const own = plan({ groups: [set, set], waves: [{ nodes: groups.map((group) => ({ groups: [group] })), gate: { failuresMax: 1 } }] })
+  return { ...own, nodes: own.nodes.map((node, position) => ({ ...node, node: `i-${String(of)}${String(position).repeat(16)}` })) }
+}
+
 /** A second attempt at what failed, which stays out of service meanwhile. */
 export const again: PlanContent = { ...left, retry: { attempts: 2, on: ['lock-held', 'scriptlet-failed'] } }
 

@@ -91,7 +91,7 @@ export function parseRule(value: unknown): Rule | string {
 export function wallText(text: string): Temporal.PlainDateTime | undefined {
   if (!/^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z?)?$/.test(text)) return undefined
   try {
-    return Temporal.PlainDateTime.from(text.replace('Z', ''), { overflow: 'reject' })
+    return Temporal.PlainDateTime.from(text.replace('Z', ''))
   } catch (cause) {
     if (cause instanceof RangeError) return undefined
     throw cause
@@ -153,7 +153,6 @@ const UNIT = { DAILY: 'days', WEEKLY: 'weeks', MONTHLY: 'months', YEARLY: 'years
 
 /** The turn from which on a hit at or after `from` can be: the one before, to be safe. */
 function turnAt(rule: Rule, start: Temporal.PlainDateTime, from: Temporal.PlainDateTime): number {
-  if (Temporal.PlainDateTime.compare(from, start) <= 0) return 0
   const unit = UNIT[rule.every]
   const passed = start.toPlainDate().until(from.toPlainDate(), { largestUnit: unit })[unit]
   return Math.max(0, Math.floor(passed / rule.interval) - 1)

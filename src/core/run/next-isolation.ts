@@ -124,14 +124,12 @@ function found(state: RunState, isolation: Isolation, list: number, step: Extrac
   return { type: 'CulpritsFound', list, culprits, why, dependents: ofUnits(lines, units, step.dependents), nodes: kept }
 }
 
-/** What a set of culprits did, in words that outlive the journal: the smallest try that had all of it and broke, else the trial itself. */
+/** What a set of culprits did, in words that outlive the journal: the smallest try that had all of it and broke. There is one: what broke only once is tried again. */
 function evidence(state: RunState, isolation: Isolation, list: number, set: readonly number[]): string {
-  const { lines, units, witnesses, tried } = listAt(isolation, list)
+  const { lines, units, tried } = listAt(isolation, list)
   const broke = tried.filter((one) => one.verdict === 'bad' && set.every((unit) => one.units.includes(unit)))
-  const [least] = broke.sort((a, b) => a.units.length - b.units.length)
-  const [first] = witnesses
+  const least = known(broke.sort((a, b) => a.units.length - b.units.length)[0], 'a try that broke')
   const together = set.length > 1 ? `; only together: ${ofUnits(lines, units, set).map(spoken).join(', ')}` : ''
-  if (least === undefined) return `${first ? `${first[1]} on ${planned(state, first[0]).node} with the whole list` : ''}${together}`
   const digest = digestOf(listAt(isolation, list), least.units)
   return `${least.why} on ${planned(state, least.node).node} in round ${String(least.round)} with the list ${digest.slice(0, DIGEST_SHOWN)}${together}`
 }

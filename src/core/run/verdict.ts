@@ -128,7 +128,6 @@ export function judge(work: Work, token: string, status: string, output: string)
     return { outcome: spoken(work, line), reason: line.reason, changed, missing, before, after, reboot, ended: endedAt, host }
   }
   if (NEVER_RAN.has(status)) return silent('failed', kebab(status))
-  if (status === 'Cancelled' && output === '') return silent('unknown', 'cancelled')
   if (status === 'NotStarted') return silent('skipped', 'cancelled')
   return silent('unknown', status === 'Success' || status === 'Failed' ? 'unreadable' : kebab(status))
 }

@@ -61,6 +61,22 @@ describe('what a node says of itself', () => {
   })
 })
 
+describe('a line that says all there is to say', () => {
+  const [before, after, list] = ['a', 'b', 'c'].map((digit) => digit.repeat(64))
+  const whole = line({ token: `${TOKEN}12`, changed: 3, missing: 4, before, after, list, boot: '9f1c-Ab_0', reboot: 'wanted', live: 2, covered: 1_767_225_700, kernelnew: '6.1.135', since: 1_767_225_500 }) // prettier-ignore
+  const host = { kernel: '6.1.134', live: 2, covered: 1_767_225_700_000, newer: '6.1.135', booted: 1_767_225_500_000 }
+  const both = { reason: 'installed', changed: 3, missing: 4, before, after, reboot: true }
+
+  it('is read as it is', () => {
+    const read = { token: `${TOKEN}12`, verdict: 'patched', list, boot: '9f1c-Ab_0', endedAt: 1_767_225_600_000, ...both, ...host }
+    expect(readResult(whole)).toEqual(read)
+  })
+
+  it('is what the report is made of', () => {
+    expect(judge('apply', `${TOKEN}12`, 'Success', whole)).toEqual({ outcome: 'patched', ended: 1_767_225_600_000, ...both, host })
+  })
+})
+
 describe('what SSM says of a silent node', () => {
   // prettier-ignore
   it.each<[status: string, apply: string]>([
@@ -76,6 +92,7 @@ describe('what SSM says of a silent node', () => {
     ['AccessDenied',      'failed: access-denied'],
     ['Expired',           'unknown: expired'],
     ['SomethingNew',      'unknown: something-new'],
+    [`Very${'Long'.repeat(9)}`, `unknown: very${'-long'.repeat(7)}-`], // cut to what a reason may have
   ])('%s: %s', (status, apply) => {
     expect(spoken('apply', status, '')).toBe(apply)
     expect(spoken('rollback', status, '')).toBe(`rollback-failed: ${apply.split(': ')[1] ?? ''}`)
@@ -105,6 +122,11 @@ describe('hostile output', () => {
     ['a token that is a number',  line({ token: 7 })],
     ['cut off',                   line({}).slice(0, -2)],
     ['more than fits',            line({ pad: 'x'.repeat(3_000) })],
+    ['something before a token',  line({ token: `x${TOKEN}` })],
+    ['something after a token',   line({ token: `${TOKEN}.` })],
+    ['a token without a number',  line({ token: TOKEN.slice(0, -1) })],
+    ['a token of a long number',  line({ token: `${TOKEN}123456789` })],
+    ['no object',                 '7'],
   ])('%s is unreadable', (_, output) => {
     expect(readResult(output)).toBeUndefined()
   })
@@ -114,6 +136,28 @@ describe('hostile output', () => {
       line({ changed: -1, missing: 1e300, before: 'xyz', kernel: '\u0000', boot: {}, reboot: 'yes', endedAt: Number.MAX_SAFE_INTEGER }),
     )
     expect(read).toMatchObject({ verdict: 'patched', changed: 0, missing: 0, before: '', kernel: '', boot: '', reboot: false, endedAt: 0 })
+  })
+
+  // prettier-ignore
+  it.each<[key: string, value: unknown, as: string, read: unknown]>([
+    ['changed',   0,                    'changed',  0],
+    ['changed',   '3',                  'changed',  0],
+    ['missing',   1.5,                  'missing',  0],
+    ['before',    `${'0'.repeat(64)}0`, 'before',   ''],
+    ['after',     'x',                  'after',    ''],
+    ['list',      'x',                  'list',     ''],
+    ['kernel',    undefined,            'kernel',   ''],
+    ['kernelnew', 'a b',                'newer',    ''],
+    ['boot',      '9f1c ',              'boot',     ''],
+    ['boot',      ' 9f1c',              'boot',     ''],
+    ['boot',      'a'.repeat(65),       'boot',     ''],
+    ['reboot',    true,                 'reboot',   false],
+    ['live',      10_001,               'live',     10_000],
+    ['endedAt',   253_402_300_799,      'endedAt',  253_402_300_799_000],
+    ['endedAt',   253_402_300_800,      'endedAt',  0],
+    ['since',     -1,                   'booted',   0],
+  ])('%s: %j is read as %s: %j', (key, value, as, read) => {
+    expect(readResult(line({ [key]: value }))).toMatchObject({ verdict: 'patched', [as]: read })
   })
 
   it('whatever a node prints, the report is one that the journal can hold', () => {
