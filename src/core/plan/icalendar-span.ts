@@ -35,13 +35,10 @@ export function eventSpans(text: string, file: string, zone: string, from: Insta
     const events = calendar.parts
       .filter(({ name }) => name === 'vevent')
       .map((part) => within(part, refuse, () => readEvent(part, zones, refuse)))
-    const changed = Map.groupBy(
-      events.filter(({ replaces }) => replaces !== null),
-      ({ uid }) => uid,
-    )
+    const ofOne = Map.groupBy(events, ({ uid }) => uid)
     const spans = events.flatMap((event) => {
       const [since, until] = check ? yearOf(event) : [from, to]
-      return within(event, refuse, () => spansOf(event, changed.get(event.uid) ?? [], [since, until], budget))
+      return within(event, refuse, () => spansOf(event, ofOne.get(event.uid) ?? [], [since, until], budget))
     })
     return { closed: isClosed(calendar, refuse), spans }
   })
@@ -108,9 +105,9 @@ function zonesOf(calendar: Component, own: Zone, make: (part: Component) => Zone
   }
 }
 
-function spansOf(event: Event, changed: readonly Event[], [from, to]: readonly [Instant, Instant], budget: Budget): EventSpan[] {
+function spansOf(event: Event, ofOne: readonly Event[], [from, to]: readonly [Instant, Instant], budget: Budget): EventSpan[] {
   if (event.cancelled) return []
-  const replaced = event.replaces ? [] : changed.flatMap(({ replaces }) => (replaces ? [replaces] : []))
+  const replaced = ofOne.flatMap(({ replaces }) => (replaces ? [replaces] : []))
   const isGone = goneAmong(event.replaces ? [] : [...event.without, ...replaced])
   const title = clean(event.title.replaceAll(/\s+/g, ' '), TITLE_CHARACTERS_MAX)
   const spans: EventSpan[] = []
@@ -154,8 +151,8 @@ function* occurrencesOf(event: Event, from: Instant, to: Instant, budget: Budget
 
 /** The last moment at which an occurrence may begin. UNTIL as a day means the whole day. */
 function untilOf({ until }: Rule, { zone, isDay }: Point): Readonly<{ wall: Temporal.PlainDateTime; at: Instant }> {
-  const wall = until === null ? undefined : wallText(until)
-  if (until === null || wall === undefined) return { wall: Temporal.PlainDateTime.from('9999-12-31'), at: instant(Infinity) }
+  if (until === null) return { wall: Temporal.PlainDateTime.from('9999-12-31'), at: instant(Infinity) }
+  const wall = known(wallText(until), 'the UNTIL of a rule')
   if (!until.includes('T')) {
     const end = wall.add({ hours: 23, minutes: 59, seconds: 59 })
     return { wall: end, at: zone.instantOf(end) }

@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
+import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { DAY, instant, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import { dateOf, dayNumber, wall as toWall, wallOf } from './civil.ts'
@@ -14,7 +15,7 @@ export type Zone = Readonly<{
 
 /** The clock of an IANA zone by the runtime's zone data; nothing for any other name. */
 export function namedZone(name: string): Zone | undefined {
-  const zone = known(name)
+  const zone = zoneOf(name)
   return (
     zone && {
       instantOf(wall) {
@@ -28,7 +29,7 @@ export function namedZone(name: string): Zone | undefined {
   )
 }
 
-function known(name: string): ReturnType<typeof zoneNamed> | undefined {
+function zoneOf(name: string): ReturnType<typeof zoneNamed> | undefined {
   try {
     return zoneNamed(name)
   } catch (error) {
@@ -76,7 +77,7 @@ function changesOf(kind: Component, needed: Needed, refuse: Refuse, budget: Budg
 function lastOf({ until }: Rule, needed: Needed): Stretch {
   const [from, to] = [wallFrom(needed.from), wallFrom(needed.to).add({ days: 2 })]
   // A day more or less at the end of a rule adds no change: changes lie months apart.
-  const end = until === null ? undefined : wallText(until)?.add({ days: 1 })
+  const end = until === null ? undefined : known(wallText(until), 'the UNTIL of a rule').add({ days: 1 })
   const ended = end === undefined ? to : sooner(to, end)
   return { from: sooner(from, ended).subtract({ years: 3 }), to: ended }
 }

@@ -116,7 +116,7 @@ function begin(name: string, line: number, stack: Open[], refuse: Refuse): void 
 
 function end(name: string, line: number, stack: Open[], refuse: Refuse): void {
   const open = stack.at(-1)
-  if (stack.length > 1 && open?.name === name) stack.pop()
+  if (open?.name === name) stack.pop()
   else throw refuse(line, `END:${name.toUpperCase()} without its BEGIN`, 'export the calendar again')
 }
 

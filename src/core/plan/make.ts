@@ -17,7 +17,6 @@ import { forecast } from './forecast.ts'
 import type { Freeze } from './freeze.ts'
 import { grouping, tighterIn, type Grouping } from './groups.ts'
 import { lineageOf, lineages, type Lineages } from './lineage.ts'
-import { bytewise } from './list.ts'
 import { pin, type Pinning } from './pin.ts'
 import { roomOf } from './openings.ts'
 import type { Patch, Plan, PlanContent, PlannedNode, PlannedWave, TrialPlan } from './plan.ts'
@@ -93,7 +92,7 @@ function fitted(input: PlanInput, content: PlanContent, remarks: readonly string
   const { fit } = plan
   const quick = (some: number): boolean =>
     fitOf(forecast(trimmed(content, some), input.history ?? [], plan.digest, PROBE_RUNS), fit, fit.startAt).fits
-  const surely = (some: number): boolean => finish(input, trimmed(content, some), []).fit?.fits === true
+  const surely = (some: number): boolean => known(finish(input, trimmed(content, some), remarks).fit, 'the fit').fits
   const count = fewest(touchedIn(content) - 1, quick, surely)
   if (count === null) throw unfit(plan.fit)
   const remark = `${plural(count, 'node')} left out (${TRIMMED}): ${notFitting}`
@@ -151,7 +150,7 @@ function trialWave({ soakMs, checks }: NonNullable<Runbook['test']>): WaveRule {
   return { name: 'trial', take: { kind: 'rest' }, spread: [], concurrency: { kind: 'share', percent: 100 }, disruption: [], gate }
 }
 
-/** A lineage's baseline is for every account that has nodes of it to patch; without any, for those that it was tested in. */
+/** A lineage's baseline is for every account that has nodes of it to patch; without any, for those that it was tested in. All nodes come by place. */
 function testedLineages(
   chosen: ReadonlyMap<string, readonly NodeSeen[]>,
   planned: readonly PlannedNode[],
@@ -162,8 +161,8 @@ function testedLineages(
   const byImage = Map.groupBy(rollout, (node) => lineageOf(knownLineages, node.region, node.ami))
   return [...chosen].map(([image, nodes]) => ({
     image,
-    nodes: nodes.map((node) => known(positions.get(node.node), node.node)).sort((a, b) => a - b),
-    accounts: [...new Set((byImage.get(image) ?? nodes).map((node) => node.account))].sort(bytewise),
+    nodes: nodes.map((node) => known(positions.get(node.node), node.node)),
+    accounts: [...new Set((byImage.get(image) ?? nodes).map((node) => node.account))],
   }))
 }
 

@@ -2,7 +2,6 @@ import { PatchwaveError } from '../../kit/error.ts'
 import { sha256, type Digest } from '../../kit/digest.ts'
 import { instant } from '../../kit/instant.ts'
 import { baselineDigest, baselineOf, type Baseline, type Provenance } from './baseline.ts'
-import { isExactPackage } from './list.ts'
 import { readHeader, readRecord, type Header, type PartRow, type Record } from './packing-read.ts'
 import type { Patch } from './plan.ts'
 import type { Quarantined } from './quarantine.ts'
@@ -160,7 +159,7 @@ function joined(header: Header, records: readonly Record[]): Baseline {
       const { tested } = record
       provenance = { ...tested, nodes: [...provenance.nodes, ...tested.nodes], checks: [...provenance.checks, ...tested.checks] }
     } else if ('quarantined' in record) quarantined.push(record.quarantined)
-    else if (isExactPackage(record.patch)) {
+    else {
       const key = `${record.patch.name} ${record.patch.arch} ${record.patch.version}`
       const held = patches.get(key)
       patches.set(

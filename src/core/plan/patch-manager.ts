@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import type { NodeId } from '../../kit/ids.ts'
 import { DAY, type Instant, type Ms } from '../../kit/instant.ts'
 import { readMissing, type MissingPatch } from './classify.ts'
@@ -55,13 +56,11 @@ const STATES: Readonly<Record<string, boolean>> = {
  */
 export function readPatchRow(row: PatchSeen, family: Patch['family']): MissingPatch | undefined {
   const exact = exactOf(row.title.trim(), row.kbId.trim())
-  const version = exact && (family === 'rpm' ? rpmVersion(exact.version) : exact.version)
-  if (exact === undefined || version === undefined) return undefined
   const raw = {
-    ...exact,
-    version,
+    ...exact, // Without any of its three words it is refused below.
+    version: exact && (family === 'rpm' ? rpmVersion(exact.version) : exact.version),
     advisories: [],
-    cves: row.cves.flatMap((some) => some.split(/[\s,;]+/)).filter((cve) => cve !== ''),
+    cves: row.cves.flatMap((some) => some.split(/[\s,;]/)).filter((cve) => cve !== ''),
     classification: row.classification.trim(),
     // What stands there for a deb is its priority, which says how much a system needs the package and has the same words.
     severity: family === 'deb' ? '' : severityWord(row.severity.trim()),
@@ -78,7 +77,7 @@ function exactOf(title: string, kbId: string): Exact | undefined {
   const [first, second] = [colonForm(title), colonForm(kbId)]
   const found = first ?? second ?? dashForm(title, kbId)
   if (found === undefined) return undefined
-  if (first && second && (first.version !== second.version || first.name !== second.name || first.arch !== second.arch)) return undefined
+  if (first && second && (first.version !== second.version || first.name !== second.name)) return undefined
   const [id = ''] = kbId.split(':')
   return id === '' || id === found.name || id === `${found.name}.${found.arch}` ? found : undefined
 }
@@ -106,9 +105,9 @@ function idOf(text: string): Pick<Exact, 'name' | 'arch'> | undefined {
   return name === undefined || arch === undefined ? undefined : { name, arch }
 }
 
-/** rpm says `(none)` where there is no epoch; a version without a release is not exact. */
+/** rpm says `(none)` where there is no epoch, which is epoch 0; a version without a release is not exact. */
 function rpmVersion(text: string): string | undefined {
-  const version = text.replace(/^\(none\):/, '0:')
+  const version = text.replace(/^\(none\):/, '')
   return /^(\d+:)?[^:-]+-[^:-]+$/.test(version) ? version : undefined
 }
 
@@ -154,22 +153,23 @@ const they = (count: number): string => (count === 1 ? 'it misses' : 'they miss'
 
 /** One patch group of a platform has one baseline: another one's scan has overwritten what the first one found. */
 function otherBaselines({ nodes, data }: PatchManagerRead): string[] {
-  const groups = Map.groupBy(
-    nodes.filter(({ node }) => data.has(node)),
-    ({ node, account, region, platform }) => `${account}/${region} ${platform} ${data.get(node)?.patchGroup ?? ''}`,
-  )
+  const judged = nodes.flatMap((node) => {
+    const seen = data.get(node.node)
+    return seen === undefined ? [] : [{ ...node, ...seen }]
+  })
+  const groups = Map.groupBy(judged, ({ account, region, platform, patchGroup }) => `${account}/${region} ${platform} ${patchGroup}`)
   return [...groups]
     .sort(([a], [b]) => bytewise(a, b))
     .flatMap(([, members]) => {
-      const ids = [...Map.groupBy(members, ({ node }) => data.get(node)?.baselineId ?? '')]
+      const ids = [...Map.groupBy(members, ({ baselineId }) => baselineId)]
       const [most, ...others] = ids.sort(([a, first], [b, second]) => second.length - first.length || bytewise(a, b))
-      const [member] = members
-      if (most === undefined || member === undefined || others.length === 0) return []
+      if (others.length === 0) return []
       const count = others.reduce((sum, [, some]) => sum + some.length, 0)
       const named = others.map(([id]) => id).join(', ')
-      const place = `${member.account}/${member.region} (${member.platform})`
+      const { account, region, platform } = known(members[0], 'a member')
+      const place = `${account}/${region} (${platform})`
       return [
-        `${plural(count, 'node')} of ${place} last judged by patch baseline ${named}, not ${most[0]} as the rest: a scan by another one has overwritten the data`,
+        `${plural(count, 'node')} of ${place} last judged by patch baseline ${named}, not ${known(most, 'a baseline')[0]} as the rest: a scan by another one has overwritten the data`,
       ]
     })
 }

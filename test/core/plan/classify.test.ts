@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DAY, MINUTE } from '../../../src/kit/instant.ts'
-import { classify, isCandidate, readMissing, readPatch } from '../../../src/core/plan/classify.ts'
+import { classify, compareVersions, isCandidate, readMissing, readPatch } from '../../../src/core/plan/classify.ts'
 import type { Patch } from '../../../src/core/plan/plan.ts'
 import type { ApproveRule, PatchRule } from '../../../src/core/runbook/runbook.ts'
 import { days, NOW, patch } from './fixture.ts'
@@ -32,8 +32,18 @@ describe('what is approved', () => {
     ['rejected by name',                   rules([{}], ['openssl']), false],
     ['rejected by pattern',                rules([{}], ['open*']), false],
     ['a pattern that does not fit',        rules([{}], ['open']), true],
+    ['one of several classifications',     rules([{ classification: ['Bugfix', 'Security'] }]), true],
+    ['one of several severities',          rules([{ severity: ['Critical', 'Important'] }]), true],
+    ['one of several names',               rules([{ names: ['vim', 'open*'] }]), true],
+    ['rejected by one of several',         rules([{}], ['vim', 'openssl']), false],
   ])('%s', (_, rule, approved) => {
     expect(isCandidate(patch('openssl'), rule, NOW)).toBe(approved)
+  })
+
+  it('mends what one of its advisories, or of its CVEs, says', () => {
+    const two = patch('openssl', '0:1-1', { cves: ['CVE-2026-0001', 'CVE-2026-0002'], advisories: ['ALAS-1', 'ALAS-2'] })
+    const asked = [{ cves: ['CVE-2026-0002'] }, { advisories: ['ALAS-1'] }, { cves: ['CVE-2026-0003'] }]
+    expect(asked.map((rule) => isCandidate(two, rules([rule]), NOW))).toEqual([true, true, false])
   })
 
   it('doubts a patch that does not say when it came out', () => {
@@ -76,6 +86,33 @@ describe('the list of an image', () => {
       NOW,
     )
     expect(found).toMatchObject({ cves: ['CVE-1', 'CVE-2'], releasedAt: days(-10) })
+  })
+
+  it('has of the newest version what is said of it, and nothing of an older one', () => {
+    const older = patch('a', '0:1-1', { cves: ['CVE-1'], releasedAt: days(-20) })
+    const newer = patch('a', '0:2-1', { cves: ['CVE-2'] })
+    for (const rows of [
+      [older, newer],
+      [newer, older],
+    ])
+      expect(classify(rows, rules([{}]), NOW)).toEqual([newer])
+  })
+
+  it('puts together what nodes say of one version, and it came out when the first of them says', () => {
+    const one = patch('a', '0:1-1', { cves: ['CVE-1'], advisories: ['ALAS-1'], classification: 'Bugfix', releasedAt: days(-10) })
+    const two = patch('a', '0:1-1', { cves: ['CVE-1'], advisories: ['ALAS-2'], classification: 'Security', releasedAt: days(-20) })
+    const both = { ...one, advisories: ['ALAS-1', 'ALAS-2'], releasedAt: days(-20) }
+    for (const rows of [
+      [one, two],
+      [two, one],
+    ])
+      expect(classify(rows, rules([{}]), NOW)).toEqual([both])
+    expect(classify([one, { ...two, releasedAt: null }], rules([{}]), NOW)).toMatchObject([{ releasedAt: days(-10) }])
+  })
+
+  it('compares versions as their family does', () => {
+    // dpkg sorts the signs between numbers, rpm takes them all for the same.
+    expect([compareVersions('deb', '1.0+1', '1.0.1'), compareVersions('rpm', '0:1.0+1-1', '0:1.0.1-1')]).toEqual([-1, 0])
   })
 
   it('is the same whatever order the rows come in', () => {

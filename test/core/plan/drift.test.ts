@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { drift, driftReason, outsideDown } from '../../../src/core/plan/drift.ts'
 import type { NodeSeen } from '../../../src/core/plan/fleet.ts'
 import { lineages } from '../../../src/core/plan/lineage.ts'
-import { makePlan } from '../../../src/core/plan/make.ts'
+import { makePlan, makeTrialPlan } from '../../../src/core/plan/make.ts'
 import { ACCOUNTS, amount, count, image, input, node, nodes, percent, rest, runbook, staging, STAGING, wave } from './fixture.ts'
 
 const names = { accounts: ACCOUNTS, lineages: lineages([image('ami-a'), image('ami-b')], null) }
@@ -40,6 +40,44 @@ describe('drift', () => {
     expect(drift(plan, [...fleet.slice(0, -1), node('i-n1'), node('i-n2')], names).beyond).toBe(true)
   })
 
+  it('counts what is gone and what is stopped together', () => {
+    const less = fleet.slice(0, -2)
+    expect(
+      drift(
+        plan,
+        less.map((one) => (one.node === first ? { ...one, state: 'stopped' } : one)),
+        names,
+      ).beyond,
+    ).toBe(true)
+  })
+
+  it('does not mind what happens to nodes that the plan skips, but where they are', () => {
+    const off = node('i-off', { agent: 'lost' })
+    const { content } = makePlan(input({ runbook: runbook(limits), fleet: [...fleet, off] }))
+    expect(drift(content, fleet, names)).toEqual(nothing)
+    expect(drift(content, [...fleet, { ...off, state: 'stopped' }], names)).toEqual(nothing)
+    expect(drift(content, [...fleet, { ...off, zone: 'use1-az9' }], names).refused).toEqual([{ node: 'i-off', what: 'zone' }])
+  })
+
+  it('sees another region, and one of two groups that is another', () => {
+    expect(drift(plan, with1({ region: 'eu-west-1' }), names).refused).toEqual([{ node: first, what: 'cell' }])
+    const sharded = fleet.map((one) => ({ ...one, tags: { ...one.tags, Shard: 's1' } }))
+    const two = runbook({ disruption: [...limits.disruption, { per: 'tag:Shard', atMost: count(1) }] })
+    const { content } = makePlan(input({ runbook: two, fleet: sharded }))
+    const moved = sharded.map((one) => (one.node === first ? { ...one, tags: { ...one.tags, Shard: 's2' } } : one))
+    expect(drift(content, moved, names).refused).toEqual([{ node: first, what: 'group' }])
+  })
+
+  it('lists what is new only where a rollout would take it', () => {
+    const waves = { waves: [wave('canary', amount(count(1))), wave('all', rest)] }
+    const made = input({ runbook: runbook(waves), fleet })
+    const { content } = makePlan(made)
+    const more = [...fleet, node('i-new'), node('i-off', { agent: 'lost' })]
+    expect(drift(content, more, names).listed.new).toEqual(['i-new'])
+    expect(drift({ ...content, work: 'rollback' }, more, names).listed.new).toEqual([])
+    expect(drift(makeTrialPlan(made).content, more, names).listed.new).toEqual([])
+  })
+
   it('lists nothing new where the waves leave nodes out on purpose', () => {
     const partial = makePlan(input({ runbook: runbook({ waves: [wave('canary', amount(percent(10)))] }), fleet })).content
     expect(partial.nodes).toHaveLength(4)
@@ -54,6 +92,16 @@ describe('drift', () => {
 })
 
 describe('nodes outside the plan that are down', () => {
+  // prettier-ignore
+  it.each<[it: string, more: Partial<NodeSeen>, counts: boolean]>([
+    ['up',                       {},                                     false],
+    ['running, but not heard',   { agent: 'lost' },                      true],
+    ['stopped, though heard of', { state: 'stopped' },                   true],
+    ['in a cluster of no node of the plan', { agent: 'lost', tags: { Cluster: 'c99' } }, false],
+  ])('are told apart: %s', (_, more, counts) => {
+    expect(outsideDown(plan, [node('i-x', { tags: { Env: 'prod', Cluster: 'c0' }, ...more })])).toHaveLength(counts ? 1 : 0)
+  })
+
   it('count in their groups', () => {
     const cluster = { tags: { Env: 'prod', Cluster: 'c0' } }
     const others = [

@@ -1,37 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { advisoriesOfCalendar, calendarMistake, freezesOfCalendar } from '../../../src/core/plan/freeze.ts'
-import { instant, isoSeconds } from '../../../src/kit/instant.ts'
-
-const at = (text: string) => instant(Date.parse(text))
-const lines = (...parts: readonly string[]): string => parts.join('\r\n')
-const calendar = (...parts: readonly string[]): string => lines('BEGIN:VCALENDAR', 'VERSION:2.0', ...parts, 'END:VCALENDAR', '')
-const event = (...parts: readonly string[]): string => lines('BEGIN:VEVENT', 'UID:one', 'SUMMARY:x', ...parts, 'END:VEVENT')
-
-/** Freezes as `from/to`, without seconds, in one line. */
-function spans(text: string, { zone = 'America/New_York', from = '2026-01-01T00:00:00Z', to = '2028-01-01T00:00:00Z' } = {}): string[] {
-  return freezesOfCalendar(text, 'f.ics', zone, at(from), at(to)).map(
-    (one) => `${isoSeconds(one.from).slice(0, 16)}/${isoSeconds(one.to).slice(0, 16)}`,
-  )
-}
-
-const OUTLOOK = lines(
-  'BEGIN:VTIMEZONE',
-  'TZID:W. Europe Standard Time',
-  'BEGIN:STANDARD',
-  'DTSTART:16010101T030000',
-  'TZOFFSETFROM:+0200',
-  'TZOFFSETTO:+0100',
-  'RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=10',
-  'END:STANDARD',
-  'BEGIN:DAYLIGHT',
-  'DTSTART:16010101T020000',
-  'TZOFFSETFROM:+0100',
-  'TZOFFSETTO:+0200',
-  'RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=-1SU;BYMONTH=3',
-  'END:DAYLIGHT',
-  'END:VTIMEZONE',
-)
+import { CALENDAR_CHARACTERS_MAX } from '../../../src/core/plan/icalendar.ts'
+import { isoSeconds } from '../../../src/kit/instant.ts'
+import { at, calendar, event, lines, OUTLOOK, spans } from './calendar-file.ts'
 
 describe('an event of an iCalendar file', () => {
   // New York is 5 hours behind UTC in winter and 4 in summer; clocks change on 2026-03-08 and 2026-11-01.
@@ -57,6 +29,10 @@ describe('an event of an iCalendar file', () => {
     ['24 hours counted exactly',         ['DTSTART:20261031T120000', 'DURATION:PT24H'],                                             ['2026-10-31T16:00/2026-11-01T16:00']],
     ['without an end: no time',          ['DTSTART:20261220T180000Z'],                                                              []],
     ['ended at once: no time',           ['DTSTART:20261220T180000Z', 'DTEND:20261220T180000Z'],                                    []],
+    ['of no length',                     ['DTSTART:20261220T180000Z', 'DURATION:PT0S'],                                            []],
+    ['a duration with its sign',         ['DTSTART:20261220T180000Z', 'DURATION:+PT1H'],                                           ['2026-12-20T18:00/2026-12-20T19:00']],
+    ['ended in an hour that comes twice', ['DTSTART;TZID=America/New_York:20261031T220000', 'DTEND:20261101T063000Z'],            ['2026-11-01T02:00/2026-11-01T06:30']],
+    ['cancelled, with a space',          ['DTSTART:20261220T180000Z', 'DURATION:PT1H', 'STATUS: CANCELLED '],                       []],
     ['cancelled',                        ['DTSTART:20261220T180000Z', 'DURATION:PT1H', 'STATUS:CANCELLED'],                         []],
     ['tentative',                        ['DTSTART:20261220T180000Z', 'DURATION:PT1H', 'STATUS:TENTATIVE'],                         ['2026-12-20T18:00/2026-12-20T19:00']],
     ['shown as free',                    ['DTSTART:20261220T180000Z', 'DURATION:PT1H', 'TRANSP:TRANSPARENT'],                       []],
@@ -105,6 +81,11 @@ describe('a series', () => {
     ['its start counts though no rule names it', ['DTSTART:20260105T120000Z', 'DURATION:PT1H', 'RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=2'],             ['2026-01-05T12:00/2026-01-05T13:00', '2026-01-07T12:00/2026-01-07T13:00']],
     ['an old one reaches the time asked about', ['DTSTART:20100101T120000Z', 'DURATION:P3D', 'RRULE:FREQ=YEARLY;UNTIL=20260101T120000Z'],           ['2026-01-01T12:00/2026-01-04T12:00']],
     ['one that begins before and reaches in',  ['DTSTART:20251230T000000Z', 'DURATION:P3D', 'RRULE:FREQ=YEARLY;UNTIL=20260601T000000Z'],           ['2025-12-30T00:00/2026-01-02T00:00']],
+    ['… a long one that began in the sixties', ['DTSTART:19601203T000000Z', 'DURATION:P30D', 'RRULE:FREQ=YEARLY;UNTIL=20260601T000000Z'],          ['2025-12-03T00:00/2026-01-02T00:00']],
+    ['until a time of its own clock',          [NY('DTSTART', '20260105T200000'), 'DURATION:PT1H', 'RRULE:FREQ=DAILY;UNTIL=20260106T200000'],      ['2026-01-06T01:00/2026-01-06T02:00', '2026-01-07T01:00/2026-01-07T02:00']],
+    ['all day until an instant',               ['DTSTART;VALUE=DATE:20260105', 'RRULE:FREQ=DAILY;UNTIL=20260106T050000Z'],                        ['2026-01-05T05:00/2026-01-06T05:00', '2026-01-06T05:00/2026-01-07T05:00']],
+    ['a further date in another zone',         ['DTSTART:20260105T120000Z', 'DURATION:PT1H', NY('RDATE', '20260201T120000')],                     ['2026-01-05T12:00/2026-01-05T13:00', '2026-02-01T17:00/2026-02-01T18:00']],
+    ['a further date that does not exist',     [NY('DTSTART', '20260105T023000'), 'DURATION:P1D', NY('RDATE', '20260308T023000')],                ['2026-01-05T07:30/2026-01-06T07:30', '2026-03-08T07:30/2026-03-09T06:30']],
   ])('%s', (_, parts, expected) => {
     expect(spans(calendar(event(...parts)))).toEqual(expected)
   })
@@ -128,6 +109,12 @@ describe('a series', () => {
   })
 })
 
+/** A calendar of so many characters. */
+const padded = (length: number): string => {
+  const short = calendar('X-LONG:')
+  return short.replace('X-LONG:', `X-LONG:${'x'.repeat(length - short.length)}`)
+}
+
 describe('a file', () => {
   it('may hold several calendars, each with its own zones', () => {
     const shifted = OUTLOOK.replaceAll('+0200', '+0900').replaceAll('+0100', '+0900')
@@ -140,7 +127,10 @@ describe('a file', () => {
 
   it('ends its lines in any way and may begin with a mark', () => {
     const text = calendar(event('DTSTART:20261220T180000Z', 'DURATION:PT1H'))
-    for (const same of [text, text.replaceAll('\r\n', '\n'), text.replaceAll('\r\n', '\r'), `\uFEFF${text}`, `\r\n${text}`])
+    const spaced = text.replace('BEGIN:VEVENT', 'BEGIN: VEVENT ').replace('SUMMARY:x', 'END:VEVENT is no end')
+    const folded = text.trimEnd().replace('END:VCALENDAR', 'END:VCAL\r\n ENDAR')
+    const begun = [`\uFEFF${text}`, `\r\n${text}`, `\r\n \t\r\n${text}`]
+    for (const same of [text, text.replaceAll('\r\n', '\n'), text.replaceAll('\r\n', '\r'), ...begun, spaced, folded])
       expect(spans(same)).toEqual(['2026-12-20T18:00/2026-12-20T19:00'])
   })
 
@@ -158,6 +148,47 @@ describe('a file', () => {
     const empty = calendar('X-CALENDAR-TYPE:DEFAULT_CLOSED', 'BEGIN:VTODO', 'SUMMARY:Add events to this calendar.', 'END:VTODO')
     expect(spans(empty, asked)).toEqual(['2026-01-02T00:00/2027-01-07T00:00'])
     expect(spans(empty.replace('CLOSED', 'OPEN'), asked)).toEqual([])
+  })
+
+  it('opens a closed calendar in whatever order its events stand', () => {
+    const text = calendar(
+      'X-CALENDAR-TYPE:DEFAULT_CLOSED',
+      event('DTSTART:20260103T040000Z', 'DURATION:PT1H'),
+      event('DTSTART:20260103T000000Z', 'DURATION:PT4H'),
+    )
+    expect(spans(text, { from: '2026-01-02T00:00:00Z', to: '2026-01-03T06:00:00Z' })).toEqual([
+      '2026-01-02T00:00/2026-01-03T00:00',
+      '2026-01-03T05:00/2027-01-04T06:00',
+    ])
+  })
+
+  it('may have a closed calendar beside an open one', () => {
+    const open = calendar(event('DTSTART:20260102T060000Z', 'DURATION:PT1H'))
+    const closed = calendar('X-CALENDAR-TYPE:DEFAULT_CLOSED', event('DTSTART:20260103T000000Z', 'DURATION:PT4H'))
+    expect(spans(open + closed, { from: '2026-01-02T00:00:00Z', to: '2026-01-03T01:00:00Z' })).toEqual([
+      '2026-01-02T00:00/2026-01-03T00:00',
+      '2026-01-02T06:00/2026-01-02T07:00',
+    ])
+  })
+
+  it('has a day that is longer than the one its series began with', () => {
+    const days = event('DTSTART;VALUE=DATE:20260105', 'RRULE:FREQ=DAILY')
+    expect(spans(calendar(days), { from: '2026-11-02T04:30:00Z', to: '2026-11-02T04:31:00Z' })).toEqual([
+      '2026-11-01T04:00/2026-11-02T05:00',
+    ])
+  })
+
+  it('says what an event is, in one line, even if it does not say it itself', () => {
+    const text = calendar(
+      event('DTSTART:20260102T060000Z', 'DURATION:PT1H').replace('SUMMARY:x', 'SUMMARY:two  spaces \\n and a line'),
+      event('DTSTART:20260103T060000Z', 'DURATION:PT1H').replace('SUMMARY:x', 'X-A:1'),
+    )
+    const found = freezesOfCalendar(text, 'f.ics', 'UTC', at('2026-01-01T00:00:00Z'), at('2027-01-01T00:00:00Z'))
+    expect(found.map(({ why }) => why)).toEqual(['two spaces and a line', 'an event without a title'])
+  })
+
+  it('may be as long as it may be', () => {
+    expect(spans(padded(CALENDAR_CHARACTERS_MAX))).toEqual([])
   })
 
   it('tells what it shows as free', () => {
@@ -193,11 +224,20 @@ describe('a file', () => {
     ['an excluding rule',             calendar(event('DTSTART:20261220T180000Z', 'EXRULE:FREQ=DAILY')),                      7, 'EXRULE'],
     ['a change of all that follow',   calendar(event('DTSTART:20261220T180000Z', 'RECURRENCE-ID;RANGE=THISANDFUTURE:20261220T180000Z')), 7, 'RANGE'],
     ['an unknown kind of calendar',   calendar('X-CALENDAR-TYPE:SOMETIMES'),                                                 3, 'X-CALENDAR-TYPE'],
-    ['a broken quotation',            calendar(event('DTSTART;TZID="Europe:20261220T180000')),                               6, 'DTSTART cannot be read'],
+    ['a broken quotation',            calendar(event('DTSTART;TZID="Europe:20261220T180000')),                               6, 'DTSTART cannot be read: '],
     ['years without end',             calendar(event('DTSTART:20261220T180000Z', 'DURATION:P99999999D')),                    3, 'beyond every calendar'],
     ['too deep',                      'BEGIN:VCALENDAR\n'.repeat(20),                                                        9, 'nested'],
     ['too long',                      `BEGIN:VCALENDAR\n${'X-A:1\n'.repeat(400_000)}`,                                       1, 'more than'],
-    ['repeating without bound',       calendar(event('DTSTART:00010101T000000Z', 'DURATION:PT1H', 'RRULE:FREQ=DAILY;COUNT=200000;BYMONTH=2;BYMONTHDAY=30')), 1, 'too often'],
+    ['repeating without an end',      calendar(event('DTSTART:00010101T000000Z', 'DURATION:PT1H', 'RRULE:FREQ=YEARLY;COUNT=2000;BYYEARDAY=1;BYMONTHDAY=31')), 1, 'too often'],
+    ['a duration of nothing',         calendar(event('DTSTART:20261220T180000Z', 'DURATION:PX')),                            7, 'DURATION'],
+    ['a duration in small letters',   calendar(event('DTSTART:20261220T180000Z', 'DURATION:pt1h')),                          7, 'DURATION'],
+    ['a list of durations',           calendar(event('DTSTART:20261220T180000Z', 'DURATION;VALUE=PERIOD:PT1H/PT2H')),        7, 'DURATION'],
+    ['an exception that is a period', calendar(event('DTSTART:20261220T180000Z', 'EXDATE;VALUE=PERIOD:20261220T180000Z/PT1H')), 7, 'EXDATE is no day or time'],
+    ['an event outside of a calendar', event('DTSTART:20261220T180000Z', 'DURATION:PT1H'),                                   1, 'no iCalendar'],
+    ['a space before everything',     ` ${calendar()}`,                                                                      1, 'no iCalendar'],
+    ['a mark that is not at its begin', calendar('X\uFEFFY:1'),                                                              3, 'no line of an iCalendar'],
+    ['a line of a strange name',      calendar('(X-ODD:1'),                                                                  3, 'no line of an iCalendar'],
+    ['one character too many',        padded(CALENDAR_CHARACTERS_MAX + 1),                                                   1, 'more than'],
   ])('is refused: %s', (_, text, line, says) => {
     const read = (): unknown => freezesOfCalendar(text, 'f.ics', 'UTC', at('2026-01-01T00:00:00Z'), at('2027-01-01T00:00:00Z'))
     expect(read).toThrow(expect.objectContaining({ code: 'freeze.invalid', message: expect.stringContaining(says), more: expect.objectContaining({ at: { file: 'f.ics', line, column: 1 } }) }))
@@ -210,6 +250,13 @@ describe('a file', () => {
       'line 7: RRULE cannot be followed',
     )
     expect(calendarMistake('')).toContain('no calendar')
+  })
+
+  it('is checked for a year from where its events begin', () => {
+    const rules = Array.from({ length: 540 }, () => 'RRULE:FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=MO')
+    const wild = calendar(event('DTSTART:20260105T000000Z', 'DURATION:PT1H', ...rules))
+    expect(calendarMistake(wild)).toContain('line 1: the events repeat too often')
+    expect(calendarMistake(wild.replace('20260105T', '20200106T'))).toContain('too often')
   })
 })
 

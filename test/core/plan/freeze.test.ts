@@ -12,6 +12,11 @@ describe('freezeAt', () => {
     [9, undefined], [10, '10-20'], [15, '15-30'], [19, '15-30'], [20, '15-30'], [30, undefined], [49, '40-50'], [50, undefined],
   ])('%i: %s', (at, why) => {
     expect(freezeAt(freezes, instant(at))?.why).toBe(why)
+    expect(freezeAt(freezes.toReversed(), instant(at))?.why).toBe(why)
+  })
+
+  it('is the first of two that end together', () => {
+    expect(freezeAt([freeze(10, 20), freeze(12, 20)], instant(15))?.why).toBe('10-20')
   })
 })
 
@@ -25,6 +30,11 @@ describe('touches', () => {
 
   it('is shown in the order of beginnings', () => {
     expect(inOrder([freeze(15, 30), freeze(10, 20), freeze(10, 12)]).map(({ why }) => why)).toEqual(['10-12', '10-20', '15-30'])
+  })
+
+  it('… and of what they say, in whatever order they were read', () => {
+    const all = ['a x', 'a y', 'b a', 'b z'].map((text) => ({ ...freeze(10, 20), source: text.slice(0, 1), why: text.slice(2) }))
+    for (const given of [all, all.toReversed(), [...all.slice(2), ...all.slice(0, 2)]]) expect(inOrder(given)).toEqual(all)
   })
 })
 
@@ -53,9 +63,17 @@ describe('days', () => {
     ['in the wrong order', '2026-12-20', '2026-12-19', 'UTC',          'before the first'],
     ['30 February',        '2026-02-30', '2026-03-01', 'UTC',          '"2026-02-30" is no day'],
     ['prose',              'Christmas',  '2026-12-27', 'UTC',          '"Christmas" is no day'],
+    ['a time',             '2026-12-20', '2026-12-27T00:00:00', 'UTC',  '"2026-12-27T00:00:00" is no day'],
+    ['a year of six digits', '+002026-12-20', '2026-12-27', 'UTC',     '"+002026-12-20" is no day'],
     ['an instant',         '2026-12-20', '2026-12-27T00:00:00Z', 'UTC', 'an instant, not a day'],
     ['on Mars',            '2026-12-20', '2026-12-27', 'Mars/Olympus', 'no time zone'],
   ])('are refused: %s', (_, from, to, zone, says) => {
-    expect(() => spans(from, to, zone)).toThrow(expect.objectContaining({ code: 'freeze.invalid', message: expect.stringContaining(says) }))
+    expect(() => spans(from, to, zone)).toThrow(
+      expect.objectContaining({
+        code: 'freeze.invalid',
+        message: expect.stringContaining(says),
+        more: { hint: zone === 'UTC' ? 'write both days like 2026-12-20, the first one first' : 'write an IANA name such as Europe/Berlin or UTC' },
+      }),
+    )
   })
 })

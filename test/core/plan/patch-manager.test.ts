@@ -61,6 +61,16 @@ describe('a row of Patch Manager', () => {
     ['rpm', '2019-01 Security Update for Adobe Flash Player (KB4480979)', 'KB4480979', null, 'Windows'],
     ['rpm', 'openssl.x86_64:1:3.0.8-1;reboot',           'openssl.x86_64',     null, 'shell text'],
     ['deb', 'libc6.amd64:2.36-9 +deb12u10',              'libc6.amd64',        null],
+    ['rpm', 'openssl.x86_64:1:3.0.8-1.amzn2023',         ' openssl.x86_64\n', 'openssl x86_64 1:3.0.8-1.amzn2023'],
+    ['rpm', 'openssl.x86_64:1:3.0.8-1',                  'openssl.x86_64:1:3.0.8-1', 'openssl x86_64 1:3.0.8-1',           'both have it all'],
+    ['rpm', 'bind.x86_64:32:9.8.2-0.62',                 'bind.x86_64',        'bind x86_64 32:9.8.2-0.62'],
+    ['deb', 'adduser.all:3.134',                         'adduser.all',        'adduser all 3.134',                      'debs of Debian itself have no release'],
+    ['rpm', 'a.noarch.x86_64:0:1-1',                     'a.noarch:0:1-1',     null, 'two packages, one named like the other’s id'],
+    ['rpm', 'nssutil-3:1-2.x86_64',                      'openssl.x86_64',     null, 'another name before the version'],
+    ['rpm', 'openssl-1:3.0.8-1.noarch',                  'openssl.x86_64',     null, 'another architecture after it'],
+    ['rpm', 'sudo.x86_64:1(none):1.9-1',                 'sudo.x86_64',        null, 'no epoch within an epoch'],
+    ['rpm', 'openssl.x86_64:x:1-1',                      'openssl.x86_64',     null, 'a word as an epoch'],
+    ['rpm', 'openssl.x86_64:1-1-2',                      'openssl.x86_64',     null, 'two releases'],
   ])('%s %s, %s', (family, title, kbId, is) => {
     const read = readPatchRow(row(title, kbId), family)
     expect(read === undefined ? null : `${read.name} ${read.arch} ${read.version}`).toBe(is)
@@ -80,6 +90,15 @@ describe('a row of Patch Manager', () => {
     const read = readPatchRow(row('a.x86_64:0:1-1', 'a.x86_64', { cves: ['CVE-2026-0001,CVE-2026-0002', ' CVE-2026-0003 '] }), 'rpm')
     expect(read?.cves).toEqual(['CVE-2026-0001', 'CVE-2026-0002', 'CVE-2026-0003'])
     expect(read).toMatchObject({ classification: 'Security', severity: 'Important', releasedAt: null, advisories: [], installed: '' })
+  })
+
+  // prettier-ignore
+  it.each<[said: string, is: string]>([
+    ['Important', 'Important'],  [' Important ', 'Important'],  ['MODERATE', 'Medium'],  ['Moderately', 'Moderately'],  ['Quite moderate', 'Quite moderate'],
+    ['unspecified', ''],         ['Unspecified yet', 'Unspecified yet'],                 ['Left unspecified', 'Left unspecified'],
+  ])('as %j is %j', (severity, is) => {
+    const read = readPatchRow(row('a.x86_64:0:1-1', 'a.x86_64', { severity, classification: ' Security ' }), 'rpm')
+    expect(read).toMatchObject({ severity: is, classification: 'Security' })
   })
 
   // prettier-ignore
@@ -138,6 +157,40 @@ describe('what is said of Patch Manager’s data', () => {
       '1 node without Patch Manager data: never scanned, nothing is known to be missing on it',
       '2 nodes last scanned by Patch Manager more than a day ago: what they miss may have changed',
       '3 rows of Patch Manager on 2 nodes left out: no exact version can be read from them (one is “openssl”)',
+    ])
+  })
+
+  it('calls data old after a day and half an hour, and when nobody told how old they are', () => {
+    const half = DAY / 48
+    expect(patchManagerRemarks(read([data('i-1', { endedAt: instant(NOW - DAY - half) })]))).toEqual([])
+    expect(patchManagerRemarks(read([data('i-1', { endedAt: instant(NOW - DAY - half - 1) })]))).toEqual([
+      '1 node last scanned by Patch Manager more than a day ago: what it misses may have changed',
+    ])
+    expect(patchManagerRemarks(read([data('i-1', { endedAt: null })], { at: instant(0) }))).toHaveLength(1)
+  })
+
+  // prettier-ignore
+  it.each<[rows: number, example: string, says: string]>([
+    [1, '',              '1 row of Patch Manager on 1 node left out: no exact version can be read from it'],
+    [2, '',              '2 rows of Patch Manager on 1 node left out: no exact version can be read from them'],
+    [1, 'x'.repeat(81),  `1 row of Patch Manager on 1 node left out: no exact version can be read from it (one is “${'x'.repeat(80)}”)`],
+  ])('tells of %i rows that cannot be read, with no more of one than a line holds', (rows, example, says) => {
+    expect(patchManagerRemarks(read([data('i-1')], { unreadable: { rows, nodes: 1, example } }))).toEqual([says])
+  })
+
+  it('takes the baseline of most for the right one, and goes by place and name', () => {
+    const some = (ids: readonly string[], prefix: string) =>
+      ids.map((baselineId, index) => data(`${prefix}${String(index)}`, { baselineId }))
+    const near = read(some(['pb-c', 'pb-b', 'pb-a', 'pb-b'], 'i-'))
+    const far = read(some(['pb-b', 'pb-a'], 'i-f'))
+    const both = {
+      ...near,
+      nodes: [...near.nodes, ...far.nodes.map((one) => ({ ...one, region: 'eu-west-1' }))],
+      data: new Map([...near.data, ...far.data]),
+    }
+    expect(patchManagerRemarks(both).map((line) => line.slice(0, line.indexOf(' as the rest')))).toEqual([
+      '1 node of 222222222222/eu-west-1 (amazon-linux-2023) last judged by patch baseline pb-b, not pb-a',
+      '2 nodes of 222222222222/us-east-1 (amazon-linux-2023) last judged by patch baseline pb-a, pb-c, not pb-b',
     ])
   })
 
