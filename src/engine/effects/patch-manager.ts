@@ -5,7 +5,6 @@ import { cellOf, tokenOf, type Cell } from '../../kit/ids.ts'
 import { HOUR, SECOND } from '../../kit/instant.ts'
 import { isHeldBack } from '../../core/plan/kernel.ts'
 import { overrideList } from '../../core/plan/override-list.ts'
-import type { PinnedList } from '../../core/plan/plan.ts'
 import type { Command } from '../../core/run/parts.ts'
 import { planned, type RunState } from '../../core/run/state.ts'
 import type { CommandOrder } from '../../ports/commands.ts'
@@ -18,42 +17,57 @@ import type { Performing } from './perform.ts'
 const EXECUTION_SECONDS = (2 * HOUR) / SECOND
 
 /**
- * What AWS-RunPatchBaseline is asked to do for one command: to install exactly the list, without a boot. The list is put into S3 first. An empty
- * list would mean the account's own patch baseline: there is only a scan.
- * @throws `aws.*` of the put; nothing was sent
+ * What AWS-RunPatchBaseline is asked to do for one command: to install exactly the list, without a boot. The list lies in S3 already (`storeList`).
+ * An empty list would mean the account's own patch baseline: there is only a scan.
  */
-export async function patchBaselineOrder(
-  { world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>,
-  command: Command,
-): Promise<CommandOrder> {
+export async function patchBaselineOrder({ world, state }: Pick<Performing, 'world' | 'state'>, command: Command): Promise<CommandOrder> {
   const cell = cellOf(command.cell)
-  const list = known((await listsOf(world, state))[command.list], `list ${String(command.list)}`)
-  const kernel = kernelOf(state.plan)
-  const patches = list.patches.filter(({ name }) => !isHeldBack(name, kernel))
-  const url = patches.length === 0 ? '' : await put(world, cell, { ...list, patches }, signal)
+  const stored = await storedList({ world, state }, cell, command.list)
   return {
     cell,
     token: tokenOf(state.run, command.n),
     document: { name: 'AWS-RunPatchBaseline', hash: null },
     nodes: command.nodes.map((position) => planned(state, position).node),
     parameters: {
-      Operation: url === '' ? 'Scan' : 'Install',
+      Operation: stored === null ? 'Scan' : 'Install',
       RebootOption: 'NoReboot',
       SnapshotId: snapshotId(state, cell),
-      ...(url !== '' && { InstallOverrideList: url }),
+      ...(stored !== null && { InstallOverrideList: `s3://${stored.bucket}/${stored.key}` }),
     },
     startBefore: command.startBefore,
     executionSeconds: EXECUTION_SECONDS,
   }
 }
 
-/** Lies in the control account, in the nodes' Region; the key names the content, so that a repeat writes the same again. */
-async function put(world: World, { region }: Cell, { patches }: Pick<PinnedList, 'patches'>, signal: AbortSignal): Promise<string> {
-  const bucket = bucketOf(world).replaceAll('{region}', region)
+/**
+ * Puts a list where the nodes of a cell will read it, before anything about them is promised: who dies around it has sent nothing.
+ * @throws `aws.*` of the put
+ */
+export async function storeList(
+  { world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>,
+  cell: Cell,
+  list: number,
+): Promise<void> {
+  const stored = await storedList({ world, state }, cell, list)
+  if (stored === null) return
+  await world.objects.put({ account: world.home.account, region: cell.region }, stored.bucket, stored.key, stored.text, signal)
+}
+
+/**
+ * Where a list lies: in the control account, in the nodes' Region; the key names the content, so that a repeat writes the same again. Null: there is
+ * nothing in it that may be installed.
+ */
+async function storedList(
+  { world, state }: Pick<Performing, 'world' | 'state'>,
+  { region }: Cell,
+  index: number,
+): Promise<Readonly<{ bucket: string; key: string; text: string }> | null> {
+  const list = known((await listsOf(world, state))[index], `list ${String(index)}`)
+  const kernel = kernelOf(state.plan)
+  const patches = list.patches.filter(({ name }) => !isHeldBack(name, kernel))
+  if (patches.length === 0) return null
   const text = overrideList(patches)
-  const key = `patchwave/${sha256(text)}.yaml`
-  await world.objects.put({ account: world.home.account, region }, bucket, key, text, signal)
-  return `s3://${bucket}/${key}`
+  return { bucket: bucketOf(world).replaceAll('{region}', region), key: `patchwave/${sha256(text)}.yaml`, text }
 }
 
 /** The bucket for override lists, as the config names it. @throws `config.invalid` when it names none */

@@ -3,9 +3,11 @@ import { PatchwaveError } from '../../kit/error.ts'
 import type { NodeSeen } from '../../core/plan/fleet.ts'
 import { cellOf } from '../../kit/ids.ts'
 import { planned } from '../../core/run/state.ts'
+import { byPatchManager, LIST_REFUSED } from '../../core/run/patch-manager.ts'
 import { hindered, isDown } from '../../core/run/reread.ts'
 import { groupKeysOf } from '../../core/plan/groups.ts'
 import { namesOf } from '../names.ts'
+import { storeList } from './patch-manager.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 import { cellRefused, refusesCell } from './refused-cell.ts'
 
@@ -39,5 +41,30 @@ export async function* readBatch({ world, state, signal }: Performing, effect: E
     skipped.push(position)
     reasons.push(reason)
   }
+  if (
+    skipped.length < effect.nodes.length &&
+    byPatchManager(state.plan, effect.work) &&
+    !(await hasList({ world, state, signal }, effect))
+  ) {
+    const left = effect.nodes.filter((position) => !skipped.includes(position))
+    skipped.push(...left)
+    reasons.push(...left.map(() => LIST_REFUSED))
+  }
   yield [{ type: 'BatchRead', batch: effect.batch, skipped, reasons, down }]
+}
+
+/** Whether the list that Patch Manager will be sent lies where the nodes read it. False: S3 refuses it for good. */
+async function hasList(
+  { world, state, signal }: Pick<Performing, 'world' | 'state' | 'signal'>,
+  effect: EffectOf<'read'>,
+): Promise<boolean> {
+  const { list } = known(state.batches.get(effect.batch), `batch ${String(effect.batch)}`)
+  try {
+    await storeList({ world, state, signal }, cellOf(effect.cell), list)
+    return true
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || error.retryable || error.code === 'aws.unclear') throw error
+    world.log.warn(`list of batch ${String(effect.batch)}: ${error.code}: ${error.message}`)
+    return false
+  }
 }

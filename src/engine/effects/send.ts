@@ -33,7 +33,7 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
     }
     let sending = false
     try {
-      const order = await orderOf({ world, state, signal }, command)
+      const order = await orderOf({ world, state }, command)
       sending = true
       const sent = await world.commands.send(order, signal)
       yield [
@@ -81,10 +81,10 @@ function invalidNodes(command: Command, error: PatchwaveError, nameOf: (position
   return found.length > 0 ? found : [...command.nodes]
 }
 
-type Making = Pick<Performing, 'world' | 'state' | 'signal'>
+type Making = Pick<Performing, 'world' | 'state'>
 
-async function orderOf({ world, state, signal }: Making, command: Command): Promise<CommandOrder> {
-  if (byPatchManager(state.plan, command.work)) return patchBaselineOrder({ world, state, signal }, command)
+async function orderOf({ world, state }: Making, command: Command): Promise<CommandOrder> {
+  if (byPatchManager(state.plan, command.work)) return patchBaselineOrder({ world, state }, command)
   const name = command.work === 'rollback' ? 'Patchwave-Rollback' : command.work === 'scan' ? 'Patchwave-Scan' : 'Patchwave-Apply'
   return {
     cell: cellOf(command.cell),
