@@ -124,31 +124,55 @@ function limitOf(state: RunState, group: number): GroupLimit {
  * that said nothing keeps its claim until its command has closed: SSM may have given up on it while its script still runs.
  */
 export function releaseOf(state: RunState, events: readonly RunEvent[]): Pick<Append, 'release'> {
-  const release: { node: NodeId; out: boolean }[] = []
-  for (const event of events) {
-    if (event.type === 'NodesReported') {
-      event.nodes.forEach((position, index) => {
-        const outcome = known(event.outcomes[index], 'the outcome')
-        if (!isHeard(state, position, event.n, outcome) || (event.ended[index] ?? 0) === 0 || comesBack(state, position, outcome)) return
-        // An attempt that was not made leaves the node as the one before it did.
-        const out = outcome === 'skipped' ? at(state.nodes.attempts, position) > 1 : BAD.has(outcome)
-        release.push({ node: planned(state, position).node, out })
-      })
-    } else if (event.type === 'CommandClosed') release.push(...atClose(state, event.n))
-    else if (event.type === 'StepEnded') release.push(...atStep(state, event))
-    else if (event.type === 'BatchDropped') release.push(...atRound(state, event.batch))
-    else if (event.type === 'NodesBusy') release.push(...atRound(state, event.batch, event.nodes))
-    else if (event.type === 'BatchRead') release.push(...atRound(state, event.batch, event.skipped))
-    else if (event.type === 'CommandRefused' && provesNothingSent(state, event.n))
-      for (const position of commandOf(state, event.n).nodes)
-        if (at(state.nodes.taken, position) === 0)
-          release.push({ node: planned(state, position).node, out: staysOut(state, position, at(state.nodes.attempts, position) > 1) })
-  }
+  const release = events.flatMap((event) => leaving(state, event))
   return release.length > 0 ? { release } : {}
 }
 
-function atClose(state: RunState, n: number): { node: NodeId; out: boolean }[] {
-  const release: { node: NodeId; out: boolean }[] = []
+type Leaving = NonNullable<Append['release']>[number]
+
+function leaving(state: RunState, event: RunEvent): Leaving[] {
+  switch (event.type) {
+    case 'NodesReported':
+      return atReport(state, event)
+    case 'CommandClosed':
+      return atClose(state, event.n)
+    case 'CommandRefused':
+      return atRefusal(state, event.n)
+    case 'StepEnded':
+      return atStep(state, event)
+    case 'BatchDropped':
+      return atRound(state, event.batch)
+    case 'NodesBusy':
+      return atRound(state, event.batch, event.nodes)
+    case 'BatchRead':
+      return atRound(state, event.batch, event.skipped)
+    default:
+      return []
+  }
+}
+
+function atReport(state: RunState, event: Extract<RunEvent, { type: 'NodesReported' }>): Leaving[] {
+  const release: Leaving[] = []
+  event.nodes.forEach((position, index) => {
+    const outcome = known(event.outcomes[index], 'the outcome')
+    if (!isHeard(state, position, event.n, outcome) || (event.ended[index] ?? 0) === 0 || comesBack(state, position, outcome)) return
+    // An attempt that was not made leaves the node as the one before it did.
+    const out = outcome === 'skipped' ? at(state.nodes.attempts, position) > 1 : BAD.has(outcome)
+    release.push({ node: planned(state, position).node, out })
+  })
+  return release
+}
+
+/** Nodes of a command that was certainly not sent, but those that steps have to bring back first. */
+function atRefusal(state: RunState, n: number): Leaving[] {
+  if (!provesNothingSent(state, n)) return []
+  return commandOf(state, n)
+    .nodes.filter((position) => at(state.nodes.taken, position) === 0)
+    .map((position) => ({ node: planned(state, position).node, out: staysOut(state, position, at(state.nodes.attempts, position) > 1) }))
+}
+
+function atClose(state: RunState, n: number): Leaving[] {
+  const release: Leaving[] = []
   for (const position of commandOf(state, n).nodes) {
     const stage = at(state.nodes.stage, position)
     if (at(state.nodes.command, position) !== n || stage === STAGE.flying || stage === STAGE.returning) continue
@@ -165,7 +189,7 @@ function comesBack(state: RunState, position: number, outcome: Outcome): boolean
 }
 
 /** Nodes that leave a round whose steps have claimed them, and have nothing to bring back. */
-function atRound(state: RunState, number: number, nodes?: readonly number[]): { node: NodeId; out: boolean }[] {
+function atRound(state: RunState, number: number, nodes?: readonly number[]): Leaving[] {
   const batch = state.batches.get(number)
   if (batch === undefined || batch.step === 0) return []
   return (nodes ?? batch.nodes)
@@ -174,9 +198,9 @@ function atRound(state: RunState, number: number, nodes?: readonly number[]): { 
 }
 
 /** Nodes that leave with this step: out of the round without anything to bring back, or back after their last step. */
-function atStep(state: RunState, event: Extract<RunEvent, { type: 'StepEnded' }>): { node: NodeId; out: boolean }[] {
+function atStep(state: RunState, event: Extract<RunEvent, { type: 'StepEnded' }>): Leaving[] {
   const { batch } = stepOf(state, event.id)
-  const release: { node: NodeId; out: boolean }[] = []
+  const release: Leaving[] = []
   event.nodes.forEach((position, index) => {
     const outcome = known(event.outcomes[index], 'the outcome')
     const done = event.done[index] === true
