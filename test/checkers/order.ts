@@ -20,7 +20,8 @@ export const window: Checker = function* ({ runs, ledger = [] }) {
     // Documents of others have no marker: what the agent begins anew by itself knows of no limit.
     if (!document.startsWith('Patchwave-') && foreign.size === foreign.add(`${node} ${commandId}`).size) continue
     // The script looks at `startBefore` when it begins; the transaction follows when packages are resolved. A hook has none.
-    const began = transaction !== null || (HOOK_WORDS.has(verdict ?? '') && !repeats(hooks, { node, token, startedAt, endedAt }))
+    const repeat = repeats(hooks, { node, token, startedAt, endedAt })
+    const began = transaction !== null || (HOOK_WORDS.has(verdict ?? '') && !repeat)
     if (began && limit !== undefined && Date.parse(startedAt) >= limit)
       yield `${node}: ${token} began at ${startedAt}, to be started before ${iso(limit)}`
   }
@@ -28,11 +29,14 @@ export const window: Checker = function* ({ runs, ledger = [] }) {
 
 type Execution = Readonly<{ node: string; token: string; startedAt: string; endedAt: string | null }>
 
-/** A hook that has passed under this token says so again, whenever it is asked: from its marker, in no time. */
-function repeats(passed: Set<string>, { node, token, startedAt, endedAt }: Execution): boolean {
+/**
+ * A script that is done under this token says so again, whenever it is asked: from its marker, in no time. It may have come to its end in a session of
+ * its own after its agent had gone.
+ */
+function repeats(begun: Set<string>, { node, token, startedAt, endedAt }: Execution): boolean {
   const key = `${node} ${token}`
-  const again = passed.has(key) && endedAt === startedAt
-  passed.add(key)
+  const again = begun.has(key) && endedAt === startedAt
+  begun.add(key)
   return again
 }
 
