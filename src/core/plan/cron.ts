@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import type { PatchwaveError } from '../../kit/error.ts'
 import { monthDayRules, possibleIn, weekDayRules, type DayRule } from './cron-day.ts'
 import { cronField, numbers, type Field, type Item } from './cron-field.ts'
@@ -28,8 +29,8 @@ const FIRST = 6
  * @throws `schedule.invalid`; `rule` is `never` where no month has such a day
  */
 export function parseCron(text: string): Cron {
-  const [seconds, minutes, hours, dayOfMonth, month, dayOfWeek, year] = fieldsOf(text)
-  if (!seconds || !minutes || !hours || !dayOfMonth || !month || !dayOfWeek || !year) throw fieldCount(text)
+  const at = fieldsOf(text)
+  const [seconds, minutes, hours, dayOfMonth, month, dayOfWeek, year] = [at(0), at(1), at(2), at(3), at(4), at(5), at(6)]
   oneQuestionMark(dayOfMonth, dayOfWeek)
   const cron = {
     seconds: numbers(seconds),
@@ -45,15 +46,14 @@ export function parseCron(text: string): Cron {
   return cron
 }
 
-function fieldsOf(text: string): Field[] {
+function fieldsOf(text: string): (place: number) => Field {
   const words: Item[] = [...text.matchAll(/\S+/g)].map((word) => ({ text: word[0], position: word.index + FIRST }))
-  if (words.length !== 6 && words.length !== 7) throw fieldCount(text)
+  if (words.length !== 6 && words.length !== 7) throw fieldCount(words.map((word) => word.text))
   const written = words.length === 7 ? words : [{ text: '0', position: FIRST }, ...words]
-  return written.flatMap((word, place) => cronField(place, word) ?? [])
+  return (place) => known(cronField(place, known(written[place], 'the word of a field')), 'a field of cron()')
 }
 
-function fieldCount(text: string): PatchwaveError {
-  const words = text.split(/\s+/).filter(Boolean)
+function fieldCount(words: readonly string[]): PatchwaveError {
   const meant = words.includes('?') ? sixFields([...words, '*']) : asMaintenanceWindow(words)
   const form = 'minutes hours day-of-month month day-of-week year, seconds before them if needed'
   const missing = words.length === 5 ? 'maintenance windows have a year as the last field: write ' : 'write '

@@ -33,8 +33,8 @@ function outBound(content: PlanContent, wave: PlannedWave, touched: readonly num
     const members = new Map<number, number>()
     let free = 0
     for (const position of touched) {
-      const groups = known(content.nodes[position], 'a node').groups.filter(
-        (group) => content.groups[group]?.key.startsWith(`${per}=`) ?? false,
+      const groups = known(content.nodes[position], 'a node').groups.filter((group) =>
+        known(content.groups[group], 'a group').key.startsWith(`${per}=`),
       )
       if (groups.length === 0) free += 1
       for (const group of groups) members.set(group, (members.get(group) ?? 0) + 1)

@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import { sha256 } from '../../kit/digest.ts'
 import type { ImageSeen } from './fleet.ts'
 
@@ -35,19 +36,17 @@ export function lineages(images: readonly ImageSeen[], tagKey: string | null): L
 }
 
 /** The lineage of a node's image. One that nothing is known of any more (deregistered) is a lineage of its own. */
-export const lineageOf = (known: Lineages, region: string, ami: string): string => known.get(imageKey(region, ami)) ?? ami
+export const lineageOf = (lineages: Lineages, region: string, ami: string): string => lineages.get(imageKey(region, ami)) ?? ami
 
 function join(parent: Map<string, string>, a: string, b: string): void {
   const [left, right] = [rootOf(parent, a), rootOf(parent, b)]
-  parent.set(left, left)
   parent.set(right, left)
 }
 
 function rootOf(parent: Map<string, string>, key: string): string {
   let at = key
   for (let up = parent.get(at); up !== undefined && up !== at; up = parent.get(at)) at = up
-  if (at !== key) parent.set(key, at)
-  if (!parent.has(at)) parent.set(at, at)
+  parent.set(key, at)
   return at
 }
 
@@ -56,8 +55,8 @@ function nameOf(members: readonly string[], copies: ReadonlySet<string>): string
   const [tag] = members.filter((key) => key.startsWith('tag=')).sort()
   if (tag !== undefined) return pathWord(tag.slice('tag='.length))
   const origins = members.filter((key) => !copies.has(key))
-  const [origin = ''] = (origins.length > 0 ? origins : members).map((key) => key.slice(key.indexOf('/') + 1)).sort()
-  return origin
+  const [origin] = (origins.length > 0 ? origins : members).map((key) => key.slice(key.indexOf('/') + 1)).sort()
+  return known(origin, 'an image')
 }
 
 /** Parameter names take letters, digits and `_.-`. What had to be changed, or looks like an image id, keeps apart by its digest. */

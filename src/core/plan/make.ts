@@ -274,7 +274,6 @@ function refuse({ runbook, fleet, lenient }: PlanInput, content: PlanContent): s
 }
 
 function baselineRemarks(content: PlanContent, { stale }: Pinning): string[] {
-  if (content.work !== 'apply') return []
   const untested = content.lists.some((list) => list.baseline === null)
   const skipped = content.nodes.filter((node) => node.skip === 'untested').length
   return [

@@ -48,9 +48,9 @@ export function roomOf(asked: Asked): Room {
 }
 
 /** When a run begins in this opening: after its delay, and after every freeze that it meets. */
-function startOf({ now, delayMs, freezes = [] }: Asked, { opens, cutoff }: WindowTimes): Instant {
+function startOf({ now, delayMs, freezes = [] }: Asked, { opens }: WindowTimes): Instant {
   let start = latest(plus(opens, delayMs?.(opens) ?? 0), now)
-  for (let freeze = freezeAt(freezes, start); freeze !== undefined && start < cutoff; freeze = freezeAt(freezes, start)) start = freeze.to
+  for (let freeze = freezeAt(freezes, start); freeze !== undefined; freeze = freezeAt(freezes, start)) start = freeze.to
   return start
 }
 

@@ -1,3 +1,4 @@
+import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import type { NodeId } from '../../kit/ids.ts'
 import type { Instant } from '../../kit/instant.ts'
@@ -43,12 +44,12 @@ export function pin(runbook: Runbook, nodes: readonly NodeSeen[], sources: Sourc
   return { lists: lists.found, of, stale: lists.stale }
 }
 
-const keyOf = (node: NodeSeen, known: Lineages): string => baselineKey(node.account, lineageOf(known, node.region, node.ami))
+const keyOf = (node: NodeSeen, lineages: Lineages): string => baselineKey(node.account, lineageOf(lineages, node.region, node.ami))
 
 /** Nodes that could ever be patched, by account and lineage, in the order of the keys. */
-function byImage(nodes: readonly NodeSeen[], known: Lineages): [string, NodeSeen[]][] {
+function byImage(nodes: readonly NodeSeen[], lineages: Lineages): [string, NodeSeen[]][] {
   const able = nodes.filter((node) => !node.hybrid && hindrance(node) !== 'unsupported-platform')
-  return [...Map.groupBy(able, (node) => keyOf(node, known))].sort(([a], [b]) => bytewise(a, b))
+  return [...Map.groupBy(able, (node) => keyOf(node, lineages))].sort(([a], [b]) => bytewise(a, b))
 }
 
 function testedLists(nodes: readonly NodeSeen[], rules: PatchRule, maxAgeMs: number, { baselines, lineages, now }: Sources) {
@@ -77,14 +78,17 @@ function testedList({ baseline, path, version, digest, storedAt }: StoredBaselin
 }
 
 function untestedLists(nodes: readonly NodeSeen[], rules: PatchRule, { missing, lineages, now }: Sources) {
-  const found = byImage(nodes, lineages).flatMap(([, members]): PinnedList[] => {
-    const [first] = members
-    if (first === undefined) return []
+  const found = byImage(nodes, lineages).map(([, members]): PinnedList => {
+    const first = known(members[0], 'a node of the image')
     const rows = members.flatMap((node) => missing.get(node.node) ?? [])
     const patches = classify(rows, rules, now)
-    return [
-      { account: first.account, image: lineageOf(lineages, first.region, first.ami), baseline: null, patches, digest: listDigest(patches) },
-    ]
+    return {
+      account: first.account,
+      image: lineageOf(lineages, first.region, first.ami),
+      baseline: null,
+      patches,
+      digest: listDigest(patches),
+    }
   })
   return { found, stale: [] }
 }

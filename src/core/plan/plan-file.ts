@@ -45,7 +45,8 @@ function isPlan(value: unknown): value is Plan {
 }
 
 function positionsFit(content: Fields): boolean {
-  const [nodes, groups, lists, waves] = [rows(content['nodes']), rows(content['groups']), rows(content['lists']), rows(content['waves'])]
+  const [nodes, groups, lists, waves] = [content['nodes'], content['groups'], content['lists'], content['waves']]
+  if (!areRows(nodes) || !areRows(groups) || !areRows(lists) || !areRows(waves)) return false
   const inside = (position: unknown, of: readonly Fields[]): boolean =>
     typeof position === 'number' && Number.isInteger(position) && position >= 0 && position < of.length
   const all = (positions: unknown, of: readonly Fields[]): boolean =>
@@ -60,7 +61,7 @@ type Fields = Readonly<{ [key: string]: unknown }>
 
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const rows = (value: unknown): Fields[] => (Array.isArray(value) ? value.filter(isFields) : [])
+const areRows = (value: unknown): value is Fields[] => Array.isArray(value) && value.every(isFields)
 
 function parsed(text: string): unknown {
   try {

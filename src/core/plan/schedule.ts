@@ -43,8 +43,8 @@ function read(expression: string): Schedule {
   }
   const foreign = /[^\x20-\x7e]/u.exec(expression)
   if (foreign !== null) throw foreignCharacter(foreign[0], foreign.index + 1)
-  const [, kind, body] = /^(cron|rate|at)\(([^()]*)\)$/.exec(expression) ?? []
-  if (kind === undefined || body === undefined) throw invalid('schedule', 1, 'form', `"${expression}" is no schedule`, formHint(expression))
+  const [, kind, body = ''] = /^(cron|rate|at)\(([^()]*)\)$/.exec(expression) ?? []
+  if (kind === undefined) throw invalid('schedule', 1, 'form', `"${expression}" is no schedule`, formHint(expression))
   if (kind === 'at') return { kind, local: parseAt(body) }
   return kind === 'rate' ? { kind, everyMs: parseRate(body) } : { kind: 'cron', cron: parseCron(body) }
 }
@@ -67,7 +67,7 @@ function formHint(expression: string): string {
   const form = /^(cron|rate|at)\(/
   if (form.test(expression.toLowerCase()) && !form.test(expression)) return `write it in small letters: ${FORMS.slice(6)}`
   if (/^(cron|rate|at)\([^()]*$/.test(expression)) return 'close the bracket at the end'
-  const words = expression.split(/\s+/).filter(Boolean)
+  const words = expression.split(/\s+/)
   const meant = asMaintenanceWindow(words) ?? sixFields(words)
   return meant === null ? FORMS : `write ${meant}`
 }
@@ -84,9 +84,9 @@ function parseAt(text: string): LocalTime {
 }
 
 function parseRate(text: string): Ms {
-  const [, count, unit = '', plural] = /^([1-9]\d{0,5}) +(minute|hour|day)(s?)$/.exec(text.trim()) ?? []
+  const [, count = '', unit = '', plural] = /^([1-9]\d{0,5}) +(minute|hour|day)(s?)$/.exec(text.trim()) ?? []
   const unitMs = UNITS[unit]
-  if (count === undefined || unitMs === undefined) {
+  if (unitMs === undefined) {
     const hint = /^\d+ +weeks?$/.test(text.trim())
       ? 'a week is rate(7 days)'
       : 'write rate(n unit) with a whole n from 1 and minute(s), hour(s) or day(s)'

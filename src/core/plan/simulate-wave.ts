@@ -30,9 +30,9 @@ export function simulateWave(shape: WaveShape, chance: WaveChance): WaveSpan {
   while (round.inFlight > 0) {
     now = round.land()
     const due = now + ROUND_MS
-    while (round.inFlight > 0 && !round.isFull && round.nextLanding <= due) now = round.land()
+    while (!round.isFull && round.nextLanding <= due) now = round.land()
     if (round.inFlight > 0 && !round.isFull) now = due
-    if (round.waits) round.fill(now)
+    round.fill(now)
   }
   return { lastStartMs: round.lastStartMs, lastEndMs: round.lastEndMs }
 }
@@ -54,7 +54,6 @@ class Round {
   /** The group whose queue a node in `ready` came from; -1: none. */
   readonly #from: Int32Array
   #free: number
-  #waiting: number
   inFlight = 0
   lastStartMs: Ms = 0
   lastEndMs: Ms = 0
@@ -63,18 +62,13 @@ class Round {
     this.#shape = shape
     this.#chance = chance
     this.#free = shape.concurrency
-    this.#waiting = shape.count
     this.#out = new Int32Array(shape.limits.length)
     this.#active = new Int32Array(shape.sets)
     this.#first = new Int32Array(shape.limits.length).fill(-1)
     this.#last = new Int32Array(shape.limits.length).fill(-1)
-    this.#next = new Int32Array(shape.count).fill(-1)
+    this.#next = new Int32Array(shape.count)
     this.#from = new Int32Array(shape.count).fill(-1)
     for (let place = 0; place < shape.count; place += 1) this.#ready.push(shape.rank[place] ?? 0, place)
-  }
-
-  get waits(): boolean {
-    return this.#waiting > 0
   }
 
   /** A whole command could be made at once. */
@@ -82,22 +76,22 @@ class Round {
     return Math.min(this.#free, this.#ready.size) >= COMMAND_NODES_MAX
   }
 
+  /** Infinite when nothing is in flight. */
   get nextLanding(): Ms {
     return this.#landings.key
   }
 
   /** Fills free places with nodes that no limit forbids. */
   fill(now: Ms): void {
-    if (this.#free === 0 || this.#ready.size === 0) return
+    if (this.#ready.size === 0) return
     const intentAt = now + this.#chance.readMs()
     while (this.#free > 0 && this.#ready.size > 0) {
       const node = this.#ready.pop()
       const from = this.#from[node] ?? -1
-      this.#from[node] = -1
       const group = this.#blockedBy(node)
       if (group >= 0) this.#park(node, group)
       else this.#start(node, intentAt)
-      if (from >= 0 && from !== group) this.#letGo(from)
+      if (from >= 0) this.#letGo(from)
     }
   }
 
@@ -122,7 +116,6 @@ class Round {
   #start(node: number, intentAt: Ms): void {
     this.inFlight += 1
     this.#free -= 1
-    this.#waiting -= 1
     const { groupsFrom, groups, setOf } = this.#shape
     for (let at = groupsFrom[node] ?? 0; at < (groupsFrom[node + 1] ?? 0); at += 1) {
       const group = groups[at] ?? 0

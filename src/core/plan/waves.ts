@@ -40,7 +40,8 @@ export function partition(
     left = left.filter((position) => !chosen.has(position))
   }
   const skipped = order.filter((position) => at(candidates, position).skip !== null)
-  return { waves: withSkipped(rules, parted, skipped, candidates, names), empty }
+  // The last wave holds whom nobody touches, also where there is no other.
+  return { waves: withSkipped(rules, parted, skipped, candidates, names), empty: parted.length === 0 ? empty.slice(0, -1) : empty }
 }
 
 const at = <T>(items: readonly T[], position: number): T => known(items[position], `position ${String(position)}`)
@@ -68,7 +69,7 @@ function taken(rule: WaveRule, left: readonly number[], candidates: readonly Can
   const { take } = rule
   if (take.kind === 'rest') return left
   if (take.kind === 'match') return left.filter((position) => matches(take.match, at(candidates, position).node, names))
-  const count = Math.min(left.length, left.length === 0 ? 0 : roundedUp(take.amount, left.length))
+  const count = Math.min(left.length, roundedUp(take.amount, left.length))
   return spread(rule.spread, count, left, candidates, names)
 }
 
@@ -138,7 +139,6 @@ type Bucket = { readonly key: string; readonly values: readonly string[]; readon
  * same values are one bucket: the work is buckets times count, not nodes times count.
  */
 function spread(keys: readonly string[], count: number, left: readonly number[], candidates: readonly Candidate[], names: Names): number[] {
-  if (keys.length === 0) return left.slice(0, count)
   const valuesOf = (position: number): string[] => spreadValues(keys, at(candidates, position).node, names)
   const buckets = [...Map.groupBy(left, (position) => JSON.stringify(valuesOf(position)))]
     .sort(([a], [b]) => bytewise(a, b))
@@ -163,11 +163,11 @@ function spreadValues(keys: readonly string[], node: NodeSeen, names: Names): st
   })
 }
 
+/** The bucket that brings most values that are not there yet, of equals the one that is least used up: one that has no node left is fuller than any other. */
 function best(buckets: readonly Bucket[], covered: ReadonlySet<string>): Bucket | undefined {
   let found: Bucket | undefined
   let gain = -1
   for (const bucket of buckets) {
-    if (bucket.used === bucket.nodes.length) continue
     const more = bucket.values.filter((value) => !covered.has(value)).length
     if (more > gain || (more === gain && found !== undefined && fill(bucket) < fill(found))) {
       found = bucket

@@ -23,7 +23,7 @@ export function spansOf(state: RunState): Float64Array {
     if (command.work === 'rollback' && state.plan.work !== 'rollback') continue
     for (const position of command.nodes) {
       const endedMs = at(state.nodes.endedSeconds, position) * 1000
-      if (endedMs > 0 && at(state.nodes.command, position) === command.n) spans[position] = Math.max(0, endedMs - command.intendedAt)
+      if (at(state.nodes.command, position) === command.n) spans[position] = Math.max(0, endedMs - command.intendedAt)
     }
   }
   return spans

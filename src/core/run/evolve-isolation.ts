@@ -7,7 +7,6 @@ import { patchesBroke } from './isolate-reasons.ts'
 import { unitCount } from './isolate-units.ts'
 import { isIsolating, type IsolatedList, type Isolation } from './isolation.ts'
 import { move } from './moving.ts'
-import { recount } from './standing.ts'
 import { at, codeOf, STAGE, unwant, want, type RunState } from './state.ts'
 import { clearWaiting, enqueue } from './waiting.ts'
 
@@ -124,7 +123,6 @@ function reopen(state: RunState, position: number): void {
     values[position] = 0
   nodes.reason[position] = ''
   move(state, position, STAGE.waiting)
-  recount(state, position)
 }
 
 /** None of the round's nodes waits or is in flight any more: they are watched now. */
@@ -163,10 +161,9 @@ export const listAt = (isolation: Isolation, list: number): IsolatedList => know
 /** The rest of this list stays on the nodes that were well with it. */
 export function culpritsFound(state: RunState, event: Of<'CulpritsFound'>): void {
   const isolation = on(state)
-  const { lines, units, unitCount: all } = listAt(isolation, event.list)
+  const { lines, units } = listAt(isolation, event.list)
   const gone = new Set([...event.culprits, ...event.dependents])
   const left = new Set(lines.flatMap((line, index) => (gone.has(line) ? [] : [known(units[index], 'the unit')])))
-  assert(left.size <= all, 'what is left is of the list')
   const rest = [...left].sort((a, b) => a - b)
   const list = known(state.lists, 'the lists').count + derive(isolation, event.list, rest)
   const { culprits, why, dependents } = event

@@ -196,8 +196,8 @@ export function gateDecided(state: RunState, event: Of<'GateDecided'>, now: Inst
   wave.decidedAt = now
   wave.why = event.why
   wave.held = null
-  for (const check of wave.measure?.checks.keys() ?? [])
-    if (wave.measure) unwant(state, measureKey({ ...wave.measure, purpose: 'gate' }, check))
+  const { measure } = wave
+  if (measure !== null) for (const check of measure.checks.keys()) unwant(state, measureKey({ ...measure, purpose: 'gate' }, check))
   if (event.verdict === 'pass' && state.phase.name === 'waves') state.phase = afterWave(state, event.wave)
 }
 

@@ -57,8 +57,7 @@ function nextStep(search: Search): SearchStep {
     const verdict = broken ? 'bad' : known(rest)
     if (verdict === 'unclear') return { kind: 'lost', why: 'unclear' }
     const kept = search.tried.filter((one) => one.kept && keyOf(one.units) === keyOf(rest))
-    if (verdict === 'good' && kept.some((one) => one.verdict === 'good'))
-      return { kind: 'found', culprits, dependents: [...dependents].sort(ascending), rest }
+    if (verdict === 'good' && kept.some((one) => one.verdict === 'good')) return { kind: 'found', culprits, dependents, rest }
     if (verdict === 'good' && kept.length >= UNCLEAR_MAX) return { kind: 'lost', why: 'unclear' }
     if (verdict === 'good' || verdict === undefined) return { kind: 'keep', set: rest }
     const grown = verdict === 'refused' ? largest(rest, known) : { kind: 'breaks' as const, set: rest }

@@ -17,10 +17,7 @@ export function unitsOf(patches: readonly Patch[]): readonly number[] {
     for (const bond of bondsOf(patch)) {
       const other = first.get(bond)
       if (other === undefined) first.set(bond, index)
-      else {
-        const [low, high] = [find(index), find(other)].sort((a, b) => a - b)
-        leader[known(high, 'a leader')] = known(low, 'a leader')
-      }
+      else leader[find(index)] = find(other)
     }
   })
   const units = new Map<number, number>()

@@ -1,5 +1,5 @@
 import { plus, type Instant } from '../../kit/instant.ts'
-import { events, nothing, wake, type Decision } from './decision.ts'
+import { events, wake, type Decision } from './decision.ts'
 import type { RunEvent, StepName } from './event.ts'
 import type { Batch } from './parts.ts'
 import { needsToken, stepBefore, stepUntil } from './steps.ts'
@@ -14,7 +14,7 @@ export function nextReturns(state: RunState, now: Instant): Decision {
     if (now >= at || nodes.length >= COMMAND_NODES_MAX) return events(intent(state, step, cell, 0, nodes.slice(0, COMMAND_NODES_MAX), now))
     if (due === null || at < due) due = at
   }
-  return due === null ? nothing : wake(due)
+  return wake(due)
 }
 
 /** The next step before the change of a round that was just read; `undefined`: the change itself is next. */

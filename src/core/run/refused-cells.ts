@@ -56,12 +56,11 @@ export function nextRefused(state: RunState, index: number, now: Instant): Decis
   if (refused.size === 0) return nothing
   const rounds = [...state.batches.values()].filter(({ cell, running }) => running === null && refused.has(cell))
   if (rounds.length > 0) return events(...rounds.map(({ batch }): RunEvent => ({ type: 'BatchDropped', batch, reason: 'cell-refused' })))
-  const lanes = [...state.waiting.lanes].filter(([key, lane]) => lane.length > 0 && refused.has(cellOfLane(key)))
-  if (lanes.length === 0) return nothing
+  const lanes = [...state.waiting.lanes].filter(([key]) => refused.has(cellOfLane(key)))
   const due = new Map(lanes.map(([key]) => [cellOfLane(key), givenUpAt(state, cellOfLane(key))]))
   const over = new Set([...due].flatMap(([cell, when]) => (when === null || (now >= when && !isBusy(state, refused)) ? [cell] : [])))
-  const later = [...due.values()].filter((when) => when !== null && when > now)
-  if (over.size === 0) return wake(later.reduce((a, b) => (a !== null && (b === null || a < b) ? a : b), null))
+  const later = [...due.values()].flatMap((when) => (when !== null && when > now ? [when] : []))
+  if (over.size === 0) return wake(later.reduce<Instant | null>((a, b) => (a !== null && a < b ? a : b), null))
   const nodes = allWaiting(state, known(state.plan.waves[index], 'the wave').nodes).filter((position) => over.has(cellAt(state, position)))
   for (const [key] of lanes) if (over.has(cellOfLane(key))) state.waiting.lanes.delete(key)
   return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'cell-refused' }) : nothing

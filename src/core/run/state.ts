@@ -269,7 +269,7 @@ const untouched = (count: number): Nodes => ({
   count,
   cell: new Uint16Array(count),
   wave: new Int16Array(count).fill(-1),
-  list: new Int32Array(count).fill(-1),
+  list: new Int32Array(count),
   stage: new Uint8Array(count),
   outcome: new Uint8Array(count),
   applied: new Uint8Array(count),

@@ -98,7 +98,7 @@ function stateWord(state: RunState): string {
   if (state.paused) return 'paused'
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
   if (phase.name === 'rolling-back') return isIsolating(state.isolation) ? 'isolating' : 'rolling-back'
-  if (state.waves.some((wave) => wave.held !== null && wave.phase === 'drained')) return 'held'
+  if (state.waves.some((wave) => wave.held !== null)) return 'held'
   if (STARTING.has(phase.name) && freezeNow(state, state.at) !== undefined) return 'frozen'
   return phase.name === 'waves' ? 'running' : phase.name
 }
@@ -108,7 +108,7 @@ export function waitsFor(state: RunState): string | null {
   const asked = state.approvals.find((one) => one.state === 'asked')
   if (asked)
     return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
-  const held = state.waves.find((wave) => wave.held !== null && wave.phase === 'drained')
+  const held = state.waves.find((wave) => wave.held !== null)
   return held ? `a decision on gate ${held.name}: ${held.held?.join(', ') ?? ''}` : null
 }
 

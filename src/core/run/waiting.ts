@@ -134,8 +134,8 @@ function urgentFirst(state: RunState): (readonly [string, number[]])[] {
   const turnsOf = (position: number): number =>
     planned(state, position).groups.reduce((most, group) => Math.max(most, inSet[at(state.groupSet, group)] ?? 0), 0)
   const ranked = [...lanes].map(([key, lane]) => {
-    const head = lane[0]
-    return { key, lane, turns: head === undefined ? 0 : turnsOf(head), chain: head === undefined ? 0 : at(chain, head) }
+    const head = at(lane, 0)
+    return { key, lane, turns: turnsOf(head), chain: at(chain, head) }
   })
   return ranked.sort((a, b) => b.turns - a.turns || b.chain - a.chain).map(({ key, lane }) => [key, lane])
 }

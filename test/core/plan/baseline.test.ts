@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sha256 } from '../../../src/kit/digest.ts'
 import { instant } from '../../../src/kit/instant.ts'
-import { baselineDigest, baselineOf, baselinePath, type Baseline } from '../../../src/core/plan/baseline.ts'
+import { baselineDigest, baselineKey, baselineOf, baselinePath, type Baseline } from '../../../src/core/plan/baseline.ts'
 import {
   ADVANCED_BYTES,
   packBaseline,
@@ -13,6 +13,7 @@ import {
   type Packed,
 } from '../../../src/core/plan/packing.ts'
 import type { Patch } from '../../../src/core/plan/plan.ts'
+import type { Quarantined } from '../../../src/core/plan/quarantine.ts'
 import { NOW, patch } from './fixture.ts'
 
 const provenance = {
@@ -88,6 +89,18 @@ describe('a baseline in parameters', () => {
 
   it('has one digest whatever order it was put together in', () => {
     expect(baselineDigest(baseline(many(9).toReversed(), ['i-1', 'i-2']))).toBe(baselineDigest(baseline(many(9))))
+    const turned = { ...provenance, checks: provenance.checks.toReversed() }
+    expect(baselineOf('222222222222', 'ami-a', [], turned)).toEqual(baseline([]))
+  })
+
+  it('has its quarantine in order, with no more of the evidence than a line holds', () => {
+    const one = (name: string, why: string): Quarantined => ({ ...patch(name), as: 'breaks', why, run: provenance.run, at: NOW })
+    const { quarantined, v } = baselineOf('222222222222', 'ami-a', [], provenance, [one('zlib', 'z'.repeat(401)), one('bash', 'b')])
+    expect(v).toBe(2)
+    expect(quarantined?.map(({ name, why }) => [name, why])).toEqual([
+      ['bash', 'b'],
+      ['zlib', 'z'.repeat(400)],
+    ])
   })
 })
 
@@ -152,9 +165,18 @@ describe('the path', () => {
     ['/aws/{image}'],
     ['/SSM-things/{image}'],
     ['/patchwave/{unknown}'],
-    [`${'/a'.repeat(15)}/{image}`],
-    [`/${'a'.repeat(1_000)}`],
+    ['/a'.repeat(15)],
+    [`/${'a'.repeat(900)}`],
   ])('is refused where Parameter Store would: %s', (template) => {
-    expect(() => baselinePath(template, names)).toThrow(expect.objectContaining({ code: 'runbook.invalid' }))
+    const hint = 'write it like /patchwave/{runbook}/{account}/{image}'
+    expect(() => baselinePath(template, names)).toThrow(expect.objectContaining({ code: 'runbook.invalid', more: { hint } }))
+  })
+
+  it.each([['/a'.repeat(14)], [`/${'a'.repeat(899)}`], ['/patchwave/aws/ssm'], ['/a_b.c-D/9']])('may be %s', (template) => {
+    expect(baselinePath(template, names)).toBe(template)
+  })
+
+  it('is looked up by account and image', () => {
+    expect(baselineKey('222222222222', 'ami-a')).toBe('222222222222/ami-a')
   })
 })

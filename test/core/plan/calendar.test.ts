@@ -87,6 +87,7 @@ describe('what the examples leave open', () => {
     ['cron(0 0 15W,L * ? *)',     ['01-15T00:00', '01-31T00:00', '02-16T00:00']],
     ['cron(0 0 ? * 2-6/2 *)',     ['01-02T00:00', '01-05T00:00', '01-07T00:00']],
     ['cron(0 4 31W * ? *)',       ['01-30T04:00', '03-31T04:00', '05-29T04:00'], 'Sunday 31 May goes back, not into June'],
+    ['cron(0 4 1W 8 ? *)',        ['08-03T04:00'], 'Saturday the 1st goes on to Monday'],
     ['cron(0 0 ? * FRI-MON *)',   ['01-02T00:00', '01-03T00:00', '01-04T00:00', '01-05T00:00', '01-09T00:00'], 'over the end of the week'],
     ['cron(0 22-2/2 1 * ? *)',    ['01-01T00:00', '01-01T02:00', '01-01T22:00', '02-01T00:00'], 'all of them hours of the day that is named'],
     ['cron(0 0 1 NOV-FEB ? *)',   ['01-01T00:00', '02-01T00:00', '11-01T00:00', '12-01T00:00']],
@@ -117,17 +118,25 @@ describe('the first opening is strictly after the given instant', () => {
     ['at() before its validity never comes',   '2026-01-01T00:00:00Z', rule('at(2026-07-07T15:55:00)', { start: at('2026-08-01T00:00:00Z') }), []],
     ['a year that has passed never comes',     '2027-01-01T00:00:00Z', rule('cron(0 3 ? * SUN 2026)'), []],
     ['from before the first year, the first',  '0001-01-01T00:00:00Z', rule('cron(0 3 ? * SUN *)'), ['1970-01-04T03:00:00Z']],
+    ['… and 2000 was a leap year',             '1999-01-01T00:00:00Z', rule('cron(0 0 29 2 ? 2000)'),       ['2000-02-29T00:00:00Z']],
+    ['at() to the second',                     '2026-01-01T00:00:00Z', rule('at(2028-02-29T15:55:01)'),     ['2028-02-29T15:55:01Z']],
     ['… also east of Greenwich',               '0001-01-01T00:00:00Z', rule('cron(0 3 * * ? *)', { timezone: 'Asia/Tokyo' }), ['1969-12-31T18:00:00Z']],
+    ['… with an offset too',                   '0001-01-01T00:00:00Z', rule('cron(0 3 * * ? *)', { timezone: 'Asia/Tokyo', offsetDays: 1 }), ['1970-01-01T18:00:00Z']],
+    ['the last millisecond that there is',     '2199-12-31T00:00:00Z', rule('rate(1 day)', { start: at('2199-12-31T23:59:59.999Z') }), ['2199-12-31T23:59:59Z']],
     ['after the last year, none',              '2200-01-02T00:00:00Z', rule('cron(0 3 ? * SUN *)'), []],
     ['… nor for a rate',                       '2200-01-02T00:00:00Z', rule('rate(7 days)'), []],
     ['the last opening that there is',         '2199-12-28T00:00:00Z', rule('cron(0 22 31 12 ? *)', LA), ['2200-01-01T06:00:00Z']],
+    ['… also for who asks in the last moment', '2199-12-31T23:59:59.999Z', rule('cron(0 22 31 12 ? *)', LA), ['2200-01-01T06:00:00Z']],
+    ['… but not when its year has ended in UTC', '2200-01-01T00:00:00Z', rule('cron(0 22 31 12 ? *)', LA), []],
     ['nothing before the start',               '2026-01-01T00:00:00Z', rule('cron(0 3 ? * SUN *)', { start: at('2026-01-11T03:00:00Z') }), ['2026-01-11T03:00:00Z']],
     ['nothing at the end',                     '2026-01-01T00:00:00Z', rule('cron(0 3 ? * SUN *)', { end: at('2026-01-18T03:00:00Z') }), ['2026-01-04T03:00:00Z', '2026-01-11T03:00:00Z']],
     ['rate ends too',                          '2026-01-01T00:00:00Z', rule('rate(1 day)', { end: at('2026-01-03T00:00:01Z') }), ['2026-01-02T00:00:00Z', '2026-01-03T00:00:00Z']],
     ['between a hit and its offset day',       '2026-01-21T00:00:00Z', rule('cron(30 23 ? * TUE#3 *)', { offsetDays: 2 }), ['2026-01-22T23:30:00Z', '2026-02-19T23:30:00Z']],
     ['a hit before the start has no offset',   '2026-01-01T00:00:00Z', rule('cron(30 23 ? * TUE#3 *)', { offsetDays: 2, start: at('2026-01-21T00:00:00Z') }), ['2026-02-19T23:30:00Z', '2026-03-19T23:30:00Z']],
+    ['a hit at the start has',                 '2026-01-01T00:00:00Z', rule('cron(30 23 ? * TUE#3 *)', { offsetDays: 2, start: at('2026-01-20T23:30:00Z') }), ['2026-01-22T23:30:00Z']],
     ['the end is held against the offset day', '2026-01-01T00:00:00Z', rule('cron(30 23 ? * TUE#3 *)', { offsetDays: 2, end: at('2026-01-21T00:00:00Z') }), []],
     ['the last of the year plus an offset',    '2026-12-28T00:00:00Z', rule('cron(0 1 31 * ? *)', { offsetDays: 2 }), ['2027-01-02T01:00:00Z', '2027-02-02T01:00:00Z']],
+    ['an offset as long as there is',          '2026-01-01T00:00:00Z', rule('cron(0 1 1 * ? *)', { offsetDays: 6 }), ['2026-01-07T01:00:00Z']],
   ])('%s', (_, from, one, first) => {
     expect(opens(from, Math.max(first.length, 1), one)).toEqual(first)
   })
@@ -228,6 +237,7 @@ describe('a schedule without another opening says why', () => {
     ['cron(0 0 1 1 ? 1999)',    '2026-01-01T00:00:00Z', {}, 'its last year, 1999, is over'],
     ['cron(0 0 1 1 ? 2026)',    '2026-01-01T00:00:00Z', {}, 'its last opening, in 2026, is over'],
     ['rate(7 days)',            '2200-01-01T00:00:00Z', {}, 'its last year, 2199, is over'],
+    ['rate(30 days)',           '2199-12-31T00:00:00Z', {}, 'its last opening, in 2199, is over'],
     ['at(2026-07-07T15:55:00)', '2026-07-07T13:55:00Z', BERLIN, '2026-07-07T15:55:00 in Europe/Berlin is past'],
     ['at(2026-07-07T15:55:00)', '2026-07-07T13:54:59Z', BERLIN, null],
     ['at(2026-07-07T15:55:00)', '2026-01-01T00:00:00Z', { start: at('2026-08-01T00:00:00Z') }, 'its last opening is before the beginning of its validity, 2026-08-01T00:00:00Z'],
@@ -235,6 +245,11 @@ describe('a schedule without another opening says why', () => {
     ['at(2026-03-08T02:30:00)', '2026-01-01T00:00:00Z', { ...NY, ...next }, null],
     ['cron(30 2 8 3 ? 2026)',   '2026-01-01T00:00:00Z', NY, '2026-03-08T02:30:00 does not exist in America/New_York: clocks go over it, and onGap is skip'],
     ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { end: at('2025-06-01T00:00:00Z') }, 'its validity ended at 2025-06-01T00:00:00Z'],
+    ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { end: at('2026-01-01T00:00:00Z') }, 'its validity ended at 2026-01-01T00:00:00Z'],
+    ['cron(0 3 ? * SUN *)',     '1960-01-01T00:00:00Z', { end: at('1965-01-01T00:00:00Z') }, 'its next opening, 1970-01-04T03:00:00Z, is not before the end of its validity, 1965-01-01T00:00:00Z'],
+    ['cron(0 3 ? * SUN *)',     '2026-01-04T04:00:00Z', { start: at('2026-01-05T00:00:00Z'), end: at('2026-01-06T00:00:00Z') }, 'its next opening, 2026-01-11T03:00:00Z, is not before the end of its validity, 2026-01-06T00:00:00Z'],
+    ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { start: at('2026-06-01T00:00:00Z'), end: at('2026-06-01T00:00:00Z') }, 'its validity ends before it begins'],
+    ['cron(0 3 ? * SUN 2026)',  '2026-01-01T00:00:00Z', { start: at('2027-01-01T00:00:00Z'), end: at('2027-06-01T00:00:00Z') }, 'its last opening is before the beginning of its validity, 2027-01-01T00:00:00Z'],
     ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { start: at('2027-01-01T00:00:00Z'), end: at('2026-06-01T00:00:00Z') }, 'its validity ends before it begins'],
     ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { end: at('2026-01-04T03:00:00Z') }, 'its next opening, 2026-01-04T03:00:00Z, is not before the end of its validity, 2026-01-04T03:00:00Z'],
     ['rate(7 days)',            '2026-01-01T00:00:00Z', { end: at('2026-01-07T00:00:00Z') }, 'its next opening, 2026-01-08T00:00:00Z, is not before the end of its validity, 2026-01-07T00:00:00Z'],
@@ -259,12 +274,13 @@ describe('a calendar that is refused', () => {
     ['an offset as a zone',            rule('cron(0 3 ? * SUN *)', { timezone: '+02:00' }),       'timezone'],
     ['an instant as a zone',           rule('cron(0 3 ? * SUN *)', { timezone: '2026-01-01T00:00[Europe/Berlin]' }), 'timezone'],
     ['seven days of offset',           rule('cron(0 3 ? * SUN *)', { offsetDays: 7 }),            'offset'],
+    ['an offset back',                 rule('cron(0 3 ? * SUN *)', { offsetDays: -1 }),           'offset'],
     ['half a day of offset',           rule('cron(0 3 ? * SUN *)', { offsetDays: 0.5 }),          'offset'],
     ['an offset on a rate',            rule('rate(7 days)', { offsetDays: 1 }),                   'offset'],
     ['an offset on an at',             rule('at(2026-07-07T15:55:00)', { offsetDays: 1 }),        'offset'],
     ['a cutoff as long as the window', rule('cron(0 3 ? * SUN *)', { durationMs: HOUR, cutoffMs: 60 * MINUTE }), 'cutoff'],
   ])('%s', (_, one, field) => {
-    expect(refusal(one)).toMatchObject({ code: 'schedule.invalid', field })
+    expect(refusal(one)).toMatchObject({ code: 'schedule.invalid', field, rule: field })
   })
 
   it('even if nobody wants an opening', () => {

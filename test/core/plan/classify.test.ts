@@ -35,6 +35,7 @@ describe('what is approved', () => {
     ['one of several classifications',     rules([{ classification: ['Bugfix', 'Security'] }]), true],
     ['one of several severities',          rules([{ severity: ['Critical', 'Important'] }]), true],
     ['one of several names',               rules([{ names: ['vim', 'open*'] }]), true],
+    ['another name',                       rules([{ names: ['vim'] }]), false],
     ['rejected by one of several',         rules([{}], ['vim', 'openssl']), false],
   ])('%s', (_, rule, approved) => {
     expect(isCandidate(patch('openssl'), rule, NOW)).toBe(approved)
@@ -170,8 +171,31 @@ describe('a row of a scan', () => {
     ['a release before time',     { ...good, releasedAt: -1 }],
     ['a release as text',         { ...good, releasedAt: 'soon' }],
     ['nothing at all',            {}],
+    ['a list as a name',          { ...good, name: ['openssl'] }],
+    ['a list as an arch',         { ...good, arch: ['x86_64'] }],
+    ['a number as what it is',    { ...good, classification: 7 }],
+    ['a quote before a CVE',      { ...good, cves: ['"CVE-1'] }],
+    ['a number as a CVE',         { ...good, cves: [7] }],
+    ['a number as what is there', { ...good, installed: 7 }],
+    ['a release as its digits',   { ...good, releasedAt: '1767225600' }],
+    ['a release in milliseconds', { ...good, releasedAt: 1e11 }],
+    ['more CVEs than anyone has', { ...good, cves: Array.from({ length: 2_001 }, () => 'CVE-1') }],
   ])('is refused: %s', (_, row) => {
     expect(readMissing(row, 'rpm')).toBeUndefined()
+  })
+
+  // prettier-ignore
+  it.each<[version: string, is: string]>([
+    ['3.0.8-1', '0:3.0.8-1'],  ['32:9.8-1', '32:9.8-1'],  ['x1:2-1', '0:x1:2-1'],
+  ])('of version %s has the epoch of %s', (version, is) => {
+    expect(readMissing({ ...good, version }, 'rpm')?.version).toBe(is)
+  })
+
+  it('has its attributes in order, once, and what it does not say is nothing', () => {
+    const { installed: _, ...bare } = good
+    const cves = ['CVE-2', 'CVE-1', 'CVE-2']
+    expect(readMissing({ ...bare, cves, releasedAt: 0 }, 'rpm')).toMatchObject({ cves: ['CVE-1', 'CVE-2'], installed: '', releasedAt: 0 })
+    expect(readMissing({ ...good, cves: Array.from({ length: 2_000 }, () => 'CVE-1') }, 'rpm')?.cves).toEqual(['CVE-1'])
   })
 
   it('never throws, whatever comes', () => {
@@ -179,6 +203,9 @@ describe('a row of a scan', () => {
   })
 
   it('of a patch that we wrote comes back as it was', () => {
-    expect(readPatch(JSON.parse(JSON.stringify(patch('openssl'))))).toEqual(patch('openssl'))
+    const undated = patch('sudo', '1.9-1', { family: 'deb', arch: 'amd64', releasedAt: null })
+    for (const one of [patch('openssl'), undated]) expect(readPatch(JSON.parse(JSON.stringify(one)))).toEqual(one)
+    expect(readPatch({ ...patch('openssl'), releasedAt: 'long ago' })).toMatchObject({ releasedAt: null })
+    expect(readPatch({ ...patch('openssl'), family: 'exe' })).toBeUndefined()
   })
 })

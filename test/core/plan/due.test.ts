@@ -51,6 +51,7 @@ describe('what a schedule starts', () => {
   it('has no trial where nothing is tried', () => {
     expect(agendaOf({ ...runbook(), baseline: 'none' }).map(({ act }) => act)).toEqual(['rollout'])
     expect(agendaOf({ ...runbook(), test: null }).map(({ act }) => act)).toEqual(['rollout'])
+    expect(agendaOf({ ...runbook(), patches: null }).map(({ act }) => act)).toEqual(['rollout'])
   })
 
   it('is the first opening after what was dealt with', () => {
@@ -88,6 +89,7 @@ describe('what becomes of something due', () => {
       { do: 'cancel', run: 'r' },
     ],
     ['still unfinished at the cutoff', 'rollout', 300, { unfinished: 'r', queued: true }, {}, { do: 'miss', why: 'overlap' }],
+    ['unfinished at the cutoff, seen only then', 'rollout', 300, { unfinished: 'r' }, {}, { do: 'miss', why: 'overlap' }],
     ['while its trial runs', 'rollout', 0, { trial: 'unfinished' }, {}, { do: 'wait', for: 'trial' }],
     ['its trial still waits for people when it is late', 'rollout', 31, { trial: 'unfinished' }, {}, { do: 'miss', why: 'not-approved' }],
     [

@@ -50,7 +50,9 @@ describe('which window it would have', () => {
     ['when a freeze ends in it',                { freezes: [freeze(-HOUR, HOUR)] },              SUNDAY + HOUR,         'the opening of 2026-03-01T03:00:00Z is frozen until 2026-03-01T04:00:00Z (peak season)'],
     ['when the last of several freezes ends',   { freezes: [freeze(-HOUR, HOUR), freeze(HOUR, 2 * HOUR)] }, SUNDAY + 2 * HOUR, 'the opening of 2026-03-01T03:00:00Z is frozen until 2026-03-01T04:00:00Z (peak season)'],
     ['the one after a frozen opening',          { freezes: [freeze(0, DAY)] },                   SUNDAY + week,         'the opening of 2026-03-01T03:00:00Z is frozen past its cutoff (peak season)'],
+    ['the one after an opening that is frozen to its cutoff', { freezes: [freeze(0, 5 * HOUR)] }, SUNDAY + week,   'the opening of 2026-03-01T03:00:00Z is frozen past its cutoff (peak season)'],
     ['none while all are frozen',               { freezes: [freeze(0, 30 * DAY)] },              null,                  'the opening of 2026-03-15T03:00:00Z is frozen past its cutoff (peak season)'],
+    ['none without a window either',            { calendar: null, runbook: runbook({ window: null }) }, null,         null],
     ['none without a calendar',                 { calendar: null },                              null,                  null],
     ['its own, at once',                        { own: { durationMs: HOUR, cutoffMs: 0 } },      NOW,                   null],
     ['its own, though everything is frozen',    { own: { durationMs: HOUR, cutoffMs: 0 }, freezes: [freeze(-DAY, DAY)] }, NOW, 'nothing may start until 2026-03-02T03:00:00Z (peak season)'],
@@ -77,6 +79,7 @@ describe('which window it would have', () => {
       first: null,
       remarks: ['the SSM maintenance window mw-0123456789abcdef0 is disabled: it never opens'],
     })
+    expect(roomOf({ runbook: { window }, now: NOW, calendar: CALENDAR })).toMatchObject({ zone: CALENDAR.timezone, remarks: [] })
   })
 })
 

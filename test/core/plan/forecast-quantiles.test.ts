@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { normalScore, normalShare } from '../../../src/core/plan/normal.ts'
 import { lagsOf, mixedQuantile, observed, stated } from '../../../src/core/plan/quantiles.ts'
-import { logQuantile, momentsOf, sketchOf, Tally } from '../../../src/core/plan/sketch.ts'
+import { binOf, logQuantile, momentsOf, sketchOf, Tally, type Sketch } from '../../../src/core/plan/sketch.ts'
 import { MINUTE, SECOND, type Ms } from '../../../src/kit/instant.ts'
 import { seeded } from '../../../src/kit/random.ts'
 
@@ -111,6 +111,43 @@ describe('a population', () => {
     expect(few?.doubt).toBeGreaterThan(10 * (many?.doubt ?? 1))
   })
 
+  it('is a line through the one node that was seen, as steep as usual', () => {
+    const { at, spread, doubt } = observed(sketchOf([5 * MINUTE]), usual, 0.3)
+    for (const z of [-6, -1, 0, 1, 6]) expect(at(z) - at(0)).toBeCloseTo(usual * z, 6)
+    expect(spread).toBeCloseTo(usual, 6)
+    expect(doubt).toBeCloseTo(Math.sqrt(usual ** 2 + 0.3 ** 2), 6)
+  })
+
+  it('is a line beyond what was seen, from the first and the last of it', () => {
+    const sketch = sketchOf([MINUTE, 7 * MINUTE, 20 * MINUTE])
+    const { at, spread, mean } = observed(sketch, usual, 0)
+    // Three of them are at the shares 1/4, 2/4 and 3/4, and weigh 3 of 23.
+    for (const [z, share] of [
+      [-3, 0.25],
+      [-2, 0.25],
+      [2, 0.75],
+      [6, 0.75],
+    ] as const) {
+      const own = logQuantile(sketch, share) + spread * (z - normalScore(share))
+      expect(at(z)).toBeCloseTo((3 * own + 20 * (mean + spread * z)) / 23, 6)
+    }
+  })
+
+  it('is spread as the nodes that were seen and four usual ones', () => {
+    const { spread } = observed(sketchOf(Array.from({ length: 3 }, () => 5 * MINUTE)), usual, 0)
+    expect(spread).toBeCloseTo(usual * Math.sqrt(4 / (3 - 1 + 4)), 6)
+  })
+
+  it('tells of four slow nodes among a hundred thousand', () => {
+    const some: Sketch = [
+      [binOf(5 * MINUTE), 99_996],
+      [binOf(500 * MINUTE), 4],
+    ]
+    const { at } = observed(some, usual, 0)
+    expect(Math.exp(at(3.75)) / MINUTE).toBeLessThan(10)
+    expect(Math.exp(at(4)) / MINUTE).toBeGreaterThan(400)
+  })
+
   it('beside others weighs by its nodes', () => {
     const [fast, slow] = [stated({ medianMs: MINUTE, p95Ms: 1.2 * MINUTE }, 0), stated({ medianMs: 10 * MINUTE, p95Ms: 12 * MINUTE }, 0)]
     const mixed = (nodes: number) =>
@@ -126,6 +163,12 @@ describe('a population', () => {
     expect(mixed(10)).toBeCloseTo(10, 1)
     expect(mixed(100)).toBeCloseTo(12, 1)
   })
+
+  it.each([0.000_5, 0.05, 0.45])('beside as many that are far slower has its quantiles at half of their shares: %f', (share) => {
+    const [wide, slow] = [stated({ medianMs: 60 * MINUTE, p95Ms: 180 * MINUTE }, 0), stated({ medianMs: 9e9, p95Ms: 9.1e9 }, 0)]
+    const both = [wide, slow].map((population) => ({ population, nodes: 50 }))
+    expect(mixedQuantile(both, share) / mixedQuantile([{ population: wide, nodes: 7 }], 2 * share)).toBeCloseTo(1, 2)
+  })
 })
 
 describe('lags', () => {
@@ -136,6 +179,11 @@ describe('lags', () => {
     const long = drawn.filter((ms) => ms > 20 * SECOND).length / 10_000
     expect(long).toBeGreaterThan(0.07)
     expect(long).toBeLessThan(0.13)
+  })
+
+  it('are drawn from the middle of their slots', () => {
+    const lags = lagsOf(sketchOf([...Array.from({ length: 500 }, () => SECOND), ...Array.from({ length: 500 }, () => 30 * SECOND)]), [])
+    expect([0, 0.499, 0.5, 0.999].map((share) => Math.round(lags.draw(() => share) / SECOND))).toEqual([1, 1, 30, 30])
   })
 
   it('that were never seen are the usual ones', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { advisoriesOfCalendar, calendarMistake, freezesOfCalendar } from '../../../src/core/plan/freeze.ts'
 import { CALENDAR_CHARACTERS_MAX } from '../../../src/core/plan/icalendar.ts'
 import { isoSeconds } from '../../../src/kit/instant.ts'
-import { at, calendar, event, lines, OUTLOOK, spans } from './calendar-file.ts'
+import { at, calendar, event, OUTLOOK, spans } from './calendar-file.ts'
 
 describe('an event of an iCalendar file', () => {
   // New York is 5 hours behind UTC in winter and 4 in summer; clocks change on 2026-03-08 and 2026-11-01.
@@ -256,7 +256,6 @@ describe('a file', () => {
     const rules = Array.from({ length: 540 }, () => 'RRULE:FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=MO')
     const wild = calendar(event('DTSTART:20260105T000000Z', 'DURATION:PT1H', ...rules))
     expect(calendarMistake(wild)).toContain('line 1: the events repeat too often')
-    expect(calendarMistake(wild.replace('20260105T', '20200106T'))).toContain('too often')
   })
 })
 

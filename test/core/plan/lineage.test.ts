@@ -22,6 +22,11 @@ describe('image lineage', () => {
     ['tags do not count unless config says so', [built('ami-a', 'web-42'), built('ami-e', 'web-42', 'eu-west-1')], null, { 'us-east-1/ami-a': 'ami-a', 'eu-west-1/ami-e': 'ami-e' }],
     ['an empty tag is none',                   [built('ami-a', ''), built('ami-b', '')], 'Build', { 'us-east-1/ami-a': 'ami-a', 'us-east-1/ami-b': 'ami-b' }],
     ['a tagged source carries its copies',     [built('ami-a', 'web-42'), copy('ami-e', 'eu-west-1', 'ami-a')], 'Build', { 'us-east-1/ami-a': 'web-42', 'eu-west-1/ami-e': 'web-42' }],
+    ['a source may have any id',               [image('ami-z'), copy('ami-b', 'us-east-1', 'ami-z')], null, { 'us-east-1/ami-z': 'ami-z', 'us-east-1/ami-b': 'ami-z' }],
+    ['of two sources the first by name',       [copy('ami-c', 'us-east-1', 'ami-y'), copy('ami-c', 'us-east-1', 'ami-x')], null,
+      { 'us-east-1/ami-c': 'ami-x', 'us-east-1/ami-x': 'ami-x', 'us-east-1/ami-y': 'ami-x' }],
+    ['copies of each other have one of them',  [copy('ami-a', 'us-east-1', 'ami-b'), copy('ami-b', 'us-east-1', 'ami-a')], null, { 'us-east-1/ami-a': 'ami-a', 'us-east-1/ami-b': 'ami-a' }],
+    ['no key of the config is no tag',         [image('ami-a', { tags: { null: 'x' } })], null, { 'us-east-1/ami-a': 'ami-a' }],
     ['one account that sees the source is enough', [copy('ami-e', 'eu-west-1', 'ami-a'), image('ami-e', { region: 'eu-west-1' })], null, { 'us-east-1/ami-a': 'ami-a', 'eu-west-1/ami-e': 'ami-a' }],
   ])('%s', (_, images, tag, found) => {
     expect(ids(images, tag)).toEqual(found)
@@ -41,6 +46,14 @@ describe('image lineage', () => {
     expect(new Set(names).size).toBe(4)
     for (const name of names) expect(name).toMatch(/^[A-Za-z0-9_.-]+$/)
     expect(found['us-east-1/ami-3']).not.toBe('ami-1')
+  })
+
+  it('gives a name that was changed eight digits of its own, and no more than a path has room for', () => {
+    // printf 'web server/1' | sha256sum
+    expect(ids([built('ami-1', 'web server/1')], 'Build')).toEqual({ 'us-east-1/ami-1': 'web-server-1-159e6969' })
+    const [long] = Object.values(ids([built('ami-1', 'x'.repeat(200))], 'Build'))
+    expect(long).toMatch(/^x{80}-[0-9a-f]{8}$/)
+    expect(ids([built('ami-1', 'x'.repeat(80))], 'Build')).toEqual({ 'us-east-1/ami-1': 'x'.repeat(80) })
   })
 
   it('is the same whatever order images come in', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { makePlan, makeTrialPlan, type PlanInput } from '../../../src/core/plan/make.ts'
+import { makePlan, makeTrialPlan } from '../../../src/core/plan/make.ts'
 import type { Plan } from '../../../src/core/plan/plan.ts'
 import { HOUR, MINUTE } from '../../../src/kit/instant.ts'
-import { count, image, input, node, nodes, patch, percent, PROD, rest, runbook, STAGING, staging, stored, tagged, wave } from './fixture.ts'
+import { count, image, input, node, nodes, patch, percent, PROD, rest, runbook, STAGING, staging, wave } from './fixture.ts'
 
 const refusal = (make: () => unknown): unknown => {
   try {
@@ -46,7 +46,7 @@ describe('a rollout', () => {
   it('has its nodes by place and its lists by image, in whatever order they start', () => {
     const fleet = [
       ...['i-1', 'i-3', 'i-5'].map((id) => node(id, { ami: 'ami-b', zone: 'use1-az1' })),
-      ...['i-2', 'i-4', 'i-6'].map((id) => node(id, { ami: 'ami-a', zone: 'use1-az2' })),
+      ...['i-2', 'i-4', 'i-6'].map((id) => node(id, { ami: 'ami-a', zone: 'use1-az0' })),
     ]
     const { content } = makePlan(input({ fleet }))
     expect(content.nodes.map((one) => one.node)).toEqual(['i-1', 'i-2', 'i-3', 'i-4', 'i-5', 'i-6'])
@@ -72,6 +72,37 @@ describe('a rollout', () => {
   it('says first what its source remarked, then what is left out of it', () => {
     const { warnings } = makePlan(input({ fleet: [...staging(1), node('i-1')], remarks: ['seen by a scan'] }))
     expect(warnings).toEqual(['seen by a scan', 'wave broad has no node left to touch and is left out'])
+  })
+
+  it('where no list is left says what is untested, not that lists are', () => {
+    const plan = makePlan(input({ baselines: new Map() }))
+    expect(plan.warnings[0]).toBe('90 nodes skipped as untested: no approved baseline covers the image')
+    expect(plan).not.toHaveProperty('zone')
+  })
+
+  it('counts the nodes with debs that no rule fits, but those that it leaves out for themselves', () => {
+    const ubuntu = (more: object) => ({ platform: 'ubuntu', ...more })
+    const debs = [
+      node('i-1', ubuntu({})),
+      node('i-2', ubuntu({ ami: 'ami-z' })),
+      node('i-3', ubuntu({ state: 'stopped' })),
+      node('i-4', ubuntu({ agent: 'lost' })),
+    ]
+    expect(makePlan(input({ fleet: debs })).warnings.at(-1)).toMatch(/^2 nodes with debs: no rule of patches.approve fits a deb/)
+  })
+
+  it('tells of missing debs that only lack what a rule asks for', () => {
+    const any = { classification: null, severity: null, releasedForMs: null, cves: null, advisories: null, names: null }
+    const approve = [
+      { ...any, severity: ['Critical'] },
+      { ...any, names: ['nginx'] },
+    ]
+    const patches = { approve, reject: [], reboot: 'never', kernel: 'install' } as const
+    const deb = patch('sudo', '1-1', { family: 'deb', arch: 'amd64', severity: '' })
+    const made = { runbook: runbook({ baseline: 'none', patches }), missing: new Map([['i-1', [deb]]]) }
+    expect(makePlan(input({ fleet: [node('i-1', { platform: 'debian' })], ...made })).warnings).toContainEqual(
+      expect.stringMatching(/^1 missing deb on 1 node left out/),
+    )
   })
 
   it('of untested lists says so first', () => {

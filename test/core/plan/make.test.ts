@@ -4,7 +4,7 @@ import { sha256 } from '../../../src/kit/digest.ts'
 import { HOUR, isoSeconds, MINUTE } from '../../../src/kit/instant.ts'
 import { seeded, shuffled } from '../../../src/kit/random.ts'
 import { canonicalDigest } from '../../../src/core/plan/canonical.ts'
-import { makePlan, makeTrialPlan, planText, readPlan, type PlanInput } from '../../../src/core/plan/make.ts'
+import { makePlan, makeTrialPlan, type PlanInput } from '../../../src/core/plan/make.ts'
 import type { Plan } from '../../../src/core/plan/plan.ts'
 import { CALENDAR, durations, SUNDAY } from './history.ts'
 import {
@@ -15,7 +15,6 @@ import {
   input,
   node,
   nodes,
-  NOW,
   patch,
   percent,
   PROD,
@@ -164,11 +163,6 @@ describe('the lists', () => {
     expect(plan.content.nodes.every((one) => one.list === null && one.skip === null)).toBe(true)
     expect(plan.irreversible).toEqual([])
   })
-
-  it('are refused when a command cannot carry them', () => {
-    const huge = Array.from({ length: 1_500 }, (_, index) => patch(`package-number-${String(index).padStart(6, '0')}`))
-    expect(refusal(() => makePlan(input({ baselines: new Map([stored(PROD, 'ami-a', huge)]) })))).toEqual(code('plan.limit'))
-  })
 })
 
 describe('limits', () => {
@@ -201,26 +195,6 @@ describe('a rehearsal', () => {
   })
 })
 
-describe('the worst case', () => {
-  const worst = (more: Parameters<typeof runbook>[0]) => makePlan(input({ runbook: runbook(more) })).worstCase[0]
-  const gate = { failures: count(2) }
-
-  // prettier-ignore
-  it.each<[it: string, more: Parameters<typeof runbook>[0], failures: number, out: number]>([
-    ['n + concurrency',                  { waves: [wave('all', rest, { concurrency: count(9), gate })] }, 11, 11],
-    ['n + 1 when hard',                  { waves: [wave('all', rest, { concurrency: count(9), gate: { ...gate, hard: true } })] }, 3, 3],
-    ['never more than there are',        { waves: [wave('all', rest, { concurrency: count(500), gate })] }, 90, 90],
-    ['the run’s budget holds too',       { waves: [wave('all', rest, { concurrency: count(9), gate })], budget: { failures: count(1) } }, 10, 10],
-    ['hard is the wave’s own budget',    { waves: [wave('all', rest, { concurrency: count(9), gate: { failures: count(6), hard: true } })], budget: { failures: count(2) } }, 7, 7],
-    ['hard, and the run’s comes first',  { waves: [wave('all', rest, { concurrency: count(3), gate: { failures: count(6), hard: true } })], budget: { failures: count(2) } }, 5, 5],
-    ['one zone at a time: 30 of it',     { waves: [wave('all', rest, { concurrency: count(500) })], disruption: [{ per: 'availability-zone', oneAtATime: true }] }, 90, 30],
-    ['one of each of 18 clusters',       { waves: [wave('all', rest, { concurrency: count(500) })], disruption: [{ per: 'tag:Cluster', atMost: count(1) }] }, 90, 18],
-    ['this wave’s own limit',            { waves: [wave('all', rest, { concurrency: count(500), disruption: [{ per: 'availability-zone', atMost: count(4) }] })] }, 90, 12],
-  ])('%s', (_, more, failures, out) => {
-    expect(worst(more)).toMatchObject({ worstFailures: failures, worstOutOfService: out })
-  })
-})
-
 describe('what stands beside the content', () => {
   it('foretells a rollout in its window, and a trial without one', () => {
     const rollout = makePlan(input({ calendar: CALENDAR }))
@@ -230,14 +204,6 @@ describe('what stands beside the content', () => {
     const trial = makeTrialPlan(input({ calendar: CALENDAR }))
     expect(trial.forecast.basis).toContain('no history')
     expect(trial.fit).toBeUndefined()
-  })
-
-  it('counts calls: one command for 50 nodes of a cell and a list', () => {
-    const made = makePlan(
-      input({ fleet: nodes(202), runbook: runbook({ waves: [wave('all', rest, { gate: { checks: ['smoke', 'ping'] } })] }) }),
-    )
-    // 101 nodes of either image are three commands each; the script check asks the same nodes once more.
-    expect(made.calls).toMatchObject({ 'ssm.SendCommand': 12, 'ec2.DescribeInstances': 7 })
   })
 
   it('says what cannot be undone', () => {
@@ -381,45 +347,6 @@ describe('a trial', () => {
     const waves = [wave('staging', { kind: 'match', match: tagged({ Env: 'staging' }) }), wave('broad', rest)]
     const baselines = new Map([stored(PROD, 'ami-a'), stored(PROD, 'ami-b'), stored(STAGING, 'ami-a'), stored(STAGING, 'ami-b')])
     expect(sizes(makePlan(input({ runbook: runbook({ waves }), baselines })))).toEqual({ staging: 12, broad: 90 })
-  })
-})
-
-describe('a plan file', () => {
-  const plan = makePlan(input({ fleet: nodes(6) }))
-  const text = planText(plan)
-  const changed = (change: (value: Record<string, unknown>) => void) => {
-    const value = JSON.parse(text) as Record<string, unknown>
-    change(value)
-    return JSON.stringify(value)
-  }
-
-  it('is read back as it was', () => {
-    expect(readPlan(text)).toEqual(plan)
-  })
-
-  // prettier-ignore
-  it.each<[it: string, text: string]>([
-    ['cut off',                  text.slice(0, -30)],
-    ['another node',             text.replace('i-p0001', 'i-p9999')],
-    ['another digest',           text.replace(plan.digest, sha256('x'))],
-    ['a newer version',          text.replace('"v": 1', '"v": 2')],
-    ['no object',                '[]'],
-    ['no content',               '{}'],
-    ['nothing',                  ''],
-    ['without warnings',         changed((value) => { delete value['warnings'] })],
-    ['a node that is not there', changed((value) => { value['content'] = { ...plan.content, waves: [{ ...plan.content.waves[0], nodes: [99] }] }; value['digest'] = canonicalDigest(value['content']) })],
-  ])('is refused: %s', (_, damaged) => {
-    expect(refusal(() => readPlan(damaged))).toEqual(code('plan.invalid'))
-  })
-
-  it('may differ beside the content', () => {
-    expect(
-      readPlan(
-        changed((value) => {
-          value['madeAt'] = NOW + 5
-        }),
-      ).digest,
-    ).toBe(plan.digest)
   })
 })
 

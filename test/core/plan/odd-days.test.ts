@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CalendarRule } from '../../../src/core/plan/calendar.ts'
-import { oddities, type Oddity } from '../../../src/core/plan/odd-days.ts'
-import { HOUR, isoSeconds } from '../../../src/kit/instant.ts'
+import { oddities, offsetText, type Oddity } from '../../../src/core/plan/odd-days.ts'
+import { DAY, HOUR, isoSeconds } from '../../../src/kit/instant.ts'
 import { at, BERLIN, NY, rule } from './calendar-rule.ts'
 
 const list = (one: CalendarRule, from: string, to: string) => [...oddities(one, at(`${from}T00:00:00Z`), at(`${to}T00:00:00Z`))]
@@ -46,6 +46,12 @@ describe('odd days', () => {
     ['a leap day', 'cron(0 3 29 * ? *)', {}, '2028-01-15', '2028-03-15', [
       ['2028-02-29T03:00:00Z', 'leap-day', 'it is a 29 February'],
     ]],
+    ['… also of a century', 'cron(0 3 29 2 ? *)', {}, '2000-01-15', '2000-03-15', [
+      ['2000-02-29T03:00:00Z', 'leap-day', 'it is a 29 February'],
+    ]],
+    ['… but of most not', 'cron(0 3 28 2 ? *)', { offsetDays: 1 }, '2100-02-15', '2100-03-15', [
+      ['2100-03-01T03:00:00Z', 'next-month', 'its offset leads from 2100-02-28 into the next month'],
+    ]],
     ['months without a fifth Monday', 'cron(0 3 ? * MON#5 *)', {}, '2026-01-01', '2026-06-01', [
       ['(2026-01)', 'no-such-day', '2026-01 has no fifth Monday'],
       ['(2026-02)', 'no-such-day', '2026-02 has no fifth Monday'],
@@ -68,6 +74,16 @@ describe('odd days', () => {
       ['2026-03-08T08:00:00Z', 'rate-moved', 'rate() counts elapsed time and does not follow clocks: clocks are -04:00 now, -05:00 before'],
     ]],
     ['at() in a gap', 'at(2026-03-08T02:30:00)', NY, '2026-03-01', '2026-03-20', [
+      ['(2026-03-08T02:30:00)', 'gap-skipped', '02:30 does not exist: clocks go from 02:00 to 03:00; it is left out'],
+    ]],
+    ['… with seconds', 'at(2026-03-08T02:00:30)', NY, '2026-03-01', '2026-03-20', [
+      ['(2026-03-08T02:00:30)', 'gap-skipped', '02:00:30 does not exist: clocks go from 02:00 to 03:00; it is left out'],
+    ]],
+    ['a month without its day is told where its offset leads', 'cron(0 3 31 * ? *)', { offsetDays: 2 }, '2026-03-01', '2026-03-04', [
+      ['(2026-02)', 'no-such-day', '2026-02 has no day 31'],
+    ]],
+    ['… and not before', 'cron(0 3 31 * ? *)', { offsetDays: 2 }, '2026-02-10', '2026-03-02', []],
+    ['a window that never opens meets no change of clocks, however long it is', 'at(2026-03-08T02:30:00)', { ...NY, durationMs: 200 * DAY }, '2026-03-01', '2026-03-20', [
       ['(2026-03-08T02:30:00)', 'gap-skipped', '02:30 does not exist: clocks go from 02:00 to 03:00; it is left out'],
     ]],
     ['a day that a country left out', 'cron(0 12 ? * FRI *)', { timezone: 'Pacific/Apia', ...NEXT }, '2011-12-20', '2012-01-05', [
@@ -100,7 +116,10 @@ describe('all rows', () => {
 
   it('leave out what only an opening has where there is none', () => {
     const [row] = list(rule('cron(30 2 8 3 ? *)', { ...NY, ...SIX }), '2026-03-01', '2026-03-20')
-    expect(row).toMatchObject({ opens: null, closes: null, opensLocal: '', closesLocal: '', utcOffset: '' })
+    const nothing = { opens: null, closes: null, opensLocal: '', closesLocal: '', utcOffset: '' }
+    expect(row).toMatchObject(nothing)
+    const [month] = list(rule('cron(0 3 31 * ? *)'), '2026-02-01', '2026-03-20')
+    expect(month).toMatchObject({ ...nothing, local: '2026-02' })
   })
 
   it('stand in the order of time, a month without its day at its end', () => {
@@ -122,6 +141,13 @@ describe('all rows', () => {
   it('begin after `from` and end before `to`', () => {
     const rows = list(rule('cron(0 0 * * ? *)'), '2026-01-01', '2026-01-04').map(({ local }) => local)
     expect(rows).toEqual(['2026-01-02T00:00:00', '2026-01-03T00:00:00'])
+    const ended = oddities(rule('cron(0 3 31 * ? *)'), at('2026-02-28T23:59:59.999Z'), at('2026-03-20T00:00:00Z'))
+    expect([...ended]).toEqual([])
+  })
+
+  // prettier-ignore
+  it.each([[0, '+00:00'], [-1, '-05:00'], [1, '+05:00']])('show an offset with its sign: %i', (sign, text) => {
+    expect(offsetText(sign * 5 * HOUR)).toBe(text)
   })
 
   it('a rate counts from `from`, like its openings', () => {

@@ -40,7 +40,8 @@ describe('override lists', () => {
 
   it('are never empty, and rpms have an epoch', () => {
     expect(() => overrideList([])).toThrow('at least one')
-    expect(() => overrideList([patch('rpm', 'a', 'x86_64', '1-1')])).toThrow('epoch')
+    for (const version of ['1-1', 'a1:1-1']) expect(() => overrideList([patch('rpm', 'a', 'x86_64', version)])).toThrow('epoch')
+    expect(overrideList([patch('rpm', 'a', 'x86_64', '32:1-1')])).toContain("title: 'a.x86_64:32:1-1'")
   })
 
   // prettier-ignore

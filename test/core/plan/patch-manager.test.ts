@@ -228,5 +228,9 @@ describe('rules that no deb fits', () => {
       '1 missing deb on 2 nodes left out: the rules that would fit ask for severity, which debs do not carry',
     ])
     expect(debPatchRemarks(rules({ classification: ['Security'] }), missing, NOW)).toEqual([])
+    // Where every rule asks for it, the remark on the nodes says more.
+    expect(debPatchRemarks(rules({ severity: ['Important'] }), missing, NOW)).toEqual([])
+    // An rpm that is not severe enough was judged by what it says.
+    expect(debPatchRemarks(rules({ names: ['nginx'] }, { severity: ['Critical'] }), [[patch('sudo')]], NOW)).toEqual([])
   })
 })

@@ -33,6 +33,8 @@ describe('a quarantine', () => {
     ['counts while the package is no candidate',            ['openssl 0:1-1'],                           ['pam 0:1-1'],                     ['openssl 0:1-1']],
     ['of what needs a culprit counts as long as that does', ['openssl 0:1-1', 'curl 0:1-1 needs'],       ['openssl 0:1-1', 'curl 0:1-1'],   ['openssl 0:1-1', 'curl 0:1-1']],
     ['of what needs a culprit ends with it',                ['openssl 0:1-1', 'curl 0:1-1 needs'],       ['openssl 0:1-2', 'curl 0:1-1'],   []],
+    ['of another culprit goes on',                          ['openssl 0:1-1', 'pam 0:1-1'],              ['openssl 0:1-2', 'pam 0:1-1'],    ['pam 0:1-1']],
+    ['of what needs a culprit ends by its own newer version, alone', ['openssl 0:1-1', 'curl 0:1-1 needs', 'wget 0:1-1 needs'], ['curl 0:1-2'], ['openssl 0:1-1', 'wget 0:1-1']],
     ['of another trial is not concerned',                   ['openssl 0:1-1', 'curl 0:1-1 needs @', 'pam 0:1-1 @'], ['openssl 0:1-2'],      ['curl 0:1-1', 'pam 0:1-1']],
   ])('%s', (_, quarantine, found, counts) => {
     expect(inForce(quarantine.map(quarantined), candidates(...found)).map(({ name, version }) => `${name} ${version}`)).toEqual(counts)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { NodeSeen } from '../../../src/core/plan/fleet.ts'
+import { familyOf, type NodeSeen } from '../../../src/core/plan/fleet.ts'
 import { lineages } from '../../../src/core/plan/lineage.ts'
-import { hindrance, matches, rolloutNodes, testNodes, trialNodes } from '../../../src/core/plan/select.ts'
+import { hindrance, matches, rolloutNodes, startsNodes, testNodes, trialNodes } from '../../../src/core/plan/select.ts'
 import type { Match } from '../../../src/core/runbook/runbook.ts'
 import { ACCOUNTS, anything, image, node, nodes, PROD, rest, runbook, staging, STAGING, tagged, wave } from './fixture.ts'
 
@@ -33,6 +33,7 @@ describe('a match', () => {
     ['another account',                       { accounts: ['staging'] }, false],
     ['region',                                { regions: ['eu-west-1'] }, false],
     ['image',                                 { images: ['ami-a'] }, true],
+    ['another image',                         { images: ['ami-e', 'ami-b'] }, false],
     ['node',                                  { nodes: ['i-2'] }, false],
   ])('%s', (_, match, fits) => {
     expect(matches({ ...anything, ...match }, web, names)).toBe(fits)
@@ -43,7 +44,10 @@ describe('a match', () => {
   })
 
   it('refuses an account that the config does not know', () => {
-    expect(() => matches({ ...anything, accounts: ['prod-moon'] }, web, names)).toThrow(expect.objectContaining({ code: 'config.invalid' }))
+    for (const account of ['prod-moon', 'constructor', `a${PROD}`, `${PROD}0`])
+      expect(() => matches({ ...anything, accounts: [account] }, web, names)).toThrow(
+        expect.objectContaining({ code: 'config.invalid', more: { hint: 'add it under accounts with its id and role' } }),
+      )
   })
 })
 
@@ -58,6 +62,23 @@ describe('the nodes of a rollout', () => {
     expect(
       idsOf(rolloutNodes(runbook(), [node('i-2'), ...staging(3), hold, far, stranger, dead, node('i-1'), node('i-1')], names)),
     ).toEqual(['i-1', 'i-2'])
+  })
+
+  it('are all of them where the scope leaves nobody out', () => {
+    const { scope } = runbook()
+    expect(rolloutNodes(runbook({ scope: { ...scope, exclude: null } }), [hold, node('i-1')], names)).toHaveLength(2)
+  })
+
+  it('stand by account, then by region, then by id', () => {
+    const places = [
+      ['i-1', PROD, 'us-east-1'],
+      ['i-2', PROD, 'eu-west-1'],
+      ['i-4', PROD, 'eu-west-1'],
+      ['i-3', PROD, 'eu-west-1'],
+      ['i-5', STAGING, 'us-east-1'],
+    ] as const
+    const all = places.map(([id, account, region]) => node(id, { account, region }))
+    expect(idsOf(rolloutNodes(runbook(), all, names))).toEqual(['i-5', 'i-2', 'i-3', 'i-4', 'i-1'])
   })
 
   it('has trial nodes only when a wave names them', () => {
@@ -77,11 +98,32 @@ describe('whether a node can be touched', () => {
     [{ state: 'stopped', agent: 'none' }, 'stopped'],
     [{ state: 'stopping' }, 'stopped'],
     [{ state: 'pending', agent: 'none' }, 'offline'],
+    [{ state: 'pending' }, 'offline'],
     [{ agent: 'lost' }, 'offline'],
     [{ platform: 'other' }, 'unsupported-platform'],
     [{ hybrid: true, node: 'mi-1' }, 'hybrid'],
   ])('%o: %s', (more, why) => {
     expect(hindrance(node('i-1', more))).toBe(why)
+  })
+})
+
+describe('whether nodes are started', () => {
+  const { patches } = runbook()
+  it.each([
+    ['start-and-restore', patches, true],
+    ['start-and-restore', null, false],
+    ['skip', patches, false],
+  ] as const)('with %s and patches %j: %s', (stopped, rules, starts) => {
+    expect(startsNodes({ patches: rules, power: { stopped } })).toBe(starts)
+  })
+})
+
+describe('the platforms that we patch', () => {
+  // prettier-ignore
+  it.each([
+    ['amazon-linux-2023', 'rpm'],  ['amazon-linux-2', 'rpm'],  ['ubuntu', 'deb'],  ['debian', 'deb'],  ['other', undefined],  ['', undefined],
+  ])('%s has packages of %s', (platform, family) => {
+    expect(familyOf(platform)).toBe(family)
   })
 })
 
@@ -92,6 +134,23 @@ describe('the nodes of a trial', () => {
   it('are some of each image, from different zones', () => {
     expect(chosen(staging(12), 2)).toEqual({ 'ami-a': ['i-s0000', 'i-s0004'], 'ami-b': ['i-s0001', 'i-s0003'] })
     for (const some of trialNodes(staging(12), 3, names.lineages).values()) expect(new Set(some.map(({ zone }) => zone)).size).toBe(3)
+  })
+
+  it('are of each zone in turn, as long as it has any', () => {
+    const zone = (id: string, name: string) => node(id, { zone: name })
+    const uneven = [zone('i-1', 'az1'), zone('i-2', 'az2'), zone('i-3', 'az2'), zone('i-4', 'az2')]
+    expect(chosen(uneven, 3)).toEqual({ 'ami-a': ['i-1', 'i-2', 'i-3'] })
+    expect(chosen(uneven, 9)).toEqual({ 'ami-a': ['i-1', 'i-2', 'i-3', 'i-4'] })
+  })
+
+  it('stand under their images by name', () => {
+    const turned = [node('i-1', { ami: 'ami-b' }), node('i-2', { ami: 'ami-a' })]
+    expect([...trialNodes(turned, 1, names.lineages).keys()]).toEqual(['ami-a', 'ami-b'])
+  })
+
+  it('are those that the test names, none without one', () => {
+    expect(testNodes(runbook({ test: null }), staging(3), names)).toEqual([])
+    expect(testNodes(runbook(), [...nodes(2), ...staging(3)], names)).toEqual(staging(3))
   })
 
   it('are fewer where there are fewer', () => {

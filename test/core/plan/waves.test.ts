@@ -33,6 +33,14 @@ const early = wave('early', amount(percent(10)))
 const broad = wave('broad', rest)
 
 describe('the sizes of waves', () => {
+  it('are none but that of the last one, which holds them, where nobody may be touched', () => {
+    const found = parted(
+      [canary, broad],
+      candidates(nodes(4), () => 'excluded'),
+    )
+    expect([found.sizes, found.empty]).toEqual([{ broad: 4 }, ['canary']])
+  })
+
   // prettier-ignore
   it.each<[it: string, rules: WaveRule[], fleet: number, sizes: Record<string, number>, empty: string[]]>([
     ['shares of what is left, rounded up',  [canary, early, broad], 200, { canary: 2, early: 20, broad: 178 }, []],
@@ -92,12 +100,22 @@ describe('nodes that nobody touches', () => {
     ).toEqual({ c0: 5, broad: 7 })
   })
 
+  it('stand nowhere when there is no wave at all', () => {
+    expect(
+      partition(
+        [],
+        candidates(nodes(3), () => 'untested'),
+        names,
+      ),
+    ).toEqual({ waves: [], empty: [] })
+  })
+
   it('make a wave of their own when there are no others', () => {
     const found = parted(
       [canary, broad],
       candidates(nodes(3), () => 'untested'),
     )
-    expect([found.sizes, found.waves.map((one) => one.touched)]).toEqual([{ broad: 3 }, [0]])
+    expect([found.sizes, found.waves.map((one) => [one.touched, one.unrepresented])]).toEqual([{ broad: 3 }, [[0, []]]])
   })
 })
 
@@ -116,6 +134,64 @@ describe('spread', () => {
   it('says what is not there', () => {
     const found = parted([wave('canary', amount(count(1)), { spread: ['image', 'availability-zone'] }), broad], candidates(nodes(90)))
     expect(found.waves[0]?.unrepresented).toEqual(['availability-zone=use1-az2', 'availability-zone=use1-az3', 'image=ami-b'])
+  })
+
+  // prettier-ignore
+  it.each<[key: string, more: (at: number) => Partial<NodeSeen>, missing: (at: number) => string]>([
+    ['image',             (at) => ({ ami: `ami-${String(at)}` }),                       (at) => `image=ami-${String(at)}`],
+    ['availability-zone', (at) => ({ zone: `az${String(at)}` }),                        (at) => `availability-zone=az${String(at)}`],
+    ['account',           (at) => ({ account: `11111111111${String(at)}` }),            (at) => `account=11111111111${String(at)}`],
+    ['region',            (at) => ({ region: `eu-west-${String(at)}` }),                (at) => `region=eu-west-${String(at)}`],
+    ['tag:Shard',         (at) => ({ tags: { Shard: `s${String(at)}`, Env: 'prod' } }), (at) => `tag:Shard=s${String(at)}`],
+  ])('goes over %s, and tells which it could not take', (key, more, missing) => {
+    // Three of the first value, two of the second, one of the third.
+    const all = candidates([1, 1, 1, 2, 2, 3].map((value, index) => node(`i-${String(index)}`, more(value))))
+    const found = (some: number) => parted([wave('canary', amount(count(some)), { spread: [key] }), broad], all).waves[0]
+    expect(found(3)?.unrepresented).toEqual([])
+    expect(found(2)?.unrepresented).toEqual([missing(3)])
+    expect(found(1)?.unrepresented).toEqual([missing(2), missing(3)])
+  })
+
+  it('knows no value of a node without the tag', () => {
+    const all = candidates([node('i-1', { tags: {} }), node('i-2', { tags: { Shard: 'x' } }), node('i-3', { tags: { Shard: 'y' } })])
+    const found = (some: number) => parted([wave('canary', amount(count(some)), { spread: ['tag:Shard'] }), broad], all)
+    expect(found(2).ids[0]).toEqual(['i-2', 'i-3'])
+    expect(found(1).waves[0]?.unrepresented).toEqual(['tag:Shard=y'])
+    expect(found(3).ids[0]?.toSorted()).toEqual(['i-1', 'i-2', 'i-3'])
+  })
+
+  it('takes what brings more values before what keeps a proportion', () => {
+    const both = { zone: 'az9', tags: { Shard: 'z' } }
+    const all = candidates([...nodes(9, { zone: 'az1', tags: { Shard: 'a' } }), node('i-z', both)])
+    expect(parted([wave('canary', amount(count(2)), { spread: ['availability-zone', 'tag:Shard'] }), broad], all).ids[0]).toContain('i-z')
+  })
+
+  it('takes what brings more, though it is the last of its kind', () => {
+    const many = nodes(9, { tags: { Shard: 'b' } })
+    const all = candidates([...many, node('i-z', { tags: { Shard: 'a', Team: 't' } })])
+    expect(parted([wave('canary', amount(count(1)), { spread: ['tag:Shard', 'tag:Team'] }), broad], all).ids[0]).toEqual(['i-z'])
+  })
+
+  it('takes another copy before a second node of one', () => {
+    const copies = new Map([
+      ['us-east-1/ami-a', 'x'],
+      ['us-east-1/ami-b', 'x'],
+      ['us-east-1/ami-c', 'y'],
+    ])
+    const all = candidates([...nodes(5, { ami: 'ami-a' }), node('i-b', { ami: 'ami-b' }), node('i-c', { ami: 'ami-c' })])
+    const images = (some: number) =>
+      partition([wave('canary', amount(count(some)), { spread: ['image'] }), broad], all, { ...names, lineages: copies })
+        .waves[0]?.nodes.map((position) => all[position]?.node.ami)
+        .sort()
+    expect([images(2), images(3)]).toEqual([
+      ['ami-a', 'ami-c'],
+      ['ami-a', 'ami-b', 'ami-c'],
+    ])
+  })
+
+  it('takes of equals the first by name, not by place', () => {
+    const all = candidates([node('i-1', { ami: 'ami-b' }), node('i-2', { ami: 'ami-a' })])
+    expect(parted([wave('canary', amount(count(1)), { spread: ['image'] }), broad], all).ids[0]).toEqual(['i-2'])
   })
 
   it('finds the rare ones', () => {
@@ -150,6 +226,23 @@ describe('the order inside a wave', () => {
     const { waves } = partition([broad], all, names)
     const places = waves[0]?.nodes.slice(0, 6).map((position) => `${all[position]?.node.account ?? ''}/${all[position]?.node.zone ?? ''}`)
     expect(new Set(places).size).toBe(6)
+  })
+
+  it('starts a node of no cluster before the second of any', () => {
+    const clustered = { tags: { Cluster: 'c0' } }
+    const all = candidates([node('i-1', clustered), node('i-2', clustered), node('i-3')], undefined, [
+      { per: 'tag:Cluster', atMost: count(1) },
+    ])
+    expect(parted([broad], all).ids[0]).toEqual(['i-1', 'i-3', 'i-2'])
+  })
+
+  it('goes by clusters, though all nodes are in one account too', () => {
+    const [one, two] = [{ tags: { Cluster: 'c0' } }, { tags: { Cluster: 'c1' } }]
+    const all = candidates([node('i-1', one), node('i-2', one), node('i-3', two)], undefined, [
+      { per: 'tag:Cluster', atMost: count(1) },
+      { per: 'account', atMost: count(9) },
+    ])
+    expect(parted([broad], all).ids[0]).toEqual(['i-1', 'i-3', 'i-2'])
   })
 
   it('starts one node of every cluster before a second of any', () => {

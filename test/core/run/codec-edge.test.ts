@@ -18,6 +18,10 @@ describe('events of older journals', () => {
     expect(fromData(type, toData(late).data)).toEqual(late)
   })
 
+  it('keep what stands where a map of hosts should', () => {
+    expect(fromData('NodesReported', { hosts: 'none' })).toEqual({ type: 'NodesReported', hosts: 'none' })
+  })
+
   it('instants are ISO 8601, unknown ones empty, absent ones null; what is not readable is a bug', () => {
     expect(toData({ type: 'FreezesRead', from: [OPENS], to: [instant(0)], why: ['2026'], source: [''], again: null }).data).toEqual({
       from: ['2026-03-01T03:00:00.000Z'],

@@ -100,6 +100,18 @@ describe('the opening', () => {
     expect(briefly(told.tell(CHOSEN))).toEqual(['WindowMissed', 'RunFinished stopped: window-missed'])
   })
 
+  it.each(['stop', null] as const)(
+    'that a run which has begun misses is its last when it does not go on in the next one: %s',
+    (unfinished) => {
+      const made = plan({ waves: [{ nodes: 1 }], unfinished: 'stop' })
+      const told = unfinished === null ? new Telling({ ...made, runbook: { ...made.runbook, window: null } }) : requested()
+      if (unfinished === null) told.tell(REQUESTED, pinned(told.plan), TOOK)
+      for (const wave of told.state.waves) wave.phase = 'running'
+      told.now = CUTOFF
+      expect(briefly(told.tell(CHOSEN))).toEqual(['WindowMissed', 'RunFinished stopped: window-missed'])
+    },
+  )
+
   it('that is missed ends the run only when what was found of an earlier start has ended', () => {
     const told = requested()
     told.tell(CHOSEN)
@@ -353,5 +365,21 @@ describe('the way back', () => {
     again.ends(1, spec.work === 'rollback' ? 'rolled-back' : 'patched')
     again.tell({ type: 'AbortAsked', reason: 'enough', rollback: true })
     expect(ending(again)).toBe('aborted: enough')
+  })
+})
+
+describe('what is told at the end', () => {
+  it('of a window that was frozen until nothing might start any more', () => {
+    const told = opened({}, freeze(OPENS, CUTOFF))
+    told.until(CUTOFF)
+    expect(ending(told)).toBe('stopped: frozen')
+  })
+
+  it('of a wave that failed: as many nodes may have to be restored as were touched', () => {
+    const told = opened({ waves: [{ nodes: 3, gate: { failuresMax: 1 } }], rollback: ROLLBACK })
+    told.read()
+    told.sent(1)
+    const followed = told.tell(report(1, { 0: 'failed: x', 1: 'failed: gone', 2: 'patched' }, told.now))
+    expect(followed.find((event) => event.type === 'RollbackStarted')).toMatchObject({ nodes: 3 })
   })
 })

@@ -35,6 +35,13 @@ it.each<[it: string, now: Partial<NodeSeen>, groups: readonly string[], groupsNo
   expect(hindered(planned, groups, { ...UP, ...now }, () => groupsNow, runbook.scope, names, { work, stopped: false, volumes: false })).toBe(why)
 })
 
+it('whose root volume is to be replaced may be without its agent, but it has to run', () => {
+  const volumes = { work: 'rollback', stopped: false, volumes: true } as const
+  const why = (now: Partial<NodeSeen>): string | null =>
+    hindered(planned, [], { ...UP, ...now }, () => [], runbook.scope, { accounts: {}, lineages: new Map<string, string>() }, volumes)
+  expect([why({ agent: 'lost' }), why({ state: 'pending' })]).toEqual([null, 'offline'])
+})
+
 it('is down without its agent, and while it does not run', () => {
   expect([isDown({ ...UP, agent: 'lost' }), isDown({ ...UP, state: 'pending' }), isDown(UP)]).toEqual([true, true, false])
 })

@@ -39,11 +39,32 @@ describe('what a message of the events queue says', () => {
     ['an envelope around an envelope',         sns(sns(camel)),                                     'unreadable'],
     ['a list',                                 [bridge(kebab)],                                     'unreadable'],
     ['a number',                               7,                                                   'unreadable'],
+    ['an envelope around a list of texts',     { ...(sns('') as object), Message: [JSON.stringify(camel)] }, 'unreadable'],
+    ['an event without its type',              { detail: kebab },                                   ended('Success')],
+    ['a command id that is a list',            bridge({ ...kebab, 'command-id': [COMMAND] }),       'unreadable'],
+    ['a command id with something before it',  bridge({ ...kebab, 'command-id': `x${COMMAND}` }),   'unreadable'],
+    ['a command id with something behind it',  bridge({ ...kebab, 'command-id': `${COMMAND}x` }),   'unreadable'],
+    ['a node id that is a list',               bridge({ ...kebab, 'instance-id': [NODE] }),         'unreadable'],
+    ['a node id with something before it',     bridge({ ...kebab, 'instance-id': `x${NODE}` }),     'unreadable'],
+    ['a node id with something behind it',     bridge({ ...kebab, 'instance-id': `${NODE}x` }),     'unreadable'],
     ['an object of nobody',                    { hello: 'world' },                                  'unreadable'],
   ])('%s', (_, message, expected) => {
     const read = readStatusEvent(JSON.stringify(message))
     if (expected === 'unreadable') expect(read).toMatchObject({ kind: 'unreadable', why: expect.stringMatching(/^(it|its|the) /) as string })
     else expect(read).toEqual(expected)
+  })
+
+  it.each([
+    [{ 'detail-type': 'x' }, 'the event has no detail'],
+    [{ hello: 'world' }, 'it is neither an EventBridge event nor a notification of SSM'],
+  ])('%j is told as what it is', (message, why) => {
+    expect(readStatusEvent(JSON.stringify(message))).toEqual({ kind: 'unreadable', why })
+  })
+
+  it('an event may be as long as the longest that is read', () => {
+    const body = JSON.stringify(camel)
+    expect(readStatusEvent(body + ' '.repeat(300_000 - body.length)).kind).toBe('ended')
+    expect(readStatusEvent(body + ' '.repeat(300_001 - body.length)).kind).toBe('unreadable')
   })
 
   it('text that is not JSON, or far too long, is unreadable', () => {

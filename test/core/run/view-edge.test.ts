@@ -5,8 +5,10 @@ import { causesOf, flyingIn, viewOf, waitsFor } from '../../../src/core/run/view
 import { HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import { plan, type PlanSpec } from './plan.ts'
 import { CLOSES, CUTOFF, measured, OPENS, pinned, report, REQUESTED, RUN, Telling } from './telling.ts'
+import { searching } from './searching.ts'
 import { around, DRAIN, ends, opened } from './stepping.ts'
 
+const ASKED: RunEvent = { type: 'ApprovalAsked', subject: { kind: 'plan' }, group: '', count: 1, expires: plus(OPENS, HOUR) }
 const WIDE = { failuresMax: 99 }
 const OUTCOMES = { open: 0, patched: 0, 'not-needed': 0, failed: 0, unknown: 0, skipped: 0, 'rolled-back': 0, 'rollback-failed': 0 }
 
@@ -52,12 +54,13 @@ describe('a run as people see it', () => {
         { name: 'wave-2', state: 'queued', nodes: { ...OUTCOMES, open: 1 }, total: 1, checks: {}, why: [] },
       ],
     })
-    expect([flyingIn(told.state, 0), flyingIn(told.state, 1)]).toEqual([2, 0])
+    expect([flyingIn(told.state, 0), flyingIn(told.state, 1), flyingIn(told.state, 2)]).toEqual([2, 0, 0])
   })
 
   it('at a gate: what is measured, what holds it, who is waited for', () => {
     const told = drained()
     const wave = () => viewOf(told.state).waves[0]
+    expect(viewOf(told.state)).toMatchObject({ state: 'running', waitsFor: null })
     expect(wave()).toMatchObject({ state: 'baking', checks: { presence: 'measuring', smoke: 'measuring' }, why: [] })
     answer(told, 'inconclusive')
     expect(wave()).toMatchObject({ state: 'held', checks: { presence: 'pass', smoke: 'inconclusive' }, why: ['smoke: inconclusive'] })
@@ -84,6 +87,13 @@ describe('a run as people see it', () => {
     expect(viewOf(told.state).nodes).not.toHaveProperty('open')
   })
 
+  it('that went well: why it ended', () => {
+    const told = opened({ waves: [{ nodes: 1 }] })
+    expect(flyingIn(told.state, 0)).toBe(1)
+    told.play('patched')
+    expect(viewOf(told.state)).toMatchObject({ state: 'succeeded', reason: 'all gates passed' })
+  })
+
   it('that comes back: who returns, and who could not', () => {
     const told = opened(around({ drain: DRAIN }, { waves: [{ nodes: 2, gate: WIDE }] }))
     told.read()
@@ -105,15 +115,19 @@ describe('a run as people see it', () => {
   })
 
   // prettier-ignore
-  it.each<[it: string, told: () => Telling, state: string]>([
+  it.each<[it: string, told: () => Pick<Telling, 'state'>, state: string]>([
     ['aborting',               () => { const told = flying(); told.tell({ type: 'AbortAsked', reason: '', rollback: false }); return told }, 'aborting'],
     ['paused',                 () => { const told = flying(); told.tell({ type: 'Paused', reason: '' }); return told },                       'paused'],
     ['rolling back',           () => { const told = flying({ waves: [{ nodes: 3 }] }); told.ends(1, 'failed: x'); return told },              'rolling-back'],
     ['rolling back, aborted',  () => { const told = flying({ waves: [{ nodes: 3 }] }); told.ends(1, 'failed: x'); told.tell({ type: 'AbortAsked', reason: '', rollback: true }); return told }, 'rolling-back'],
+    ['waiting for its next window', () => { const told = flying(); told.state.phase = { name: 'awaiting-window' }; return told },             'waiting-for-window'],
+    ['searching, while a round is undone', () => { const { state } = searching(); state.phase = { name: 'rolling-back', waves: [1], at: 0, after: 'rolled-back' }; return { state } }, 'isolating'],
+    ['asked and answered',     () => { const told = flying(); told.tell(ASKED, { type: 'ApprovalGiven', subject: { kind: 'plan' }, by: 'ann', reason: '' }); return told }, 'running'],
     ['checks of its own',      () => { const told = new Telling({ before: ['x'], waves: [{ nodes: 1 }] }); told.open(); return told },        'before'],
     ['looking at the fleet',   () => { const told = new Telling({ waves: [{ nodes: 1 }] }); told.open(); told.state.phase = { name: 'surveying' }; return told }, 'surveying'],
   ])('%s', (_, given, state) => {
-    expect(viewOf(given().state).state).toBe(state)
+    const view = viewOf(given().state)
+    expect([view.state, view.waitsFor]).toEqual([state, null])
   })
 
   // prettier-ignore
@@ -123,14 +137,14 @@ describe('a run as people see it', () => {
     ['a rollback', { subject: { kind: 'rollback' }, group: '', count: 1 },                  'approval of rollback: 0 of 1'],
   ])('that waits for people: %s', (_, asked, waits) => {
     const told = flying()
-    told.tell({ type: 'ApprovalAsked', subject: { kind: 'plan' }, group: '', count: 1, expires: plus(OPENS, HOUR), ...asked })
+    told.tell({ ...ASKED, ...asked })
     expect([viewOf(told.state).state, waitsFor(told.state)]).toEqual(['waiting-for-approval', waits])
   })
 })
 
 describe('why nodes did not go well', () => {
   it('is grouped: the worst outcomes first, in each the commonest reason, then by name', () => {
-    const { state } = new Telling(plan({ waves: [{ nodes: 9 }] }))
+    const { state } = new Telling(plan({ waves: [{ nodes: 10 }] }))
     const rows = [
       ['skipped', 'b'],
       ['skipped', 'a'],
@@ -141,6 +155,7 @@ describe('why nodes did not go well', () => {
       ['rollback-failed', 'y'],
       ['patched', 'fine'],
       ['open', ''],
+      ['skipped', 'c'],
     ] as const
     rows.forEach(([outcome, reason], position) => {
       state.nodes.outcome[position] = codeOf(outcome)
@@ -153,6 +168,7 @@ describe('why nodes did not go well', () => {
       { outcome: 'unknown', reason: 'x', nodes: 1 },
       { outcome: 'skipped', reason: 'a', nodes: 1 },
       { outcome: 'skipped', reason: 'b', nodes: 1 },
+      { outcome: 'skipped', reason: 'c', nodes: 1 },
     ])
   })
 })

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { outOf } from '../../../src/core/run/limits.ts'
+import { initial, STAGE, type RunState } from '../../../src/core/run/state.ts'
+import { chooseRounds, clearWaiting, enqueue, unpark, unparkAll, type Places } from '../../../src/core/run/waiting.ts'
 import { HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
-import { ACCOUNT, type NodeSpec, type PlanSpec } from './plan.ts'
-import { briefly, OPENS, report, Telling } from './telling.ts'
+import { ACCOUNT, plan, type NodeSpec, type PlanSpec } from './plan.ts'
+import { briefly, OPENS, report, RUN, Telling } from './telling.ts'
 
 const WIDE = { failuresMax: 99 }
 const here = (...groups: readonly number[]): NodeSpec => ({ groups })
@@ -237,5 +239,101 @@ describe('limits', () => {
     told.until(until)
     expect(rounds(told).length).toBeGreaterThan(2)
     expect([told.node(0), told.node(1)]).toEqual(['patched: reason', 'patched: reason'])
+  })
+})
+
+/** A state in which nothing is told: only what the functions of the waiting room look at. */
+function room(nodes: readonly NodeSpec[], groups: PlanSpec['groups'] = []): RunState {
+  const state = initial(RUN, plan({ waves: [{ nodes }], groups }))
+  nodes.forEach((_, position) => {
+    state.nodes.stage[position] = STAGE.waiting
+    state.waiting.chain[position] = 1
+  })
+  return state
+}
+
+const parked = (state: RunState): number[] => [...state.waiting.parked.keys()].sort((a, b) => a - b)
+const lanes = (state: RunState): number[][] => [...state.waiting.lanes.values()]
+
+describe('who is parked', () => {
+  /** Groups 0, 1 and 2 take turns; group 3 is beside them. A node waits behind each. */
+  function behind(out: readonly number[] = []): RunState {
+    const set = 'zone'
+    const state = room([here(0), here(1), here(2), here(3)], [{ set }, { set }, { set }, {}])
+    for (const group of [0, 1, 2, 3]) state.waiting.parked.set(group, [group])
+    for (const group of out) state.groupOut[group] = 1
+    state.setActive[0] = out.length
+    return state
+  }
+
+  // prettier-ignore
+  it.each<[it: string, out: readonly number[], left: readonly number[]]>([
+    ['of any group of the set may go when it has nobody out any more', [],    [3]],
+    ['goes with the group whose count fell, as long as that has nodes out', [0], [1, 2, 3]],
+    ['of another group that has nodes out waits until that one has none', [0, 1], [1, 2, 3]],
+    ['of the group that has its turn now may go',                      [2],   [1, 3]],
+  ])('%s', (_, out, left) => {
+    const state = behind(out)
+    unpark(state, [0])
+    expect(parked(state)).toEqual(left)
+  })
+
+  it('goes before those in line when a place of its group becomes free, in the order in which it came; and behind them when its turn comes', () => {
+    const nine = Array.from({ length: 9 }, () => here())
+    const wide = room(nine, [{ set: 'zone' }, { set: 'zone' }])
+    wide.waiting.parked.set(0, [4, 5]).set(1, [6, 7])
+    wide.waiting.lanes.set(`${ACCOUNT}/us-east-1|0`, [8])
+    unpark(wide, [0])
+    expect(lanes(wide)).toEqual([[4, 5, 8, 6, 7]])
+  })
+
+  it('goes before those in line when all may go', () => {
+    const state = room([here(0), here(0), here()], [{}])
+    state.waiting.parked.set(0, [0, 1])
+    state.waiting.lanes.set(`${ACCOUNT}/us-east-1|0`, [2])
+    unparkAll(state)
+    expect(lanes(state)).toEqual([[0, 1, 2]])
+  })
+})
+
+describe('the waiting room', () => {
+  it('is empty when a wave begins', () => {
+    const state = room([here(0)], [{ set: 'zone' }])
+    enqueue(state, 0)
+    state.waiting.parked.set(0, [0])
+    state.waiting.busy.push({ node: 0, until: OPENS })
+    state.waiting.freedAt = OPENS
+    clearWaiting(state)
+    const { lanes: lines, chain, inSet, parked: behind, busy, freedAt } = state.waiting
+    expect([lines.size, [...chain], [...inSet], behind.size, busy, freedAt]).toEqual([0, [0], [0], 0, [], null])
+  })
+
+  const choose = (state: RunState, places: Places): readonly (readonly number[])[] =>
+    chooseRounds(state, places, null, () => true, OPENS).map(({ nodes }) => nodes)
+
+  it('lets go whom nobody waits for any more, and takes nobody twice', () => {
+    const state = room([here(0), here(0)], [{ set: 'zone' }])
+    for (const position of [0, 1, 1]) enqueue(state, position)
+    state.nodes.stage[0] = STAGE.ended
+    expect(choose(state, { fresh: 9, again: 0 })).toEqual([[1]])
+    expect([[...state.waiting.inSet], lanes(state)]).toEqual([[0], []])
+  })
+
+  it('has places of their own for those that are tried again; the others stay in line as they were', () => {
+    const state = room([here(), here(), here(), here()])
+    for (const position of [0, 1, 2, 3]) enqueue(state, position)
+    state.nodes.touched.set([1, 0, 1, 0])
+    expect(choose(state, { fresh: 0, again: 1 })).toEqual([[0]])
+    expect(lanes(state)).toEqual([[1, 2, 3]])
+    expect(choose(state, { fresh: 0, again: 2 })).toEqual([[2]])
+    expect(lanes(state)).toEqual([[1, 3]])
+  })
+
+  it('does not take back from another run’s hand whom nobody waits for any more', () => {
+    const state = room([here(), here(), here()])
+    state.nodes.stage[0] = STAGE.ended
+    state.waiting.busy.push({ node: 0, until: OPENS }, { node: 1, until: OPENS }, { node: 2, until: plus(OPENS, 1) })
+    expect(choose(state, { fresh: 0, again: 0 })).toEqual([])
+    expect([lanes(state), state.waiting.busy.map(({ node }) => node)]).toEqual([[[1]], [2]])
   })
 })
