@@ -2,30 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { evolve } from '../../../src/core/run/evolve.ts'
 import { plus } from '../../../src/kit/instant.ts'
-import type { PlanSpec } from './plan.ts'
 import { DRAIN, hooks } from './stepping.ts'
-import { ENGINE, OPENS, Telling } from './telling.ts'
-
-const WIDE = { failuresMax: 9 }
-
-/** One wave, its first round chosen. */
-function chosen(spec: Partial<PlanSpec> = {}): Telling {
-  const told = new Telling({ waves: [{ nodes: 2, gate: WIDE }], ...spec })
-  told.open()
-  return told
-}
-
-function intended(spec: Partial<PlanSpec> = {}): Telling {
-  const told = chosen(spec)
-  told.read()
-  return told
-}
-
-function flying(spec: Partial<PlanSpec> = {}): Telling {
-  const told = intended(spec)
-  told.sent(1)
-  return told
-}
+import { ENGINE, OPENS } from './telling.ts'
+import { chosen, flying } from './rounds.ts'
 
 describe('facts that do not fit are bugs', () => {
   const fact = (event: RunEvent): (() => void) => {

@@ -1,26 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { DAY, MINUTE, plus } from '../../../src/kit/instant.ts'
-import type { PlanSpec } from './plan.ts'
 import { OPENS, Telling } from './telling.ts'
-
-const WIDE = { failuresMax: 99 }
-const ROLLBACK: NonNullable<PlanSpec['rollback']> = {
-  on: 'gate-failed',
-  scope: 'wave',
-  method: 'packages',
-  outside: 'allow',
-  failures: { kind: 'count', count: 9 },
-  failuresMax: 9,
-}
-
-function flying(spec: Partial<PlanSpec> = {}): Telling {
-  const told = new Telling({ waves: [{ nodes: 2, gate: WIDE }], ...spec })
-  told.open()
-  told.read()
-  told.sent(1)
-  return told
-}
+import { flying, ROLLBACK, WIDE } from './rounds.ts'
 
 describe('checks', () => {
   const fact = (round: number, check: string, more: Partial<Extract<RunEvent, { type: 'CheckMeasured' }>> = {}): RunEvent => ({

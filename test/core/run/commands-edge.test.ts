@@ -5,40 +5,13 @@ import { MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'
 import { briefly, CUTOFF, OPENS, report, sent, Telling } from './telling.ts'
 import { BY_PATCH_MANAGER, ends } from './stepping.ts'
+import { chosen, flying, intended, ROLLBACK, WIDE } from './rounds.ts'
 
-const WIDE = { failuresMax: 9 }
 const RETRY = { attempts: 2, on: ['lock-held'] }
-const ROLLBACK_WIDE: NonNullable<PlanSpec['rollback']> = {
-  on: 'gate-failed',
-  scope: 'wave',
-  method: 'packages',
-  outside: 'allow',
-  failures: { kind: 'count', count: 9 },
-  failuresMax: 9,
-}
-
-/** One wave, its first round chosen. */
-function chosen(spec: Partial<PlanSpec> = {}): Telling {
-  const told = new Telling({ waves: [{ nodes: 2, gate: WIDE }], ...spec })
-  told.open()
-  return told
-}
-
-function intended(spec: Partial<PlanSpec> = {}): Telling {
-  const told = chosen(spec)
-  told.read()
-  return told
-}
-
-function flying(spec: Partial<PlanSpec> = {}): Telling {
-  const told = intended(spec)
-  told.sent(1)
-  return told
-}
 
 /** Rolls back what has failed: the first command of the way back is chosen. */
 function rollingBack(words: readonly string[], spec: Partial<PlanSpec> = {}): Telling {
-  const told = flying({ waves: [{ nodes: words.length }], rollback: ROLLBACK_WIDE, ...spec })
+  const told = flying({ waves: [{ nodes: words.length }], rollback: ROLLBACK, ...spec })
   told.tell(report(1, Object.fromEntries(words.map((word, node) => [node, word])), told.now), { type: 'CommandClosed', n: 1 })
   return told
 }

@@ -5,19 +5,11 @@ import { commandOf } from '../../../src/core/run/state.ts'
 import { DAY, HOUR, MINUTE, plus, SECOND, type Instant } from '../../../src/kit/instant.ts'
 import { ACCOUNT, type NodeSpec, type PlanSpec } from './plan.ts'
 import { briefly, CLOSES, CUTOFF, OPENS, pinned, report, REQUESTED, Telling } from './telling.ts'
+import { ROLLBACK, WIDE } from './rounds.ts'
 
-const WIDE = { failuresMax: 99 }
 const THERE = `${ACCOUNT}/eu-west-1`
 const there: NodeSpec = { region: 'eu-west-1' }
 const refuses = (cell = THERE): RunEvent => ({ type: 'CellRefused', cell, code: 'aws.denied', message: '' })
-const ROLLBACK: NonNullable<PlanSpec['rollback']> = {
-  on: 'gate-failed',
-  scope: 'wave',
-  method: 'packages',
-  outside: 'allow',
-  failures: { kind: 'count', count: 9 },
-  failuresMax: 9,
-}
 
 function opened(spec: PlanSpec): Telling {
   const told = new Telling(spec)

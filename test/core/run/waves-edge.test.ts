@@ -8,24 +8,7 @@ import { setsOf } from '../../../src/core/run/sets.ts'
 import { DAY, HOUR, instant, MINUTE, plus } from '../../../src/kit/instant.ts'
 import { ACCOUNT, plan, type PlanSpec } from './plan.ts'
 import { briefly, CLOSES, CUTOFF, measured, NO_FREEZE, OPENS, report, RUN, Telling } from './telling.ts'
-
-const WIDE = { failuresMax: 99 }
-const ROLLBACK: NonNullable<PlanSpec['rollback']> = {
-  on: 'gate-failed',
-  scope: 'wave',
-  method: 'packages',
-  outside: 'allow',
-  failures: { kind: 'count', count: 9 },
-  failuresMax: 9,
-}
-
-function flying(spec: Partial<PlanSpec> = {}): Telling {
-  const told = new Telling({ waves: [{ nodes: 2, gate: WIDE }], ...spec })
-  told.open()
-  told.read()
-  told.sent(1)
-  return told
-}
+import { flying, ROLLBACK, WIDE } from './rounds.ts'
 
 describe('a run before its first event', () => {
   it('knows its nodes, their cells, waves and lists, and nothing else', () => {
