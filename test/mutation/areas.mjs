@@ -4,10 +4,7 @@ import { readdirSync } from 'node:fs'
 const MORE = { run: ['test/adapters/memory.test.ts'], plan: [] }
 
 /** Tests that take seconds, by file or by name: a quick look leaves them out. */
-const SLOW = [
-  /\/(isolation|oracle|zones|icalendar-recurrence)\.test\.ts#/,
-  /is planned in seconds|when it fits no way/,
-]
+const SLOW = [/\/(isolation|oracle|zones|icalendar-recurrence)\.test\.ts#/, /is planned in seconds|when it fits no way/]
 
 /** `run` or `plan`: what is mutated, its tests, and where what comes of it is kept. */
 export function areaOf(name, quick) {
