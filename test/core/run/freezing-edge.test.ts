@@ -4,8 +4,9 @@ import type { Approval } from '../../../src/core/run/parts.ts'
 import { awaitsFreezes, brokenKey, freezeNow, heldByFreeze, nextFreeze } from '../../../src/core/run/freezing.ts'
 import { initial, type RunState } from '../../../src/core/run/state.ts'
 import { DAY, HOUR, MINUTE, plus, type Instant } from '../../../src/kit/instant.ts'
-import { plan, type PlanSpec } from './plan.ts'
+import { plan } from './plan.ts'
 import { OPENS, report, RUN, Telling } from './telling.ts'
+import { ROLLBACK } from './rounds.ts'
 
 const freeze = (from: Instant, to: Instant, why = 'x') => ({ from, to, why, source: 'y' })
 const HOURS = (count: number): Instant => plus(OPENS, count * HOUR)
@@ -94,15 +95,6 @@ describe('a freeze', () => {
 })
 
 describe('the spans of nodes', () => {
-  const ROLLBACK: NonNullable<PlanSpec['rollback']> = {
-    on: 'gate-failed',
-    scope: 'wave',
-    method: 'packages',
-    outside: 'allow',
-    failures: { kind: 'count', count: 9 },
-    failuresMax: 9,
-  }
-
   it('are those of the last change, not of what undid it', () => {
     const told = new Telling({ waves: [{ nodes: 2 }], rollback: ROLLBACK })
     told.open()
