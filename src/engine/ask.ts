@@ -1,14 +1,14 @@
 import { known } from '../kit/assert.ts'
 import { PatchwaveError } from '../kit/error.ts'
 import { cellKey, cellOf, type Cell, type CommandId, type NodeId, type Token } from '../kit/ids.ts'
-import { earliest, MINUTE, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
-import { readResult, type ResultLine } from '../core/run/verdict.ts'
-import type { CommandOrder, InvocationSeen } from '../ports/commands.ts'
+import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
+import { neverRan, readResult, type ResultLine } from '../core/run/verdict.ts'
+import type { CommandOrder, CommandSeen, InvocationSeen } from '../ports/commands.ts'
 import type { World } from './world.ts'
 
 /**
  * What one node answered; `line` is absent when it said nothing readable in time. `status` is SSM's, or `refused` (SSM does not take the node),
- * `unsent` (it could not be sent in time), `unclear` (it was sent without an answer, and nobody has looked for it yet).
+ * `unsent` (it could not be sent in time), `sent` (what was sent to it has not ended). Of several copies the one tells that may have run.
  */
 export type Answer = Readonly<{ node: NodeId; cell: Cell; commandId: CommandId | null; line: ResultLine | undefined; status: string }>
 
@@ -62,25 +62,14 @@ export async function ask(
  * Sends to nodes of one cell, 50 a call, and yields answers as they come; each node once, the silent ones at the end. Commands of the same token
  * that SSM knows already are read instead of sent again.
  */
-export async function* asking(
+export function asking(
   world: World,
   cell: Cell,
   question: Question,
   parts: readonly Part[],
   signal: AbortSignal,
 ): AsyncGenerator<readonly Answer[], void, undefined> {
-  const asked = await adopt(world, question, cell, signal)
-  const open = new Map<NodeId, Answer>()
-  for (const { nodes } of parts)
-    for (const node of nodes) open.set(node, { node, cell, commandId: asked.get(node) ?? null, line: undefined, status: 'unsent' })
-  const left = parts.flatMap(({ nodes, parameters }) =>
-    fifties(
-      nodes.filter((node) => !asked.has(node)),
-      parameters,
-    ),
-  )
-  const commands = new Set([...asked.values(), ...(await sendAll(world, question, cell, left, open, signal))])
-  yield* gather(world, question, cell, commands, open, signal)
+  return new Asking(world, cell, question, signal).go(parts)
 }
 
 function fifties(nodes: readonly NodeId[], parameters: Part['parameters']): Part[] {
@@ -88,82 +77,169 @@ function fifties(nodes: readonly NodeId[], parameters: Part['parameters']): Part
   return Array.from({ length: count }, (_, index) => ({ nodes: nodes.slice(index * NODES_MAX, (index + 1) * NODES_MAX), parameters }))
 }
 
-/**
- * Sends to all, and notes in `open` why one was not sent to. What was sent without an answer is looked up when SSM's list has settled: what it does
- * not show then was not sent.
- */
-async function sendAll(
-  world: World,
-  question: Question,
-  cell: Cell,
-  parts: readonly Part[],
-  open: Map<NodeId, Answer>,
-  signal: AbortSignal,
-): Promise<readonly CommandId[]> {
-  const commands: CommandId[] = []
-  let doubtful = false
-  for (const part of parts) {
-    if (signal.aborted) break
-    const { id, refused, unclear } = await send(world, question, cell, part, signal)
-    const lost = id === undefined && unclear
-    const note = (nodes: readonly NodeId[], status: string): void => {
-      for (const node of nodes) open.set(node, { ...known(open.get(node), 'the node'), status })
-    }
-    if (id !== undefined) commands.push(id)
-    if (lost) note(part.nodes, 'unclear')
-    note(refused, 'refused')
-    doubtful ||= lost
-  }
-  if (!doubtful) return commands
-  await world.clock.sleep(plus(world.clock.now(), SETTLE_MS), signal)
-  const shown = await swept(world, question, cell, signal)
-  for (const [node, answer] of open)
-    if (answer.status === 'unclear' && !shown.has(node) && !signal.aborted) open.set(node, { ...answer, status: 'unsent' })
-  return [...commands, ...shown.values()]
-}
+/** What a copy of the command came to in a node that has not answered. A `line` says that it came too late. */
+type Copy = Readonly<{ status: string; line?: ResultLine | undefined }>
 
-async function adopt(world: World, question: Question, cell: Cell, signal: AbortSignal): Promise<Map<NodeId, CommandId>> {
-  return world.clock.now() - question.askedAt < SECOND ? new Map() : await swept(world, question, cell, signal)
-}
+/** What is known of a node that has not answered: each copy that was sent to it, or why there is none. */
+type Silence = { refusal: 'unsent' | 'refused'; readonly copies: Map<CommandId, Copy> }
 
-/** The commands of this token that SSM shows, by node. */
-async function swept(world: World, question: Question, cell: Cell, signal: AbortSignal): Promise<Map<NodeId, CommandId>> {
-  const found = new Map<NodeId, CommandId>()
-  for await (const seen of world.commands.sweep(cell, plus(question.askedAt, -MINUTE), signal)) {
-    if (seen.comment === question.token) for (const node of seen.nodes) found.set(node, seen.commandId)
-  }
-  return found
-}
-
-/** `unclear`: an answer was lost, so that a copy may be under way. */
+/** A send's end. `unclear`: an answer was lost, so that a copy may be under way. */
 type Sent = Readonly<{ id: CommandId | undefined; refused: readonly NodeId[]; unclear: boolean }>
 
-/** Tries until it can be in time no more. What may have been sent is sent again: the node knows the token. */
-async function send(world: World, question: Question, cell: Cell, part: Part, signal: AbortSignal): Promise<Sent> {
-  const { token, document, executionSeconds, until } = question
-  const { clock } = world
-  const startBefore = wholeSecond(earliest(question.startBefore ?? until, until, plus(clock.now(), DELIVERY_MS)))
-  const order: CommandOrder = { cell, token, document, nodes: part.nodes, parameters: part.parameters, startBefore, executionSeconds }
-  let left = part.nodes
-  let unclear = false
-  for (let pause = FIRST_MS; left.length > 0 && !signal.aborted && clock.now() < plus(startBefore, -31 * SECOND); pause = longer(pause)) {
-    try {
-      const { commandId } = await world.commands.send({ ...order, nodes: left }, signal)
-      return { id: commandId, refused: without(part.nodes, left), unclear }
-    } catch (error) {
-      if (!(error instanceof PatchwaveError)) throw error
-      world.log.warn(`ask ${token}: ${error.code}: ${error.message}`)
-      const named = new Set(String(error.more.detail?.['nodes'] ?? '').split(','))
-      const before = left.length
-      left = left.filter((node) => !named.has(node))
-      if (left.length < before) continue
-      unclear ||= error.code === 'aws.unclear'
-      if (!error.retryable && error.code !== 'aws.unclear')
-        return { id: undefined, refused: unclear ? without(part.nodes, left) : part.nodes, unclear }
-      await clock.sleep(plus(clock.now(), pause), signal)
+/** A copy that has not ended. */
+const SENT: Copy = { status: 'sent' }
+
+/** Whether nothing of a copy can have run on the node. */
+const isIdle = ({ status, line }: Copy): boolean => neverRan(status) || line !== undefined
+
+class Asking {
+  readonly #world: World
+  readonly #cell: Cell
+  readonly #question: Question
+  readonly #signal: AbortSignal
+  /** Who has not answered. */
+  readonly #open = new Map<NodeId, Silence>()
+  /** Commands that have not ended in all their nodes. */
+  readonly #running = new Set<CommandId>()
+  /** Whom a copy may have reached that nobody has seen. Looked for when SSM's list has settled: what it does not show then was not sent. */
+  readonly #unseen = new Set<NodeId>()
+  #settledAt: Instant
+
+  constructor(world: World, cell: Cell, question: Question, signal: AbortSignal) {
+    this.#world = world
+    this.#cell = cell
+    this.#question = question
+    this.#signal = signal
+    this.#settledAt = plus(world.clock.now(), SETTLE_MS)
+  }
+
+  async *go(parts: readonly Part[]): AsyncGenerator<readonly Answer[], void, undefined> {
+    const { clock } = this.#world
+    const { askedAt } = this.#question
+    for (const { nodes } of parts) for (const node of nodes) this.#open.set(node, { refusal: 'unsent', copies: new Map() })
+    if (clock.now() - askedAt >= SECOND) {
+      // Somebody asked this before, and may have sent it a moment ago.
+      for (const node of this.#open.keys()) this.#unseen.add(node)
+      await this.#adopt()
+    }
+    for (const { nodes, parameters } of parts) {
+      const left = nodes.filter((node) => known(this.#open.get(node), 'the node').copies.size === 0)
+      for (const part of fifties(left, parameters)) await this.#sendPart(part)
+    }
+    yield* this.#gather()
+  }
+
+  async #sendPart(part: Part): Promise<void> {
+    if (this.#signal.aborted) return
+    const { id, refused, unclear } = await this.#send(part)
+    const gone = new Set(refused)
+    for (const node of part.nodes) {
+      const silence = known(this.#open.get(node), 'the node')
+      if (gone.has(node)) silence.refusal = 'refused'
+      else if (id !== undefined) silence.copies.set(id, SENT)
+      if (unclear) this.#unseen.add(node)
+    }
+    if (unclear) this.#settledAt = plus(this.#world.clock.now(), SETTLE_MS)
+    if (id !== undefined) this.#running.add(id)
+  }
+
+  /** Tries until it can be in time no more. What may have been sent is sent again: the node knows the token. */
+  async #send(part: Part): Promise<Sent> {
+    const { token, document, executionSeconds, until } = this.#question
+    const { clock, commands, log } = this.#world
+    const signal = this.#signal
+    const startBefore = wholeSecond(earliest(this.#question.startBefore ?? until, until, plus(clock.now(), DELIVERY_MS)))
+    const order: CommandOrder = { cell: this.#cell, token, document, ...part, startBefore, executionSeconds }
+    let left = part.nodes
+    let unclear = false
+    for (let pause = FIRST_MS; left.length > 0 && !signal.aborted && clock.now() < plus(startBefore, -31 * SECOND); pause = longer(pause)) {
+      try {
+        const { commandId } = await commands.send({ ...order, nodes: left }, signal)
+        return { id: commandId, refused: without(part.nodes, left), unclear }
+      } catch (error) {
+        if (!(error instanceof PatchwaveError)) throw error
+        log.warn(`ask ${token}: ${error.code}: ${error.message}`)
+        const named = new Set(String(error.more.detail?.['nodes'] ?? '').split(','))
+        const before = left.length
+        left = left.filter((node) => !named.has(node))
+        if (left.length < before) continue
+        unclear ||= error.code === 'aws.unclear'
+        if (!error.retryable && error.code !== 'aws.unclear') return { id: undefined, refused: part.nodes, unclear }
+        await clock.sleep(plus(clock.now(), pause), signal)
+      }
+    }
+    return { id: undefined, refused: without(part.nodes, left), unclear }
+  }
+
+  /** Takes the commands of this token that SSM shows for copies that nobody has seen yet. */
+  async #adopt(): Promise<void> {
+    for await (const seen of this.#world.commands.sweep(this.#cell, plus(this.#question.askedAt, -MINUTE), this.#signal)) {
+      if (seen.comment === this.#question.token) this.#take(seen)
     }
   }
-  return { id: undefined, refused: without(part.nodes, left), unclear }
+
+  #take({ commandId, nodes }: CommandSeen): void {
+    for (const node of nodes) {
+      const copies = this.#open.get(node)?.copies
+      if (copies === undefined || copies.has(commandId)) continue
+      copies.set(commandId, SENT)
+      this.#running.add(commandId)
+    }
+  }
+
+  async *#gather(): AsyncGenerator<readonly Answer[], void, undefined> {
+    const { clock } = this.#world
+    const { until } = this.#question
+    for (let pause = FIRST_MS; this.#open.size > 0 && (this.#running.size > 0 || this.#unseen.size > 0); pause = longer(pause)) {
+      await clock.sleep(this.#nextLook(pause), this.#signal)
+      if (this.#signal.aborted) return
+      if (this.#unseen.size > 0 && clock.now() >= this.#settledAt) {
+        await this.#adopt()
+        this.#unseen.clear()
+      }
+      const said: Answer[] = []
+      for (const id of [...this.#running]) said.push(...(await this.#readAnswers(id)))
+      if (said.length > 0) yield said
+      if (clock.now() >= until && this.#unseen.size === 0) break
+    }
+    if (this.#open.size > 0 && !this.#signal.aborted) yield [...this.#open].map(([node, silence]) => this.#silent(node, silence))
+  }
+
+  /** In its rhythm until time is over; what nobody has seen yet is waited for beyond it. */
+  #nextLook(pause: Ms): Instant {
+    const now = this.#world.clock.now()
+    const { until } = this.#question
+    if (this.#running.size === 0 || now >= until) return latest(now, this.#settledAt)
+    return earliest(plus(now, pause), until)
+  }
+
+  /** What is new of a command. That a copy of it came too late is only kept: another copy may say more. */
+  async #readAnswers(commandId: CommandId): Promise<readonly Answer[]> {
+    const answers: Answer[] = []
+    let ended = true
+    let parts = 0
+    for await (const one of this.#world.commands.invocations(this.#cell, commandId, this.#signal)) {
+      parts += 1
+      const { node, status } = one
+      const silence = this.#open.get(node)
+      if (!one.ended) ended = false
+      if (!one.ended || silence === undefined) continue
+      const line = lineOf(one, this.#question)
+      silence.copies.set(commandId, { status, line })
+      if (line === undefined || line.reason === 'too-late') continue
+      this.#open.delete(node)
+      this.#unseen.delete(node)
+      answers.push({ node, cell: this.#cell, commandId, line, status })
+    }
+    if (ended && parts > 0) this.#running.delete(commandId)
+    return answers
+  }
+
+  #silent(node: NodeId, { refusal, copies }: Silence): Answer {
+    const all = [...copies].map(([commandId, copy]) => ({ commandId, ...copy }))
+    const tells = all.find((copy) => !isIdle(copy)) ?? all.find(({ line }) => line !== undefined) ?? all[0]
+    return { node, cell: this.#cell, commandId: tells?.commandId ?? null, line: tells?.line, status: tells?.status ?? refusal }
+  }
 }
 
 const longer = (pause: Ms): Ms => Math.min(MINUTE, pause * 2)
@@ -171,58 +247,6 @@ const longer = (pause: Ms): Ms => Math.min(MINUTE, pause * 2)
 function without(nodes: readonly NodeId[], some: readonly NodeId[]): readonly NodeId[] {
   const gone = new Set(some)
   return nodes.filter((node) => !gone.has(node))
-}
-
-async function* gather(
-  world: World,
-  question: Question,
-  cell: Cell,
-  commands: ReadonlySet<CommandId>,
-  open: Map<NodeId, Answer>,
-  signal: AbortSignal,
-): AsyncGenerator<readonly Answer[], void, undefined> {
-  const running = new Set(commands)
-  const { clock } = world
-  for (let pause = FIRST_MS; running.size > 0 && open.size > 0; pause = longer(pause)) {
-    await clock.sleep(earliest(plus(clock.now(), pause), question.until), signal)
-    if (signal.aborted) return
-    const said: Answer[] = []
-    for (const id of [...running]) {
-      const { ended, answers } = await readAnswers(world, question, cell, id, open, signal)
-      if (ended) running.delete(id)
-      said.push(...answers)
-    }
-    if (said.length > 0) yield said
-    if (clock.now() >= question.until) break
-  }
-  if (open.size > 0 && !signal.aborted) yield [...open.values()]
-}
-
-/** What is new of a command. What a copy of it that came too late says is only kept: another copy may say more. */
-async function readAnswers(
-  world: World,
-  question: Question,
-  cell: Cell,
-  id: CommandId,
-  open: Map<NodeId, Answer>,
-  signal: AbortSignal,
-): Promise<{ ended: boolean; answers: Answer[] }> {
-  const answers: Answer[] = []
-  let ended = true
-  let parts = 0
-  for await (const one of world.commands.invocations(cell, id, signal)) {
-    parts += 1
-    const before = open.get(one.node)
-    if (!one.ended) ended = false
-    else if (before) {
-      const answer = { ...before, commandId: id, status: one.status, line: lineOf(one, question) ?? before.line }
-      open.set(one.node, answer)
-      if (answer.line === undefined || answer.line.reason === 'too-late') continue
-      open.delete(one.node)
-      answers.push(answer)
-    }
-  }
-  return { ended: ended && parts > 0, answers }
 }
 
 function lineOf({ output }: InvocationSeen, { token }: Question): ResultLine | undefined {

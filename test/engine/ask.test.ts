@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import { silentLog } from '../../src/adapters/system/log.ts'
-import { ask, asking, type Answer, type Question } from '../../src/engine/ask.ts'
+import { ask, asking, SETTLE_MS, type Answer, type Question } from '../../src/engine/ask.ts'
 import type { World } from '../../src/engine/world.ts'
 import { PatchwaveError } from '../../src/kit/error.ts'
 import type { CommandId, NodeId } from '../../src/kit/ids.ts'
@@ -21,11 +21,13 @@ type Part = Readonly<{ node: NodeId; afterMs: Ms; status?: string; output?: stri
 type Script = Readonly<{
   sends: readonly (readonly Part[] | PatchwaveError)[]
   known?: readonly CommandSeen[]
+  /** Until then SSM does not list what it knows. */
+  blindMs?: Ms
   commands?: Readonly<Record<CommandId, readonly Part[]>>
 }>
 
 /** An SSM that follows a script, and what was asked of it. */
-function stage({ sends, known = [], commands = {} }: Script) {
+function stage({ sends, known = [], blindMs = 0, commands = {} }: Script) {
   const clock = new VirtualClock(START)
   const orders: CommandOrder[] = []
   const running = new Map<CommandId, Readonly<{ at: Instant; parts: readonly Part[] }>>(
@@ -44,7 +46,7 @@ function stage({ sends, known = [], commands = {} }: Script) {
         return Promise.resolve({ commandId, requestedAt: clock.now(), expiresAfter: plus(clock.now(), 70 * MINUTE) })
       },
       async *sweep() {
-        yield* await Promise.resolve(known)
+        yield* await Promise.resolve(clock.now() < plus(START, blindMs) ? [] : known)
       },
       async *invocations(_, id) {
         const { at, parts } = await Promise.resolve(running.get(id) ?? { at: START, parts: [] })
@@ -66,7 +68,7 @@ function stage({ sends, known = [], commands = {} }: Script) {
   return { world: world as World, clock, orders } // Nothing else of the world is asked.
 }
 
-const failure = (code: 'aws.unclear' | 'aws.throttled' | 'aws.invalid', nodes = ''): PatchwaveError =>
+const failure = (code: 'aws.unclear' | 'aws.throttled' | 'aws.invalid' | 'aws.denied', nodes = ''): PatchwaveError =>
   new PatchwaveError(code, 'no', { hint: 'none', ...(nodes !== '' && { detail: { nodes } }) })
 const unclear = failure('aws.unclear')
 const seen = (commandId: CommandId, nodes: readonly NodeId[], comment = TOKEN): CommandSeen => ({
@@ -106,9 +108,9 @@ describe('asking nodes', () => {
     expect(await asked(script, ['a', 'b', 'c'])).toEqual([['a passed'], ['b passed'], ['c Failed']])
   })
 
-  it('does not wait for nodes beyond its time', async () => {
+  it('does not wait for nodes beyond its time, and says that they were sent to', async () => {
     const script = stage({ sends: [[{ node: 'a', afterMs: 60 * MINUTE }]] })
-    expect(await asked(script, ['a'])).toEqual([['a unsent']])
+    expect(await asked(script, ['a'])).toEqual([['a sent']])
     expect(script.clock.now()).toBe(question.until)
   })
 
@@ -165,6 +167,68 @@ describe('asking nodes', () => {
       commands: { late: [{ node: 'a', afterMs: 0, output: says('too-late', 'skipped') }], first: [{ node: 'a', afterMs: MINUTE }] },
     })
     expect(await asked(script, ['a'])).toEqual([['a passed']])
+  })
+
+  it.each([
+    ['never arrived', { node: 'a', afterMs: 0, status: 'Undeliverable', output: '' }],
+    ['came too late', { node: 'a', afterMs: 0, output: says('too-late', 'skipped') }],
+  ])('does not take a copy that %s for all that was sent', async (_, idle) => {
+    const slow = { node: 'a', afterMs: 60 * MINUTE }
+    const known = [seen('idle', ['a']), seen('slow', ['a']), seen('idle-too', ['a'])]
+    const script = stage({ sends: [], known, commands: { idle: [idle], slow: [slow], 'idle-too': [idle] } })
+    expect(await asked(script, ['a'], { askedAt: plus(START, -MINUTE) })).toEqual([['a sent']])
+  })
+
+  it('says of copies that all came to nothing what the node said, or else SSM', async () => {
+    const gone: Part = { node: 'a', afterMs: 0, status: 'Undeliverable', output: '' }
+    const late: Part = { node: 'a', afterMs: 0, output: says('too-late', 'skipped') }
+    const known = [seen('gone', ['a']), seen('late', ['a'])]
+    expect(await asked(stage({ sends: [], known, commands: { gone: [gone], late: [late] } }), ['a'])).toEqual([['a too-late']])
+    expect(await asked(stage({ sends: [], known, commands: { gone: [gone], late: [gone] } }), ['a'])).toEqual([['a Undeliverable']])
+  })
+
+  describe('that somebody else asked before', () => {
+    const late = { askedAt: plus(START, -MINUTE), startBefore: START }
+
+    it('waits until SSM lists what was sent, also where it is too late to send', async () => {
+      const script = stage({
+        sends: [],
+        known: [seen('hidden', ['a'])],
+        blindMs: SETTLE_MS,
+        commands: { hidden: [{ node: 'a', afterMs: 0 }] },
+      })
+      expect(await asked(script, ['a'], late)).toEqual([['a passed']])
+      expect(script.orders).toEqual([])
+    })
+
+    it('waits for that beyond its own time', async () => {
+      const script = stage({ sends: [], known: [seen('hidden', ['a'])], blindMs: SETTLE_MS, commands: { hidden: [{ node: 'a', afterMs: 60 * MINUTE }] } }) // prettier-ignore
+      expect(await asked(script, ['a'], { ...late, until: plus(START, SECOND) })).toEqual([['a sent']])
+      expect(script.clock.now()).toBe(plus(START, SETTLE_MS))
+    })
+
+    it('knows then that what is not listed was not sent', async () => {
+      const script = stage({ sends: [] })
+      expect(await asked(script, ['a'], late)).toEqual([['a unsent']])
+      expect(script.clock.now()).toBe(plus(START, SETTLE_MS))
+    })
+
+    it('does not take a refusal, or a copy of its own that never arrived, for all', async () => {
+      const hidden = { known: [seen('hidden', ['a', 'b'])], blindMs: SETTLE_MS }
+      const never: Part = { node: 'a', afterMs: 0, status: 'Undeliverable', output: '' }
+      const running = { hidden: [{ node: 'a', afterMs: MINUTE }, { node: 'b', afterMs: 60 * MINUTE }] } // prettier-ignore
+      const script = stage({ sends: [failure('aws.invalid', 'b'), [never]], ...hidden, commands: running })
+      expect(await asked(script, ['a', 'b'], { askedAt: plus(START, -MINUTE) })).toEqual([['a passed'], ['b sent']])
+    })
+  })
+
+  it('looks for what it sent without an answer although it was refused after that', async () => {
+    const script = stage({
+      sends: [unclear, failure('aws.denied')],
+      known: [seen('lost', ['a'])],
+      commands: { lost: [{ node: 'a', afterMs: 0 }] },
+    })
+    expect(await asked(script, ['a', 'b'])).toEqual([['a passed'], ['b refused']])
   })
 
   it('asks several cells side by side', async () => {
