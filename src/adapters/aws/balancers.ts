@@ -106,9 +106,10 @@ function targetSeen(group: string, { Target: target, TargetHealth: told }: Targe
 }
 
 async function deregister(calls: Calls, cell: Cell, targets: readonly Target[], signal: AbortSignal): Promise<void> {
+  const fresh = calls.now
   await eachBounded(parts(targets), GROUPS_AT_ONCE, async ({ group, targets: some }) => {
     try {
-      await calls.elb({ cell, operation: 'DeregisterTargets', kind: 'repeatable', signal, fresh: true }, ({ sdk, client, options }) =>
+      await calls.elb({ cell, operation: 'DeregisterTargets', kind: 'repeatable', signal, fresh }, ({ sdk, client, options }) =>
         client.send(new sdk.DeregisterTargetsCommand({ TargetGroupArn: group, Targets: some.map(shapeOf) }), options),
       )
     } catch (error) {
@@ -118,8 +119,9 @@ async function deregister(calls: Calls, cell: Cell, targets: readonly Target[], 
 }
 
 async function register(calls: Calls, cell: Cell, targets: readonly Target[], signal: AbortSignal): Promise<void> {
+  const fresh = calls.now
   await eachBounded(parts(targets), GROUPS_AT_ONCE, async ({ group, targets: some }) => {
-    await calls.elb({ cell, operation: 'RegisterTargets', kind: 'repeatable', signal, fresh: true }, ({ sdk, client, options }) =>
+    await calls.elb({ cell, operation: 'RegisterTargets', kind: 'repeatable', signal, fresh }, ({ sdk, client, options }) =>
       client.send(new sdk.RegisterTargetsCommand({ TargetGroupArn: group, Targets: some.map(shapeOf) }), options),
     )
   })

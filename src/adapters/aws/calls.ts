@@ -8,7 +8,7 @@ import type { STSClient } from '@aws-sdk/client-sts'
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellKey, type Cell } from '../../kit/ids.ts'
-import { SECOND, type Ms } from '../../kit/instant.ts'
+import { SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Random } from '../../ports/world.ts'
 import { failedAs, translate, type Kind } from './errors.ts'
@@ -27,8 +27,11 @@ export type Call = Readonly<{
   operation: string
   kind: Kind
   signal: AbortSignal
-  /** Changes who serves, runs or boots: its request leaves soon after it was asked for, or not at all. */
-  fresh?: true
+  /**
+   * Changes who serves, runs or boots: its request leaves soon after this instant, at which the engine asked for it, or not at all. One port call may
+   * make several, and each of them is as old as that.
+   */
+  fresh?: Instant
   /** Called when the request is signed and about to leave; throws to keep it back. */
   leaving?: () => void
   /** The answer's `Date` header, where it has one. */
@@ -66,6 +69,11 @@ export class Calls {
     this.#credentials = parts.credentials
   }
 
+  /** For what is to leave soon after now. */
+  get now(): Instant {
+    return this.#clock.now()
+  }
+
   ssm<T>(call: Call, work: Work<SsmSdk, SSMClient, T>): Promise<T> {
     return this.#do('ssm', this.#lanes.ssm, call, work)
   }
@@ -97,7 +105,7 @@ export class Calls {
 
   #do<Sdk, Client, T>(service: string, lane: Lane<Sdk, Client>, asked: Call, work: Work<Sdk, Client, T>): Promise<T> {
     const name = `${service}.${asked.operation}`
-    const call = asked.fresh ? { ...asked, leaving: this.#soon(name, asked) } : asked
+    const call = asked.fresh === undefined ? asked : { ...asked, leaving: this.#soon(name, asked, asked.fresh) }
     const attempt = (): Promise<T> => this.#attempt(name, lane, call, work)
     return retry({ clock: this.#clock, random: this.#random, call: name }, call.kind, call.signal, async () => {
       try {
@@ -111,11 +119,10 @@ export class Calls {
   }
 
   /** Keeps the request back when its process stood still, or it waited, since it was asked for. */
-  #soon(name: string, { cell, leaving }: Call): () => void {
-    const asked = this.#clock.now()
+  #soon(name: string, { cell, leaving }: Call, fresh: Instant): () => void {
     return () => {
       leaving?.()
-      const waitedMs = this.#clock.now() - asked
+      const waitedMs = this.#clock.now() - fresh
       if (waitedMs < FRESH_MS) return
       throw new PatchwaveError(
         'aws.stale',

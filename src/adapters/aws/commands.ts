@@ -152,13 +152,15 @@ async function* invocations(calls: Calls, { cell, commandId, node }: Asked, sign
 }
 
 function invocationSeen(node: NodeId, one: CommandInvocation): InvocationSeen {
-  const status = statusOf(one.StatusDetails ?? one.Status ?? 'Pending')
+  const word = statusOf(one.Status ?? '')
+  const details = statusOf(one.StatusDetails ?? '')
+  const status = details || word || 'Pending'
   const [plugin] = one.CommandPlugins ?? []
   const code = plugin?.ResponseCode
   return {
     node,
     status,
-    ended: !OPEN.has(status),
+    ended: !OPEN.has(status) && !OPEN.has(word), // Details that we do not know end nothing that goes on.
     exitCode: code === undefined || code === -1 ? null : code, // -1: not started
     output: clean(plugin?.Output ?? '', PLUGIN_OUTPUT_MAX),
   }

@@ -114,7 +114,10 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   'clock.skewed': 'set this host’s clock (NTP)',
 }
 
-/** A request that never left this host: name look-up, connecting, TLS. */
+/**
+ * A request that never left this host: name look-up, connecting, TLS. A network that goes away may say the same of a connection that stood, when the
+ * request had left: then the system call tells.
+ */
 const NOT_SENT = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_TLS)/
 const NODE_IDS = /\b(?:i-(?:[0-9a-f]{17}|[0-9a-f]{8})|mi-[0-9a-f]{17})\b/g
 
@@ -143,6 +146,8 @@ type Facts = Readonly<{
   requestId: string | undefined
   network: string | undefined
   connecting: boolean
+  /** It broke while a standing connection was written to or read from. */
+  connected: boolean
 }>
 
 function codeOf(facts: Facts, kind: Kind): ErrorCode {
@@ -163,7 +168,8 @@ function codeOfRefusal({ name }: Facts, status: number): ErrorCode {
   return status === 401 ? 'aws.denied' : 'aws.invalid'
 }
 
-const neverSent = (facts: Facts): boolean => facts.connecting || (facts.network !== undefined && NOT_SENT.test(facts.network))
+const neverSent = ({ connecting, connected, network }: Facts): boolean =>
+  connecting || (!connected && network !== undefined && NOT_SENT.test(network))
 
 function describe(facts: Facts, code: ErrorCode, where: Where, cause: unknown): PatchwaveError {
   const nodes = facts.name === 'InvalidInstanceId' ? [...new Set(facts.message.match(NODE_IDS) ?? [])] : []
@@ -197,10 +203,19 @@ function factsOf(error: unknown): Facts {
     network: typeof network === 'string' ? network : undefined,
     connecting:
       ['connect', 'getaddrinfo'].includes(String(field(error, 'syscall'))) || error.message.includes('did not establish a connection'),
+    connected: ['read', 'write'].includes(String(field(error, 'syscall'))),
   }
 }
 
-const NO_FACTS: Facts = { name: 'Error', message: '', status: undefined, requestId: undefined, network: undefined, connecting: false }
+const NO_FACTS: Facts = {
+  name: 'Error',
+  message: '',
+  status: undefined,
+  requestId: undefined,
+  network: undefined,
+  connecting: false,
+  connected: false,
+}
 
 /** Our own mistakes, and JavaScript's for them; those that stem from an answer (`$response`) are AWS's. */
 function isOurBug(error: unknown): boolean {

@@ -37,14 +37,14 @@ export function machinesOver(calls: Calls): Machines {
 
 async function start(calls: Calls, cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<void> {
   if (nodes.length === 0) return
-  await calls.ec2({ cell, operation: 'StartInstances', kind: 'repeatable', signal, fresh: true }, ({ sdk, client, options }) =>
+  await calls.ec2({ cell, operation: 'StartInstances', kind: 'repeatable', signal, fresh: calls.now }, ({ sdk, client, options }) =>
     client.send(new sdk.StartInstancesCommand({ InstanceIds: [...nodes] }), options),
   )
 }
 
 async function stop(calls: Calls, cell: Cell, nodes: readonly NodeId[], signal: AbortSignal): Promise<void> {
   if (nodes.length === 0) return
-  await calls.ec2({ cell, operation: 'StopInstances', kind: 'repeatable', signal, fresh: true }, ({ sdk, client, options }) =>
+  await calls.ec2({ cell, operation: 'StopInstances', kind: 'repeatable', signal, fresh: calls.now }, ({ sdk, client, options }) =>
     client.send(new sdk.StopInstancesCommand({ InstanceIds: [...nodes] }), options),
   )
 }
@@ -62,7 +62,7 @@ async function snapshot(calls: Calls, wish: Wish, signal: AbortSignal): Promise<
   const Tags = Object.entries(values).map(([Key, Value]) => ({ Key, Value }))
   try {
     const answer = await calls.ec2(
-      { cell, operation: 'CreateSnapshots', kind: 'careful', signal, fresh: true },
+      { cell, operation: 'CreateSnapshots', kind: 'careful', signal, fresh: calls.now },
       ({ sdk, client, options }) =>
         client.send(
           new sdk.CreateSnapshotsCommand({
@@ -151,7 +151,7 @@ type Replacement = Readonly<{ cell: Cell; node: NodeId; snapshot: string; token:
 /** The replaced volume stays, detached, as evidence: EC2's default. */
 async function replaceRoot(calls: Calls, order: Replacement, signal: AbortSignal): Promise<RootTaskSeen> {
   const { cell, node, token } = order
-  const call = { cell, operation: 'CreateReplaceRootVolumeTask', kind: 'repeatable', signal, fresh: true } as const
+  const call = { cell, operation: 'CreateReplaceRootVolumeTask', kind: 'repeatable', signal, fresh: calls.now } as const
   const answer = await calls.ec2(call, ({ sdk, client, options }) =>
     client.send(new sdk.CreateReplaceRootVolumeTaskCommand({ InstanceId: node, SnapshotId: order.snapshot, ClientToken: token }), options),
   )

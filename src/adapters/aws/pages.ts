@@ -1,6 +1,8 @@
+import { PatchwaveError } from '../../kit/error.ts'
+
 /**
- * The pages of a listing, each fetched when the one before it is used up. An empty page with a token goes on; a missing, empty or repeated token
- * ends it.
+ * The pages of a listing, each fetched when the one before it is used up. An empty page with a token goes on; a missing or empty token ends it.
+ * @throws `aws.unreachable` on a token that came before: the rest of the list cannot be had, and a part of it must not pass for all of it
  */
 export async function* pagesOf<Page>(
   fetch: (token: string | undefined) => Promise<Page>,
@@ -11,7 +13,9 @@ export async function* pagesOf<Page>(
     const page = await fetch(token)
     yield page
     const following = next(page)
-    if (following === undefined || following === '' || following === token) return
+    if (following === undefined || following === '') return
+    if (following === token)
+      throw new PatchwaveError('aws.unreachable', 'AWS answered a page of a list with the token of the same page', { hint: 'try again' })
     token = following
   }
 }

@@ -1,4 +1,5 @@
 import type { Cell, NodeId } from '../../kit/ids.ts'
+import type { Instant } from '../../kit/instant.ts'
 import type { MemberSeen, Scaling } from '../../ports/scaling.ts'
 import type { Calls } from './calls.ts'
 import { failedAs } from './errors.ts'
@@ -47,11 +48,12 @@ async function membersOf(calls: Calls, cell: Cell, nodes: readonly NodeId[], sig
 
 type Move = Readonly<{ cell: Cell; group: string; nodes: readonly NodeId[]; to: 'Standby' | 'InService' }>
 
-/** More than twenty go in several calls: when one is refused, those before it have been done. */
+/** More than twenty go in several calls: when one is refused, those before it have been done. All are as old as the first. */
 async function move(calls: Calls, order: Move, signal: AbortSignal): Promise<void> {
+  const fresh = calls.now
   for (const nodes of chunks(order.nodes, STANDBY_MAX)) {
     try {
-      await moveSome(calls, { ...order, nodes }, signal)
+      await moveSome(calls, { ...order, nodes, fresh }, signal)
     } catch (error) {
       // It may or may not have been done: the members' states tell.
       if (!failedAs(error, 'aws.unclear') || !(await hasMoved(calls, { ...order, nodes }, signal))) throw error
@@ -59,13 +61,17 @@ async function move(calls: Calls, order: Move, signal: AbortSignal): Promise<voi
   }
 }
 
-function moveSome(calls: Calls, { cell, group, nodes, to }: Move, signal: AbortSignal): Promise<unknown> {
+function moveSome(
+  calls: Calls,
+  { cell, group, nodes, to, fresh }: Move & Readonly<{ fresh: Instant }>,
+  signal: AbortSignal,
+): Promise<unknown> {
   const named = { AutoScalingGroupName: group, InstanceIds: [...nodes] }
   return to === 'Standby'
-    ? calls.scaling({ cell, operation: 'EnterStandby', kind: 'careful', signal, fresh: true }, ({ sdk, client, options }) =>
+    ? calls.scaling({ cell, operation: 'EnterStandby', kind: 'careful', signal, fresh }, ({ sdk, client, options }) =>
         client.send(new sdk.EnterStandbyCommand({ ...named, ShouldDecrementDesiredCapacity: true }), options),
       )
-    : calls.scaling({ cell, operation: 'ExitStandby', kind: 'careful', signal, fresh: true }, ({ sdk, client, options }) =>
+    : calls.scaling({ cell, operation: 'ExitStandby', kind: 'careful', signal, fresh }, ({ sdk, client, options }) =>
         client.send(new sdk.ExitStandbyCommand(named), options),
       )
 }

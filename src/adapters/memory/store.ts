@@ -33,7 +33,8 @@ class MemoryStore implements Store {
       const last = known(entries.at(-1), 'the first entry of a new run')
       assertInTurn(row.run, entries, 0)
       const there = this.#runs.get(row.run)
-      assert(there === undefined || there.entries[last.seq - 1]?.hash === last.hash, `run ${row.run} exists and is another one`)
+      const isSame = there === undefined || there.entries[last.seq - 1]?.hash === last.hash || row.act === 'schedule'
+      assert(isSame, `run ${row.run} exists and is another one`)
       const key = opening === undefined ? undefined : openingKey(row.runbook, row.act, opening)
       const holders = [
         key === undefined ? undefined : this.#openings.get(key),

@@ -13,13 +13,14 @@ import { dropTickets } from './tickets.ts'
 /** Entries that are read at once: a journal is never in memory whole, and a reader never holds back the file's checkpoint for long. */
 const PAGE = 500
 
-/** Inside a transaction: a new run with what it takes, unless another one has that. One that is there already must be the same. */
+/** Inside a transaction: a new run with what it takes, unless another one has that. One that is there already must be the same, or a schedule's. */
 export function createRun(database: Database, ...[row, entries, takes = {}]: Parameters<Store['create']>): RunId {
   const { run, runbook, act, requestedAt } = row
   const last = known(entries.at(-1), 'the first entry of a new run')
   assertInTurn(run, entries, 0)
   const there = database.get('SELECT hash FROM entries WHERE run = ? AND seq = ?', run, last.seq)
-  assert(there === undefined || there['hash'] === last.hash, `run ${run} exists and is another one`)
+  // Two services may open the journal of the same schedule in the same instant: the first one's stays.
+  assert(there === undefined || there['hash'] === last.hash || act === 'schedule', `run ${run} exists and is another one`)
   const other = takenBefore(database, row, takes)
   if (other !== undefined) return other
   take(database, row, takes)

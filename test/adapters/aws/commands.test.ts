@@ -165,6 +165,21 @@ describe('reading commands', () => {
     expect(asked[0]?.input).toEqual({ CommandId: commandId, Details: true, MaxResults: 50 })
   })
 
+  it.each([
+    ['InProgress', '', 'InProgress'],
+    ['InProgress', 'Queued', 'Queued'],
+    ['Cancelling', 'Success', 'Success'],
+  ])('what is %s has not ended, whatever its details “%s” say', async (Status, StatusDetails, status) => {
+    const { aws, clock } = wire(() => ({ json: { CommandInvocations: [{ InstanceId: 'i-12345678', Status, StatusDetails }] } }))
+    const seen = await clock.run(() => all(aws.commands.invocations(control, commandId, signal)))
+    expect(seen).toMatchObject([{ status, ended: false }])
+  })
+
+  it('a list that goes round in a circle is none: what it does not show may be there', async () => {
+    const { aws, clock } = wire(() => ({ json: { Commands: [], NextToken: 't' } }))
+    await expect(clock.run(() => all(aws.commands.sweep(control, start, signal)))).rejects.toMatchObject({ code: 'aws.unreachable' })
+  })
+
   it('waits for an invocation that is not there yet', async () => {
     let asked = 0
     const { aws, clock } = wire(() => (++asked < 3 ? refusal('InvocationDoesNotExist') : { json: { StandardOutputContent: 'out' } }))

@@ -37,6 +37,8 @@ const table: readonly (readonly [string, Error, ErrorCode, ErrorCode])[] = [
   ['given up by us',               Object.assign(new Error('x'), { name: 'AbortError' }), 'aws.unclear', 'aws.unreachable'],
   ['no such host',                 broken('ENOTFOUND', 'getaddrinfo'),                'aws.unreachable', 'aws.unreachable'],
   ['refused connection',           broken('ECONNREFUSED', 'connect'),                 'aws.unreachable', 'aws.unreachable'],
+  ['host lost while it connects',  broken('EHOSTUNREACH', 'connect'),                 'aws.unreachable', 'aws.unreachable'],
+  ['host lost while it answers',   broken('EHOSTUNREACH', 'read'),                    'aws.unclear',     'aws.unreachable'],
   ['connecting takes too long',    broken('ETIMEDOUT', 'connect'),                    'aws.unreachable', 'aws.unreachable'],
   ['no connection in time',        timeout('the request socket did not establish a connection with the server'), 'aws.unreachable', 'aws.unreachable'],
   ['a stranger’s certificate',     broken('SELF_SIGNED_CERT_IN_CHAIN'),               'aws.unreachable', 'aws.unreachable'],

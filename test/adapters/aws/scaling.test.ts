@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { MINUTE, SECOND } from '../../../src/kit/instant.ts'
+import { MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import { parseFleet } from '../../../src/sandbox/fleet-file.ts'
 import { faultsOf } from '../../sandbox/nodes/scene.ts'
 import { apiFaults, EstateStage, failureOf, signal, STAGING } from './estate.ts'
+import { callerXml, control, wire } from './wire.ts'
 
 const lifecycles = async (stage: EstateStage, ...nodes: number[]): Promise<string[]> => {
   const ids = nodes.map((index) => stage.id(index))
@@ -89,6 +90,19 @@ describe('Auto Scaling', () => {
     await stage.pass(MINUTE)
     expect(new Set(await lifecycles(stage, ...Array(45).keys()))).toEqual(new Set(['web Standby']))
     expect(stage.calls('autoscaling.EnterStandby')).toBe(3)
+  })
+
+  it('asks for none of the rest when its process stood still after the first twenty: another driver has them by then', async () => {
+    const nodes = Array.from({ length: 45 }, (_, index) => `i-${String(index).padStart(17, '0')}`)
+    const xml = '<EnterStandbyResponse><EnterStandbyResult><Activities/></EnterStandbyResult></EnterStandbyResponse>'
+    const { aws, clock, names } = wire(async ({ name }) => {
+      if (name !== 'autoscaling.EnterStandby') return { xml: callerXml(control.account) }
+      await clock.sleep(plus(clock.now(), 10 * MINUTE))
+      return { xml }
+    })
+    const asked = (): Promise<void> => aws.scaling.enterStandby(control, 'web', nodes, signal)
+    await expect(clock.run(asked)).rejects.toMatchObject({ code: 'aws.stale' })
+    expect(names().filter((name) => name === 'autoscaling.EnterStandby')).toHaveLength(1)
   })
 
   it('what may have been done is looked up, not done again', async () => {
