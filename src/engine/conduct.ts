@@ -11,7 +11,10 @@ import { Relay } from './relay.ts'
 import { refuseSkew } from './skew.ts'
 import type { World } from './world.ts'
 
-/** How long the end of a run waits for the feedback queue. What is left is published when this store is driven next. */
+/**
+ * How long the end of a run, or its rest, waits for the feedback queue: whoever is asked something must hear of it before nobody drives the run.
+ * What is left is published when this store, or the run, is driven next.
+ */
 const LAST_FEEDBACK_MS = 5 * MINUTE
 
 /** Who listens, when to leave, and whose ears for status events are used. */
@@ -23,7 +26,7 @@ export type ConductParts = Pick<DriveParts, 'listen' | 'leaveWhen' | 'signal'> &
 
 /** Drives a run together with what belongs around it: status events in, feedback out. Resolves as `drive` does. */
 export async function conduct(world: World, run: string, parts: ConductParts): Promise<Ended | undefined> {
-  const { listen, signal } = parts
+  const { listen, leaveWhen, signal } = parts
   await refuseSkew(world, signal)
   const hints = parts.events?.hints ?? new Hints()
   const publishing = new AbortController()
@@ -48,9 +51,13 @@ export async function conduct(world: World, run: string, parts: ConductParts): P
     for (const relay of relays) relay.push(AbortSignal.any([signal, publishing.signal]))
     listen(state, fact, sealed)
   }
+  const mayLeave: typeof leaveWhen = (state, wakeAt) => {
+    const told = relays.every(({ isDone }) => isDone) || world.clock.now() >= plus(state.at, LAST_FEEDBACK_MS)
+    return told && leaveWhen?.(state, wakeAt) === true
+  }
   if (!parts.events) feeds.push(beside(tellLeftovers(world, stop)))
   try {
-    const ended = await drive(world, run, { ...parts, hints, opened, listen: heard })
+    const ended = await drive(world, run, { ...parts, hints, opened, listen: heard, leaveWhen: mayLeave })
     if (ended) await flushAll(world, relays, publishing, signal)
     return ended
   } finally {

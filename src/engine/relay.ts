@@ -65,14 +65,21 @@ export class Relay {
     this.#wanted = true
     this.#working ??= this.#rounds(signal).finally(() => {
       this.#working = undefined
+      // What was asked for between the last round and this has had none.
+      if (this.#wanted && !signal.aborted) this.push(signal)
     })
+  }
+
+  /** Whether the queue has all that it was to be told. */
+  get isDone(): boolean {
+    return this.#working === undefined && !this.#wanted
   }
 
   /** Publishes all that the journal holds now; resolves when the queue has it, or on `signal`. */
   async flush(signal: AbortSignal): Promise<void> {
     const { store, clock } = this.#world
     this.push(signal)
-    await this.#working
+    while (this.#working !== undefined) await this.#working
     // What is not selected is passed over, so that a later reader knows that nothing is left.
     if (!signal.aborted) await clock.hold(() => store.setCursor(feedbackCursor(this.#run), this.#read))
   }

@@ -328,9 +328,12 @@ export class Scheduler {
     return askToEnd(this.#world, run, 'the next window has opened (overlap: cancel-running)', this.#actor)
   }
 
-  /** Another run has the opening. If that had ended before it could use it, nobody was there; if it is a trial's, an earlier one does its work. */
+  /**
+   * Another run has the opening. If that is a rollout that had ended before it could use it, nobody was there; a trial always ends before. If it is
+   * a trial's, and none has it, an earlier one does its work.
+   */
   async #leave(desk: Desk, line: Line, { act, opens }: Due, taken: string | null): Promise<void> {
-    const before = taken === null ? null : await this.#endedBefore(taken, opens)
+    const before = taken === null || act === 'trial' ? null : await this.#endedBefore(taken, opens)
     if (before !== null) await this.#miss(desk, line, { first: opens, last: opens, count: 1 }, before)
     else if (taken === null)
       await this.#bulletin.write(desk.held.name, { type: 'OpeningLeft', act, opens, why: 'an earlier trial is under way' })

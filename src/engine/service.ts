@@ -7,7 +7,7 @@ import type { Ended } from './driver.ts'
 import { FollowUps } from './follow-ups.ts'
 import { HeldRunbooks } from './held-runbooks.ts'
 import type { Listener } from './journal.ts'
-import { tellLeftovers } from './leftovers.ts'
+import { tellLeftoverOf, tellLeftovers } from './leftovers.ts'
 import { Scheduler, type Starter } from './scheduler.ts'
 import type { ServiceView } from './service-view.ts'
 import { receiveTriggers } from './triggers.ts'
@@ -180,6 +180,7 @@ export class Service {
   }
 
   async #ended(ended: Ended): Promise<void> {
+    this.#besides(tellLeftoverOf(this.#world, ended.run, this.#parts.signal))
     await this.#followUps.after(ended.run)
     this.#ring.abort('rung')
   }

@@ -2,9 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { DAY, HOUR, instant, iso, MINUTE, plus, SECOND, type Instant, type Ms } from '../../src/kit/instant.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import { runActs } from '../../src/engine/acts.ts'
+import { conduct } from '../../src/engine/conduct.ts'
+import type { Listener } from '../../src/engine/journal.ts'
+import { planRollout } from '../../src/engine/planning.ts'
+import { requestRun } from '../../src/engine/request.ts'
 import type { World } from '../../src/engine/world.ts'
 import { PatchwaveError } from '../../src/kit/error.ts'
-import { faults, runbook } from '../scenarios/documents.ts'
+import { faults, fleet, group, runbook } from '../scenarios/documents.ts'
 import { faultsFound } from '../scenarios/holds.ts'
 import { attack, event, ics, SUNDAY, WINDOW, type Attack, type Serving } from './attack-stage.ts'
 import { missed } from './serving.ts'
@@ -45,6 +49,30 @@ async function heldBetween(then: Attack, since: Instant, until: Instant): Promis
   ).toEqual([])
   expect(await faultsFound(then.stage)).toEqual([])
 }
+
+describe('a calendar that answers slowly', () => {
+  it('when the window ends is read again for the next one, by the same driver', async () => {
+    const slow = runbook('weekly', {
+      window: '{ schedule: "cron(0 3 ? * SUN *)", duration: 1h, cutoff: 30m, unfinished: next-window, freezes: ["ssm:Changes"] }',
+      waves: ONE_BY_ONE,
+    })
+    const then = await attack(
+      [],
+      async (one) => {
+        const process = await one.stage.start()
+        const { signal } = new AbortController()
+        const world = changeCalendar({ from: plus(SUNDAY, 30 * DAY), to: plus(SUNDAY, 31 * DAY) }, 4 * MINUTE)(process.world)
+        const plan = await planRollout(world, { runbook: slow, inputs: {}, now: false }, signal)
+        const run = await requestRun(world, { plan, actor: process.rehearsal.requester, reason: 'by hand', now: false, trial: null })
+        const listen: Listener = (state, fact) => one.hear(state, fact)
+        await Promise.race([conduct(world, run, { listen, signal }), one.until(plus(SUNDAY, 50 * DAY))])
+      },
+      { fleet: fleet([group('prod-us', 12)]) },
+    )
+    expect([then.all('WindowEnded').length, then.all('WindowMissed').length]).toEqual([2, 0])
+    expect(await then.outcomes()).toEqual(['rollout succeeded'])
+  })
+})
 
 describe('a freeze that is declared', () => {
   it('while the window is open holds within five minutes', async () => {

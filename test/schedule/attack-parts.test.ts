@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { known } from '../../src/kit/assert.ts'
 import { PatchwaveError } from '../../src/kit/error.ts'
-import { DAY, HOUR, MINUTE, plus } from '../../src/kit/instant.ts'
+import { DAY, HOUR, MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
 import { sealAll } from '../../src/core/audit/seal.ts'
 import { conduct } from '../../src/engine/conduct.ts'
 import { wantRollout } from '../../src/engine/after-trial.ts'
@@ -63,6 +63,56 @@ describe('what fails in one place', () => {
       expect(then.stage.warnings.length).toBeLessThan(200)
     },
   )
+
+  it('a queue that takes its time is told that a person is asked before the run rests', async () => {
+    const asking = runbook('asking', {
+      window: `{ ${WINDOW} }`,
+      waves: '[{ name: canary, take: 1, gate: { bake: 10m, approval: { group: sre-leads, expires: 4h } } }, { name: rest, take: rest }]',
+      limit: '{ share: 100% }',
+      feedback: '{ queue: patchwave-feedback.fifo }',
+    })
+    const told: string[] = []
+    let drivers: readonly (string | null)[] = []
+    await attack([asking], async (one) => {
+      one.answering = () => null
+      const slow = (world: World): World => ({
+        ...world,
+        queue: {
+          ...world.queue,
+          publish: async (...args) => {
+            await world.clock.sleep(plus(world.clock.now(), SECOND), args[3])
+            return args[3].aborted ? Promise.reject(unreachable()) : world.queue.publish(...args)
+          },
+        },
+      })
+      const serving = await one.start({ with: slow })
+      await one.until(plus(SUNDAY, 2 * HOUR))
+      told.push(...(await one.stage.feedback()))
+      drivers = (await one.stage.store.runs()).map(({ driver }) => driver)
+      await serving.stop()
+    })
+    const types = told.map((body) => (JSON.parse(body) as { type: string }).type)
+    expect([types.includes('patchwave.approval.asked.v1'), drivers]).toEqual([true, [null]])
+  })
+
+  it('a trial that has ended before its opening was put behind it is not told as missed', async () => {
+    const tested = runbook('monthly', { ...TESTED, window: `{ ${WINDOW} }`, limit: '{ share: 100% }' })
+    let failures = 0
+    const then = await attack([tested], async (one) => {
+      const forgetful = storing((inner) => ({
+        setCursor: (name, position) => {
+          if (name !== 'schedule:trial:monthly' || position < SUNDAY || (failures += 1) > 3) return inner.setCursor(name, position)
+          return Promise.reject(new PatchwaveError('store.busy', 'busy', { hint: 'wait' }))
+        },
+      }))
+      const serving = await one.start({ start: instantRuns, with: forgetful })
+      await one.until(plus(SUNDAY, HOUR))
+      await serving.stop()
+    })
+    expect(failures).toBeGreaterThan(3)
+    expect(await then.outcomes()).toEqual(['trial succeeded', 'rollout succeeded'])
+    expect(await then.logbook('monthly')).toEqual(['RunbookTaken'])
+  })
 
   it('a bug while one runbook is planned is told, and the others are served', async () => {
     const then = await attack([weekly('broken'), weekly('good')], async (one) => {
@@ -166,6 +216,46 @@ describe('what fails in one place', () => {
     })
     const later = await then.stage.run(() => then.stage.feedback())
     expect(later.map((body) => (JSON.parse(body) as { subject: string }).subject)).toContain('schedule:a')
+  })
+})
+
+describe('what a run’s end left untold', () => {
+  const telling = (name: string, queue: string): ReturnType<typeof runbook> =>
+    runbook(name, { window: `{ ${WINDOW} }`, limit: '{ share: 100% }', feedback: `{ queue: ${queue} }` })
+  const endsIn = (told: readonly string[]): string[] =>
+    told
+      .map((body) => JSON.parse(body) as { type: string; source: string })
+      .flatMap(({ type, source }) => (type === 'patchwave.run.finished.v1' ? [source] : []))
+  const publishing =
+    (away: () => boolean) =>
+    (world: World): World => {
+      const publish: World['queue']['publish'] = (...args) => (away() ? Promise.reject(unreachable()) : world.queue.publish(...args))
+      return { ...world, queue: { ...world.queue, publish } }
+    }
+
+  it('is told by the same service once the queue is back, however long that takes', async () => {
+    const then = await attack([telling('a', 'patchwave-feedback.fifo')], async (one) => {
+      const [ended] = [() => one.all('RunFinished')[0]?.at]
+      const away = (): boolean => one.now < plus(ended() ?? one.now, ended() === undefined ? 0 : HOUR)
+      const serving = await one.start({ with: publishing(away) })
+      await one.until(plus(SUNDAY, 8 * HOUR))
+      expect(endsIn(await one.stage.feedback())).toEqual(['patchwave/a'])
+      await serving.stop()
+    })
+    expect(await then.outcomes()).toEqual(['rollout succeeded'])
+  })
+
+  it('is told by the next service to each queue, whatever the others do', async () => {
+    await attack([telling('a', 'not-there.fifo'), telling('b', 'patchwave-feedback.fifo')], async (one) => {
+      const first = await one.start({ with: publishing(() => true) })
+      await one.until(plus(SUNDAY, 5 * HOUR))
+      await first.stop()
+      expect(await one.outcomes()).toEqual(['rollout succeeded', 'rollout succeeded'])
+      const second = await one.start()
+      await one.until(plus(SUNDAY, 6 * HOUR))
+      expect(endsIn(await one.stage.feedback())).toEqual(['patchwave/b'])
+      await second.stop()
+    })
   })
 })
 
