@@ -34,11 +34,19 @@ function endAs(state: RunState, position: number, outcome: Outcome, reason: stri
   if (!returning) beginReturn(state, position)
 }
 
-/** Gives up a node without a report of this attempt: one that an earlier attempt left failed has failed; else it was not touched. */
+/**
+ * Gives up a node without a report of this attempt: one that an earlier attempt left failed has failed, and so has one that is lost after its kernel
+ * was patched; else it was not touched.
+ */
 export function giveUp(state: RunState, position: number, reason: string): void {
-  if (at(state.nodes.touched, position) === 0) end(state, position, 'skipped', reason)
+  if (at(state.nodes.touched, position) === 0) end(state, position, isLost(state, position, reason) ? 'failed' : 'skipped', reason)
   else end(state, position, 'failed', reason === 'gone' ? reason : (state.nodes.reason[position] ?? '') || reason)
 }
+
+/** Whether a node that is given up for this reason is gone or silent since its kernel was patched, which may be why. */
+export const isLost = (state: RunState, position: number, reason: string): boolean => LOST.has(reason) && state.livePatched.has(position)
+
+const LOST: ReadonlySet<string> = new Set(['gone', 'offline', 'refused-by-ssm'])
 
 /** Counts a node as out of service or as serving, as its state says; nodes that waited for its groups may go. Part of `evolve`. */
 export function recount(state: RunState, position: number): void {
@@ -55,7 +63,7 @@ function isOut(state: RunState, position: number): boolean {
   const stage = at(state.nodes.stage, position)
   if (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning || isSuspect(state, position)) return true
   if (state.notBack.has(position) || at(state.nodes.outcome, position) === codeOf('unknown')) return true
-  return at(state.nodes.touched, position) === 1 && isBad(state, position)
+  return (at(state.nodes.touched, position) === 1 || state.livePatched.has(position)) && isBad(state, position)
 }
 
 function isBad(state: RunState, position: number): boolean {

@@ -1,7 +1,7 @@
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellKey, cellOf, tokenOf } from '../../kit/ids.ts'
-import { iso, MINUTE, plus, SECOND } from '../../kit/instant.ts'
+import { iso, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { CheckRule } from '../../core/runbook/runbook.ts'
 import type { RunEvent, Verdict } from '../../core/run/event.ts'
 import { PRESENCE } from '../../core/run/gate.ts'
@@ -36,7 +36,7 @@ const CELLS_AT_ONCE = 16
 /** Measures one check once. Doubt is `inconclusive`, never a pass. */
 export async function* measureCheck(performing: Performing, effect: EffectOf<'measure'>): Found {
   const { state } = performing
-  const measured = await measure(performing, effect).catch((error: unknown) => refusedTo(performing, effect, error))
+  const measured = await measure(performing, effect).catch((error: unknown) => untold(performing, effect, error))
   const events: RunEvent[] = []
   const gone = measured.gone ?? []
   if (gone.length > 0) events.push({ type: 'NodesGone', nodes: gone })
@@ -68,9 +68,16 @@ function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<M
   }
 }
 
-/** A cell that refuses to be asked tells nothing of its nodes, and so nothing of all. */
-function refusedTo({ state }: Performing, effect: EffectOf<'measure'>, error: unknown): Measured {
-  if (!(error instanceof PatchwaveError) || error.code !== 'aws.denied') throw error
+/** How long after its asking a check is tried again where AWS does not answer: beyond that a gate holds, its owner is told, and `holdFor` counts. */
+const TRIED_MS: Ms = 10 * MINUTE
+
+/** A cell that refuses to be asked, or does not answer for long, tells nothing of its nodes, and so nothing of all. */
+function untold({ world, state }: Performing, effect: EffectOf<'measure'>, error: unknown): Measured {
+  if (!(error instanceof PatchwaveError)) throw error
+  const mayPass = error.retryable || error.code === 'aws.unclear'
+  const rule = state.plan.checks[effect.check]
+  const worksMs = rule?.type === 'script' ? rule.timeoutMs : 0
+  if (mayPass && world.clock.now() < plus(askedAt(state, effect), TRIED_MS + worksMs)) throw error
   const unclear = subjectsOf(state, effect)
   return { verdict: 'inconclusive', evidence: `${error.code}: ${error.message}`, subjects: unclear.length, failing: [], unclear }
 }
@@ -173,6 +180,9 @@ async function statusOf({ world, state, signal }: Performing, positions: readonl
   return { seen, dark }
 }
 
+const askedAt = (state: RunState, { purpose, wave }: EffectOf<'measure'>): Instant =>
+  known(purpose === 'gate' ? state.waves[wave]?.measure?.askedAt : state.measure?.askedAt, 'the asking')
+
 /** How long a script's answer may take beyond its own timeout: delivery and one page. */
 const SCRIPT_SLACK_MS = 5 * MINUTE
 
@@ -184,8 +194,6 @@ async function script(
 ): Promise<Measured> {
   const { world, state, signal } = performing
   const name = 'Patchwave-Check'
-  const measureAsked = effect.purpose === 'gate' ? state.waves[effect.wave]?.measure?.askedAt : state.measure?.askedAt
-  const askedAt = known(measureAsked, 'the asking')
   const answers = await ask(
     world,
     {
@@ -193,7 +201,7 @@ async function script(
       document: { name, hash: known(state.plan.documents[name], `the hash of ${name}`) },
       parameters: { Script: rule.run, Timeout: String(Math.ceil(rule.timeoutMs / SECOND)) },
       nodes: subjects.map((position) => planned(state, position)),
-      askedAt,
+      askedAt: askedAt(state, effect),
       until: plus(world.clock.now(), rule.timeoutMs + SCRIPT_SLACK_MS),
       executionSeconds: Math.ceil(rule.timeoutMs / SECOND) + 60,
     },

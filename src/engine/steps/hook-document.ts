@@ -10,7 +10,7 @@ import type { InvocationSeen } from '../../ports/commands.ts'
 import { SETTLE_MS } from '../ask.ts'
 import { SKEW_MS } from '../effects/find.ts'
 import type { Found, Performing } from '../effects/perform.ts'
-import { patiently, timeOf, toldOf, type StepTime, type Told } from './sending.ts'
+import { calendarsRead, patiently, timeOf, toldOf, type StepTime, type Told } from './sending.ts'
 
 /** What a hook's end means for its node; null: it passed. */
 type Tell = (position: number, why: string | null) => Told
@@ -29,9 +29,10 @@ const [LOOK_MS, LOOK_MS_MAX]: readonly [Ms, Ms] = [5 * SECOND, MINUTE]
  * have been sent is looked up by its comment until SSM's list has settled, and then counts as unknown. Only an exit hook, which puts back, is sent
  * again.
  */
-export function runDocument(performing: Performing, step: Step, rule: HookRule, tell: Tell): Found {
+export async function* runDocument(performing: Performing, step: Step, rule: HookRule, tell: Tell): Found {
+  await calendarsRead(performing, step)
   const run = new DocumentRun(performing, step, rule, tell)
-  return patiently(performing, step, run.time.until, () => run.go(), () => run.tellAll('unknown')) // prettier-ignore
+  yield* patiently(performing, step, run.time.until, () => run.go(), () => run.tellAll('unknown')) // prettier-ignore
 }
 
 type Sent = Readonly<

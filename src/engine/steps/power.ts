@@ -1,5 +1,6 @@
 import { known } from '../../kit/assert.ts'
 import { cellOf } from '../../kit/ids.ts'
+import type { Instant } from '../../kit/instant.ts'
 import type { NodeSeen } from '../../core/plan/fleet.ts'
 import { thingKey } from '../../core/run/evolve-steps.ts'
 import { isDown } from '../../core/run/reread.ts'
@@ -50,26 +51,26 @@ async function started(performing: Performing, step: Step, left: readonly number
     if (now === undefined) return [goneResult(state, step, position)]
     if (never.has(now.node)) return [prevented(step, position, 'not-started', never.get(now.node))]
     if (isOff(now) && !ours.includes(position)) return [skipped(position, 'stopped')] // Somebody has stopped it since it was looked at.
-    return isBack(now, step, ours.includes(position)) ? [{ position, done: true, reason: 'started' }] : []
+    return isBack(now, ours.includes(position) ? step.intendedAt : null) ? [{ position, done: true, reason: 'started' }] : []
   })
 }
 
-/** Whether the node runs and its agent answers. After a boot only a ping counts that is younger: SSM shows the last one for minutes. */
-export const isBack = (now: NodeSeen, step: Step, booted: boolean): boolean =>
-  !isDown(now) && (!booted || (now.lastPing !== null && now.lastPing >= step.intendedAt))
+/** Whether the node runs and its agent answers. After a boot only a ping `since` then counts: SSM shows the last one for minutes. */
+export const isBack = (now: NodeSeen, since: Instant | null): boolean =>
+  !isDown(now) && (since === null || (now.lastPing !== null && now.lastPing >= since))
 
 /**
- * Stops the nodes that this run has started. One of which nobody knows whether its change has ended is left running, and named: stopping it
- * could cut a package transaction.
+ * Stops the nodes that this run has started. One on which a change may still be at work, ours or another's, is left running, and named: stopping
+ * it could cut a package transaction.
  */
 export async function* stop(performing: Performing, step: Step): Found {
   yield* polled(performing, step, step.nodes, (left) => stopped(performing, step, left), notStopped)
 }
 
-/** Its last command ended without a word of the node. */
+/** Its last command ended without a word of the node, or with the word that somebody else is at work on its packages: a job of the boot, or our own change. */
 function mayStillChange({ nodes }: RunState, position: number): boolean {
   const outcome = at(nodes.outcome, position)
-  if (outcome === codeOf('unknown')) return true
+  if (outcome === codeOf('unknown') || nodes.reason[position]?.endsWith('lock-held') === true) return true
   return outcome === codeOf('rollback-failed') && at(nodes.command, position) > 0 && at(nodes.endedSeconds, position) === 0
 }
 

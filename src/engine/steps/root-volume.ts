@@ -1,5 +1,7 @@
+import { known } from '../../kit/assert.ts'
 import { sha256 } from '../../kit/digest.ts'
 import { cellOf, type NodeId } from '../../kit/ids.ts'
+import type { Instant } from '../../kit/instant.ts'
 import type { Outcome } from '../../core/run/event.ts'
 import type { Step } from '../../core/run/parts.ts'
 import { planned, type RunState } from '../../core/run/state.ts'
@@ -39,7 +41,7 @@ export async function* replaceRoot(performing: Performing, step: Step): Found {
     if (nodes.length > 0)
       yield [{ type: 'StepFound', id: step.id, nodes, things: nodes.map((position) => rootOf(position)?.snapshot ?? '') }]
   }
-  const tasks = new Map<number, string>()
+  const tasks = new Map<number, Replacing>()
   yield* polled(
     performing,
     step,
@@ -73,12 +75,15 @@ async function rootsOf({ world, state, signal }: Performing, step: Step, nodes: 
   return roots
 }
 
-/** `tasks`: ids of the replacements that EC2 has taken. A repeat of the call, also after a crash, is answered with the same one. */
+/** The id of a replacement, and when it was first seen to have succeeded: a ping from before that may be one of the old system. */
+type Replacing = { readonly task: string; doneAt?: Instant }
+
+/** `tasks`: the replacements that EC2 has taken. A repeat of the call, also after a crash, is answered with the same one. */
 async function replaced(
   performing: Performing,
   step: Step,
   left: readonly number[],
-  tasks: Map<number, string>,
+  tasks: Map<number, Replacing>,
 ): Promise<readonly StepResult[]> {
   const { world, state, signal } = performing
   const results: StepResult[] = []
@@ -95,10 +100,12 @@ async function replaced(
     ...waiting.flatMap((position): StepResult[] => {
       const now = nodes.value.get(position)
       if (now === undefined) return [goneResult(state, step, position)]
-      const task: RootTaskSeen | undefined = byId.get(tasks.get(position) ?? '')
+      const replacing = known(tasks.get(position), 'the replacement')
+      const task: RootTaskSeen | undefined = byId.get(replacing.task)
       if (task?.ended !== true) return []
       if (!task.succeeded) return [failed(position, 'root-not-replaced')]
-      return isBack(now, step, true) ? [ended(position, 'rolled-back', 'root-replaced')] : []
+      const doneAt = (replacing.doneAt ??= world.clock.now())
+      return isBack(now, doneAt) ? [ended(position, 'rolled-back', 'root-replaced')] : []
     }),
   ]
 }
@@ -108,7 +115,7 @@ async function begun(
   { world, state, signal }: Performing,
   step: Step,
   position: number,
-  tasks: Map<number, string>,
+  tasks: Map<number, Replacing>,
 ): Promise<readonly StepResult[]> {
   const { node } = planned(state, position)
   const snapshot = step.found.get(position) ?? ''
@@ -116,7 +123,7 @@ async function begun(
     world.machines.replaceRoot(cellOf(step.cell), node, snapshot, clientToken(state.run, step.id, node), signal),
   )
   if (once.ok) {
-    tasks.set(position, once.value.task)
+    tasks.set(position, { task: once.value.task })
     return []
   }
   return mayPass(once.error) ? [] : [failed(position, 'root-not-replaced')]

@@ -3,7 +3,7 @@ import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf } from '../../kit/ids.ts'
 import { earliest, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
-import { nextFreeze } from '../../core/run/freezing.ts'
+import { awaitsFreezes, freezeNow, nextFreeze } from '../../core/run/freezing.ts'
 import type { Step } from '../../core/run/parts.ts'
 import { planned, type RunState } from '../../core/run/state.ts'
 import type { CommandOrder } from '../../ports/commands.ts'
@@ -32,11 +32,26 @@ export function timeOf({ world, state }: Performing, step: Step, worksMs: Ms): S
   const startBefore = plus(until, -(worksMs + READ_MS))
   return {
     until,
-    startBefore: state.batches.get(step.batch)?.work === 'apply' ? earliest(startBefore, changesEnd(state, now)) : startBefore,
+    startBefore: isForward(state, step) ? earliest(startBefore, changesEnd(state, now)) : startBefore,
   }
 }
 
+/** Whether it stands before a forward change. */
+const isForward = ({ batches }: RunState, { batch }: Step): boolean => batches.get(batch)?.work === 'apply'
+
+/** How often a step looks whether the calendars have been read. */
+const CALENDARS_MS: Ms = 5 * SECOND
+
+/** A driver that takes a step up knows nothing of freezes until it has read them: before a forward change it waits for that as long as the step lasts. */
+export async function calendarsRead({ world, state, signal }: Performing, step: Step): Promise<void> {
+  const { clock } = world
+  while (isForward(state, step) && awaitsFreezes(state) && clock.now() < step.until && !signal.aborted)
+    await clock.sleep(plus(clock.now(), CALENDARS_MS), signal)
+}
+
+/** A freeze that holds already ends all starting: the step was meant to begin before it. */
 function changesEnd(state: RunState, now: Instant): Instant {
+  if (awaitsFreezes(state) || freezeNow(state, now) !== undefined) return now
   const { lastStart } = known(state.window, 'the window')
   const freeze = nextFreeze(state, now)
   return freeze === null ? lastStart : earliest(lastStart, freeze)
@@ -53,9 +68,12 @@ export async function toldOf(
 ): Promise<readonly RunEvent[]> {
   const silent = results.filter((one) => one.silent === true).map(({ position }) => position)
   const gone = new Set(silent.length === 0 ? [] : await goneOf(performing, step, silent))
-  const told = results.map(({ silent: _, ...one }): Told =>
-    gone.has(one.position) ? goneResult(performing.state, step, one.position) : one,
-  )
+  const told = results.map(({ silent: _, ...one }): Told => {
+    if (!gone.has(one.position)) return one
+    // What may have changed it may be why it is gone.
+    const lost = step.batch !== 0 && one.outcome === 'unknown'
+    return lost ? { ...one, outcome: 'failed', reason: 'gone' } : goneResult(performing.state, step, one.position)
+  })
   const [goOn, stop] = [told.filter((one) => one.stop !== true), told.filter((one) => one.stop === true)]
   return [...(goOn.length > 0 ? [stepEnded(step, goOn)] : []), ...(stop.length > 0 ? [stepEnded(step, stop, true)] : [])]
 }
@@ -108,6 +126,7 @@ export type Sending = Readonly<{
 /** Sends one of our own documents to the step's nodes and ends the step for each as it answers. The token makes every repeat harmless. */
 export async function* sendOwn(performing: Performing, step: Step, sending: Sending): Found {
   const { world, state, signal } = performing
+  await calendarsRead(performing, step)
   const time = timeOf(performing, step, sending.worksMs)
   const cell = cellOf(step.cell)
   const question: Question = {

@@ -147,8 +147,13 @@ export function goneResult(state: RunState, step: Step, position: number): StepR
   const result = { position, done: true, reason: 'gone' }
   if (step.batch !== 0) return { ...result, outcome: 'skipped' }
   if (at(state.nodes.touched, position) === 0) return result
-  const rollback = state.phase.name === 'rolling-back' || state.plan.work === 'rollback'
-  return { ...result, outcome: rollback ? 'rollback-failed' : 'failed' }
+  return { ...result, outcome: isUndone(state, position) ? 'rollback-failed' : 'failed' }
+}
+
+/** Whether the node's turn in a rollback has come. A late word brings back others meanwhile, which nobody restores. */
+function isUndone({ phase, plan, nodes }: RunState, position: number): boolean {
+  if (phase.name !== 'rolling-back') return plan.work === 'rollback'
+  return phase.waves.slice(0, phase.at + 1).includes(at(nodes.wave, position))
 }
 
 /** The end of a node before its change: it is left as it is. */

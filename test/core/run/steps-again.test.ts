@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { STAGE } from '../../../src/core/run/state.ts'
-import { HOUR, plus, SECOND } from '../../../src/kit/instant.ts'
+import { HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'
 import { around, BY_PATCH_MANAGER, DRAIN, ends, hooks, opened, plays, ROOT_VOLUME, steps } from './stepping.ts'
-import { briefly, CLOSES, report, sent, type Telling } from './telling.ts'
+import { briefly, CLOSES, measured, report, sent, type Telling } from './telling.ts'
 
 // prettier-ignore
 describe('hooks', () => {
@@ -131,6 +131,19 @@ describe('a late word', () => {
     expect(briefly(told.tell({ type: 'ApprovalGiven', subject, by: 'ann', reason: '' }))).toEqual([])
     told.wake()
     expect(briefly(ends(told, 'hook-after'))).toContain('RollbackStarted 0 outside')
+  })
+
+  it('before a gate: it passes no sooner than the hook that follows, which may stop the wave', () => {
+    const told = opened(around(hooks('after'), { waves: [{ nodes: 1, gate: { failuresMax: 1 } }, { nodes: 1 }] }))
+    told.read()
+    told.tell(sent(1, told.now))
+    told.tell(report(1, { 0: 'silent unknown: expired' }, told.now))
+    told.wait(MINUTE)
+    told.tell(report(1, { 0: 'patched: installed' }, told.now), { type: 'CommandClosed', n: 1 })
+    for (const effect of [...told.state.activities.values()]) if (effect.kind === 'measure') told.tell(measured(effect, 'pass'))
+    expect(told.state.waves.map(({ phase }) => phase)).toEqual(['drained', 'queued'])
+    told.wait(5 * SECOND)
+    expect(briefly(ends(told, 'hook-after', { 0: 'undone: hook-failed' }, { stop: true }))).toContain('GateDecided fail')
   })
 
   it('in the rollback of a later wave sends no node into that rollback', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { outOf } from '../../../src/core/run/limits.ts'
-import { STAGE } from '../../../src/core/run/state.ts'
+import { codeOf, STAGE } from '../../../src/core/run/state.ts'
 import { HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'
 import {
@@ -64,6 +64,42 @@ describe('the order of the steps around a change', () => {
     }
     expect(on('amazon-linux-2')).toBe('live-patch *')
     expect(on('debian')).toBe('*')
+  })
+})
+
+describe('a node that is lost between its live patch and its change', () => {
+  const patches = { approve: [], reject: [], reboot: 'never', kernel: 'live-patch' } as const
+  const lostAfter = (word: string, reason: string): Telling => {
+    const { plan } = new Telling(around({}))
+    const told = new Telling({ ...plan, runbook: { ...plan.runbook, patches } })
+    told.open()
+    told.read()
+    told.wait(2 * MINUTE)
+    ends(told, 'live-patch', { 0: word })
+    told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: [reason], down: [0] })
+    return told
+  }
+
+  it.each([
+    ['done: installed', 'gone', 'failed: gone', 1],
+    ['done: installed', 'offline', 'failed: offline', 1],
+    ['done: installed', 'excluded', 'skipped: excluded', 0],
+    ['done: nothing-missing', 'gone', 'skipped: gone', 0],
+  ])('%s, then %s: %s', (word, reason, outcome, spent) => {
+    const told = lostAfter(word, reason)
+    expect(told.node(0)).toBe(outcome)
+    expect(told.state.waves.map(({ counts }) => counts[codeOf('failed')])).toEqual([spent])
+    expect(told.refolded()).toEqual(told.lived)
+  })
+
+  it('as SSM says, that knows it no more', () => {
+    const { plan } = new Telling(around({}))
+    const told = new Telling({ ...plan, runbook: { ...plan.runbook, patches } })
+    told.open()
+    told.read()
+    ends(told, 'live-patch', { 0: 'done: installed' })
+    told.tell({ type: 'CommandRefused', n: told.n, code: 'aws.invalid', message: '', invalid: [0] })
+    expect(told.node(0)).toBe('failed: refused-by-ssm')
   })
 })
 

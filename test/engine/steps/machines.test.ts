@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { codeOf } from '../../../src/core/run/state.ts'
+import type { Outcome } from '../../../src/core/run/event.ts'
+import type { Step } from '../../../src/core/run/parts.ts'
+import { codeOf, initial } from '../../../src/core/run/state.ts'
 import { start, stop } from '../../../src/engine/steps/power.ts'
 import { replaceRoot } from '../../../src/engine/steps/root-volume.ts'
 import { snapshot } from '../../../src/engine/steps/snapshot.ts'
-import { MINUTE, plus, SECOND, type Instant } from '../../../src/kit/instant.ts'
+import { goneResult } from '../../../src/engine/steps/trying.ts'
+import { earliest, MINUTE, plus, SECOND, type Instant } from '../../../src/kit/instant.ts'
 import type { Machines, RootTaskSeen, SnapshotSeen } from '../../../src/ports/machines.ts'
+import { plan } from '../../core/run/plan.ts'
 import { idOf, perform, refusing, START } from './stand.ts'
 
 const NODES = { nodes: 3, batch: 1, untilMs: 15 * MINUTE } as const
@@ -79,6 +83,46 @@ describe('stop', () => {
       [1, false, 'not-stopped'],
       [0, true, 'stopped'],
     ])
+  })
+})
+
+describe('a node that is gone when a late word sends it back', () => {
+  const backOf = (position: number): Outcome | undefined => {
+    const state = initial('01900000-0000-7000-8000-000000000001', plan({ waves: [{ nodes: 1 }, { nodes: 1 }, { nodes: 1 }] }))
+    state.phase = { name: 'rolling-back', waves: [2, 1], at: 0, after: 'rolled-back' }
+    state.nodes.touched.fill(1)
+    return goneResult(state, { batch: 0 } as Step, position).outcome
+  }
+
+  it('counts as not restored only where it was to be: else its loss would stop the rollback of others', () => {
+    expect([2, 1, 0].map(backOf)).toEqual(['rollback-failed', 'failed', 'failed'])
+  })
+})
+
+describe('stop, of a node on which somebody else’s transaction is at work', () => {
+  it.each([
+    ['an apply that waited in vain', 'failed', 'lock-held'],
+    ['an apply that will be tried again', 'open', 'lock-held'],
+    ['a live patch that waited in vain', 'skipped', 'livepatch-lock-held'],
+    ['a rollback that waited in vain for the apply of which nobody knows', 'rollback-failed', 'lock-held'],
+  ] as const)('leaves it running: %s', async (_, outcome, reason) => {
+    const { calls, ...ports } = estate([])
+    const { ended } = await perform(stop, ports, {
+      ...NODES,
+      nodes: 1,
+      name: 'stop',
+      batch: 0,
+      of: 'start',
+      things: { 0: 'stopped' },
+      before: ({ nodes }) => {
+        nodes.outcome[0] = codeOf(outcome)
+        nodes.reason[0] = reason
+        nodes.command[0] = 1
+        nodes.endedSeconds[0] = START / 1000 // It spoke: only not of its own change.
+      },
+    })
+    expect(calls).toEqual([])
+    expect(ended).toMatchObject([{ done: false, reason: 'not-stopped' }])
   })
 })
 
@@ -186,6 +230,27 @@ describe('replace-root', () => {
     )
     expect(tries).toBe(4)
     expect(ended).toMatchObject([{ outcome: 'rollback-failed', reason: 'not-online', afterMs: 20 * MINUTE }])
+  })
+
+  it('does not take a ping of the system that was replaced for one of the new', async () => {
+    const swapped = plus(START, 4 * MINUTE)
+    let now: Instant = START
+    const machines: Partial<Machines> = {
+      snapshots: having([taken(0)]),
+      replaceRoot: () => Promise.resolve(task(0, 'pending')),
+      rootTasks: () => Promise.resolve([task(0, now < swapped ? 'in-progress' : 'succeeded')]),
+    }
+    // The old system pinged until it was replaced; the new one never comes up, which SSM notices minutes later.
+    const look = (_: string, at: Instant) => {
+      now = at
+      return { lastPing: earliest(at, plus(swapped, -SECOND)), agent: at < plus(swapped, 6 * MINUTE) ? 'online' : 'lost' } as const
+    }
+    const { ended } = await perform(
+      replaceRoot,
+      { machines, look, store },
+      { ...NODES, nodes: 1, name: 'replace-root', untilMs: 20 * MINUTE },
+    )
+    expect(ended).toMatchObject([{ outcome: 'rollback-failed', reason: 'not-online' }])
   })
 
   it('touches nobody when it cannot be known who else has changed them', async () => {

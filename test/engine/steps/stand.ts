@@ -10,6 +10,7 @@ import { known } from '../../../src/kit/assert.ts'
 import { PatchwaveError, type ErrorCode } from '../../../src/kit/error.ts'
 import { instant, plus, type Instant, type Ms } from '../../../src/kit/instant.ts'
 import type { Balancers } from '../../../src/ports/balancers.ts'
+import type { Commands } from '../../../src/ports/commands.ts'
 import type { Machines } from '../../../src/ports/machines.ts'
 import type { Scaling } from '../../../src/ports/scaling.ts'
 import { plan, type PlanSpec } from '../../core/run/plan.ts'
@@ -24,6 +25,7 @@ export type Ports = Readonly<{
   balancers?: Partial<Balancers>
   scaling?: Partial<Scaling>
   machines?: Partial<Machines>
+  commands?: Partial<Commands>
   store?: Readonly<{ runs: () => unknown; read?: unknown }>
   look?: (node: string, now: Instant) => Partial<NodeSeen> | undefined
 }>
@@ -33,6 +35,8 @@ export type StepSpec = Readonly<{
   nodes: number
   /** The round that it prepares; 0: nodes that come back. */
   batch: number
+  /** The number of its token, if it sends a command. */
+  n?: number
   untilMs: Ms
   spec?: Partial<PlanSpec>
   /** What an earlier step took out, by position. */
@@ -55,7 +59,7 @@ export async function perform(work: StepWork, ports: Ports, spec: StepSpec) {
     cell: known(state.cells[0], 'a cell'),
     batch: spec.batch,
     nodes: Array.from({ length: spec.nodes }, (_, position) => position),
-    n: 0,
+    n: spec.n ?? 0,
     intendedAt: START,
     until: plus(START, spec.untilMs),
     found: new Map(),

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { livePatch } from '../../../src/engine/steps/live-patch.ts'
+import { known } from '../../../src/kit/assert.ts'
+import type { RunState } from '../../../src/core/run/state.ts'
+import { HOUR, MINUTE, plus, type Instant } from '../../../src/kit/instant.ts'
+import type { Commands, InvocationSeen } from '../../../src/ports/commands.ts'
+import { idOf, perform, START, type Ports, type StepSpec } from './stand.ts'
+
+const RUN = '01900000-0000-7000-8000-000000000001'
+
+/** One node whose command comes to this; it is gone where `look` says so. */
+async function switched(
+  part: Partial<InvocationSeen>,
+  look: Ports['look'] = () => ({}),
+  before: NonNullable<StepSpec['before']> = () => undefined,
+): Promise<string> {
+  const commands: Partial<Commands> = {
+    send: () => Promise.resolve({ commandId: 'sent', requestedAt: START, expiresAfter: plus(START, 70 * MINUTE) }),
+    async *sweep() {
+      yield* await Promise.resolve([])
+    },
+    async *invocations() {
+      yield await Promise.resolve({ node: idOf(0), status: 'Failed', ended: true, exitCode: 70, output: '', ...part })
+    },
+  }
+  const documents = { 'Patchwave-LivePatch': 'ab'.repeat(32) }
+  const { ended } = await perform(
+    livePatch,
+    { commands, look },
+    { name: 'live-patch', nodes: 1, batch: 1, n: 1, untilMs: 30 * MINUTE, spec: { documents }, before },
+  )
+  return ended.map(({ outcome, reason }) => `${outcome}: ${reason}`).join()
+}
+
+const says = (verdict: string, reason: string, changed = 0): string =>
+  JSON.stringify({ pw: 1, token: `${RUN}.1`, verdict, reason, changed, endedAt: 1 })
+
+describe('live-patch', () => {
+  it.each([
+    ['skipped', 'livepatch-unsupported', 0, 'skipped: livepatch-unsupported'],
+    ['failed', 'lock-held', 0, 'skipped: livepatch-lock-held'],
+    ['failed', 'repository-unreachable', 0, 'skipped: livepatch-repository-unreachable'],
+    ['failed', 'interrupted', 0, 'failed: livepatch-interrupted'],
+    ['failed', 'scriptlet-failed', 0, 'failed: livepatch-scriptlet-failed'],
+    ['failed', 'package-database', 0, 'failed: livepatch-package-database'],
+    ['failed', 'service-failed', 0, 'skipped: livepatch-service-failed'],
+    ['failed', 'service-failed', 2, 'failed: livepatch-service-failed'],
+  ])('a node that says %s, %s with %d changed packages: %s', async (verdict, reason, changed, word) => {
+    expect(await switched({ output: says(verdict, reason, changed) })).toBe(word)
+  })
+
+  it('a node that disappears while it may be at it has failed: its new kernel code may be why', async () => {
+    expect(await switched({ status: 'InProgress', ended: false }, () => undefined)).toBe('failed: gone')
+  })
+
+  const late = (again: Instant | null, freezes: NonNullable<RunState['frost']>['freezes']) =>
+    switched({ output: says('patched', 'installed', 3) }, undefined, (state) => {
+      const cell = known(state.cells[0], 'a cell')
+      state.batches.set(1, { batch: 1, cell, list: 0, work: 'apply', nodes: [0], readAt: START, step: 0, running: 1 })
+      const ends = plus(START, 5 * HOUR)
+      const times = { opens: START, startAt: START, openBy: ends, cutoff: ends, closes: ends, lastStart: ends }
+      state.window = { ...times, native: '', nativeDigest: '', opened: true }
+      state.frost = { freezes, again, epoch: 0 }
+      state.epoch = 1
+    })
+
+  it('is not begun in a freeze by a driver that comes late', async () => {
+    const freeze = { from: plus(START, -MINUTE), to: plus(START, HOUR), why: 'quarter end', source: '' }
+    expect(await late(null, [freeze])).toBe('skipped: livepatch-unsent')
+    expect(await late(null, [])).toBe('open: installed')
+  })
+
+  it('is not begun by a driver that has not read the calendars yet', async () => {
+    expect(await late(plus(START, HOUR), [])).toBe('skipped: livepatch-unsent')
+  })
+
+  it('one that disappears and was never reached is left out', async () => {
+    expect(await switched({ status: 'Undeliverable' }, () => undefined)).toBe('skipped: gone')
+  })
+})
