@@ -49,9 +49,26 @@ function withPlatforms(world: World, nodes: readonly NodeSeen[], images: readonl
 async function readCell(world: World, cell: Cell, signal: AbortSignal): Promise<FleetNow> {
   const nodes: NodeSeen[] = []
   for await (const node of world.fleet.census(cell, signal)) nodes.push(node)
+  return { nodes, images: await imagesIn(world, cell, nodes, signal) }
+}
+
+async function imagesIn(world: World, cell: Cell, nodes: readonly NodeSeen[], signal: AbortSignal): Promise<readonly ImageSeen[]> {
   const amis = [...new Set(nodes.filter((node) => !node.hybrid && node.ami !== '').map((node) => node.ami))].sort()
-  const images = amis.length > 0 ? await world.fleet.images(cell, amis, signal) : []
-  return { nodes, images }
+  return amis.length > 0 ? await world.fleet.images(cell, amis, signal) : []
+}
+
+/** The images that nodes of these cells run on, with the images those were copied from. */
+export async function imagesOf(
+  world: World,
+  cells: readonly Cell[],
+  nodes: readonly NodeSeen[],
+  signal: AbortSignal,
+): Promise<ImageSeen[]> {
+  const byCell = Map.groupBy(nodes, cellKey)
+  const images: ImageSeen[] = []
+  const read = (cell: Cell): Promise<readonly ImageSeen[]> => imagesIn(world, cell, byCell.get(cellKey(cell)) ?? [], signal)
+  for await (const found of mapBounded(cells, CELLS_AT_ONCE, read)) images.push(...found)
+  return withSources(world, cells, images, signal)
 }
 
 /** An image's source may run nowhere, and may itself be a copy: the chain is followed where a cell can see it, a few steps at most. */

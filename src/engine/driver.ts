@@ -6,6 +6,7 @@ import type { Actor, RunEvent, RunOutcome } from '../core/run/event.ts'
 import { soonest } from '../core/run/dispatch.ts'
 import { next } from '../core/run/next.ts'
 import type { RunState } from '../core/run/state.ts'
+import { freezesAnew } from './effects/almanac.ts'
 import { NATIVE_MS } from './effects/window.ts'
 import { perform, type Performing } from './effects/perform.ts'
 import { provenClaims } from './claims.ts'
@@ -64,7 +65,8 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
     const taken = journal.state.driver !== null || clock.now() > plus(journal.state.requestedAt, STEP_MS)
     // In one append: a driver that dies in between must not leave a fact behind which makes the lost ones look looked up.
     const found = taken ? await unintended(world, journal.state, parts.signal) : []
-    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch }, ...found], turn.actor)
+    const frozen = await freezesAnew({ world, state: journal.state, signal: parts.signal })
+    await journal.record([{ type: 'DriverTook', driver: world.driver, epoch }, ...found, ...frozen], turn.actor)
     await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
   } catch (error) {
@@ -108,6 +110,7 @@ class Driver {
   #renewAt: Instant
   #notesAt: Instant
   #bug: Error | undefined
+  #leaving = false
   /** When a driver is wanted after this one: at once, unless it left to wait. */
   #wakeAt: Instant | null
 
@@ -180,6 +183,7 @@ class Driver {
 
   /** Stops every effect and gives the lease back. What was in flight is looked up by whoever comes next. */
   async leave(): Promise<void> {
+    this.#leaving = true
     this.#signal.removeEventListener('abort', this.#stopAll)
     for (const running of this.#running.values()) running.abort()
     while (this.#pumps.size > 0) {
@@ -260,9 +264,16 @@ class Driver {
       .finally(() => {
         this.#running.delete(effect.key)
         this.#pumps.delete(pump)
+        this.#startAnew(effect.key, stop.signal)
         this.#mail.ring()
       })
     this.#pumps.add(pump)
+  }
+
+  /** An effect that was dropped may be wanted again before it has come to its end: a call that cannot be cut short keeps it until then. */
+  #startAnew(key: string, ended: AbortSignal): void {
+    const wanted = this.#journal.state.activities.get(key)
+    if (ended.aborted && wanted !== undefined && !this.#leaving && !this.#signal.aborted) this.#start(wanted)
   }
 
   /** Carries what an effect finds out to the loop; a failure that may pass starts it anew. */

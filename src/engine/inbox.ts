@@ -58,7 +58,7 @@ async function answerWords(world: World, journal: Journal, notes: readonly Note[
   for (const note of notes) {
     const steering = readNote(note)
     const events: RunEvent[] = steering
-      ? answer(world, journal.state, steering)
+      ? answer(world, journal.state, steering, note.at)
       : [{ type: 'MessageUnread', digest: sha256(note.data), bytes: note.data.length, reason: `a note of kind ${note.kind.slice(0, 40)}` }]
     await journal.record(events, steering?.actor ?? { kind: 'engine', id: world.driver }, [note.id])
   }
@@ -80,8 +80,8 @@ function readNote(note: Note): Steering | undefined {
 /** What is needed to answer a note: who belongs to which group, and the time. */
 export type Answering = Readonly<{ groups: World['groups']; clock: Pick<World['clock'], 'now'> }>
 
-/** The facts that answer a wish in this state. A wish that cannot be granted is refused on record. */
-export function answer(world: Answering, state: RunState, steering: Steering): RunEvent[] {
+/** The facts that answer a wish in this state. A wish that cannot be granted is refused on record. `said`: when it was left, which may be long ago. */
+export function answer(world: Answering, state: RunState, steering: Steering, said: Instant = world.clock.now()): RunEvent[] {
   const { what, reason } = steering
   if (state.phase.name === 'finished') return [refused(what, 'the run has ended')]
   switch (what) {
@@ -98,18 +98,20 @@ export function answer(world: Answering, state: RunState, steering: Steering): R
         : [{ type: 'RollbackAsked', reason }]
     case 'approve':
     case 'reject':
-      return decide(world, state, steering)
+      return decide(world, state, steering, said)
   }
 }
 
 const refused = (what: string, reason: string): RunEvent => ({ type: 'SteeringRefused', what, reason })
 
-function decide(world: Answering, state: RunState, steering: Steering): RunEvent[] {
+function decide(world: Answering, state: RunState, steering: Steering, said: Instant): RunEvent[] {
   const { what, reason, actor } = steering
   const held = heldGate(state, steering.gate)
   const asked = pending(state, steering.gate)
   if (asked === undefined && held === undefined)
     return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
+  // Nobody may have been there to put its expiry on record.
+  if (asked !== undefined && said >= asked.expires) return [refused(what, 'the question had expired')]
   const subject: Subject = asked?.subject ?? { kind: 'gate', wave: held ?? '' }
   const rule = held === undefined ? null : (state.plan.waves.find((wave) => wave.name === held)?.gate.approval ?? null)
   const group = asked?.group ?? rule?.group ?? ''

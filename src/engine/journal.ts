@@ -8,7 +8,8 @@ import { evolve } from '../core/run/evolve.ts'
 import { stepOf } from '../core/run/evolve-steps.ts'
 import { outOf } from '../core/run/limits.ts'
 import { stepAfter, stepOnward } from '../core/run/steps.ts'
-import { isHeard } from '../core/run/evolve-commands.ts'
+import { isHeard, refusalOf } from '../core/run/evolve-commands.ts'
+import { isLost } from '../core/run/standing.ts'
 import { at, codeOf, commandOf, planned, provesNothingSent, STAGE, type RunState } from '../core/run/state.ts'
 import type { Append, GroupLimit, Sealed, Store } from '../ports/store.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -92,12 +93,13 @@ export function claimOf(state: RunState, events: readonly RunEvent[], now: Insta
   if (intent === undefined) return {}
   assert(events.length === 1, 'an intent that claims is appended alone')
   const groups = new Set<number>()
+  const tighter = tighterFor(state, known(intent.nodes[0], 'a node'))
   const nodes = intent.nodes.map((position) => {
     const node = planned(state, position)
     if (!wasOut(state, position)) for (const group of node.groups) groups.add(group)
     return { node: node.node, groups: node.groups.map((group) => known(state.plan.groups[group], 'the group').key) }
   })
-  return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group)), notBefore: notBeforeOf(intent), at: now } }
+  return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group, tighter)), notBefore: notBeforeOf(intent), at: now } }
 }
 
 type Intent = Extract<RunEvent, { type: 'CommandIntended' | 'StepIntended' }>
@@ -113,11 +115,15 @@ const wasOut = (state: RunState, position: number): boolean =>
   [codeOf('failed'), codeOf('unknown')].includes(at(state.nodes.outcome, position))
 
 /** Nodes that were down before may have filled a group already; only what other runs add is refused here, the core has judged the rest. */
-function limitOf(state: RunState, group: number): GroupLimit {
+function limitOf(state: RunState, group: number, tighter: ReadonlyMap<number, number>): GroupLimit {
   const { key, atMost, set } = known(state.plan.groups[group], 'the group')
   const ours = outOf(state, group)
-  return { key, atMost: Math.max(atMost, ours), ours, set }
+  return { key, atMost: Math.max(Math.min(atMost, tighter.get(group) ?? atMost), ours), ours, set }
 }
+
+/** What the wave of a round tightens, whose nodes are all of one wave: its limits, too, are held against what all runs have out. */
+const tighterFor = (state: RunState, position: number): ReadonlyMap<number, number> =>
+  new Map(state.plan.waves[at(state.nodes.wave, position)]?.tighter.map((one) => [one.group, one.atMost]))
 
 /**
  * Hands are taken off nodes that spoke for themselves, unless something has to bring them back first: then at the end of its last step. A node
@@ -137,7 +143,7 @@ function leaving(state: RunState, event: RunEvent): Leaving[] {
     case 'CommandClosed':
       return atClose(state, event.n)
     case 'CommandRefused':
-      return atRefusal(state, event.n)
+      return atRefusal(state, event)
     case 'StepEnded':
       return atStep(state, event)
     case 'BatchDropped':
@@ -145,7 +151,7 @@ function leaving(state: RunState, event: RunEvent): Leaving[] {
     case 'NodesBusy':
       return atRound(state, event.batch, event.nodes)
     case 'BatchRead':
-      return atRound(state, event.batch, event.skipped)
+      return atRound(state, event.batch, event.skipped, event.reasons)
     default:
       return []
   }
@@ -164,11 +170,15 @@ function atReport(state: RunState, event: Extract<RunEvent, { type: 'NodesReport
 }
 
 /** Nodes of a command that was certainly not sent, but those that steps have to bring back first. */
-function atRefusal(state: RunState, n: number): Leaving[] {
+function atRefusal(state: RunState, { n, code, invalid }: Extract<RunEvent, { type: 'CommandRefused' }>): Leaving[] {
   if (!provesNothingSent(state, n)) return []
+  const lost = (position: number): boolean => invalid.includes(position) && isLost(state, position, refusalOf(code))
   return commandOf(state, n)
     .nodes.filter((position) => at(state.nodes.taken, position) === 0)
-    .map((position) => ({ node: planned(state, position).node, out: staysOut(state, position, at(state.nodes.attempts, position) > 1) }))
+    .map((position) => ({
+      node: planned(state, position).node,
+      out: staysOut(state, position, at(state.nodes.attempts, position) > 1) || lost(position),
+    }))
 }
 
 function atClose(state: RunState, n: number): Leaving[] {
@@ -189,12 +199,14 @@ function comesBack(state: RunState, position: number, outcome: Outcome): boolean
 }
 
 /** Nodes that leave a round whose steps have claimed them, and have nothing to bring back. */
-function atRound(state: RunState, number: number, nodes?: readonly number[]): Leaving[] {
+function atRound(state: RunState, number: number, nodes?: readonly number[], reasons: readonly string[] = []): Leaving[] {
   const batch = state.batches.get(number)
   if (batch === undefined || batch.step === 0) return []
-  return (nodes ?? batch.nodes)
-    .filter((position) => stepAfter(state, position) === null)
-    .map((position) => ({ node: planned(state, position).node, out: staysOut(state, position) }))
+  return (nodes ?? batch.nodes).flatMap((position, index) =>
+    stepAfter(state, position) === null
+      ? [{ node: planned(state, position).node, out: staysOut(state, position) || isLost(state, position, reasons[index] ?? '') }]
+      : [],
+  )
 }
 
 /** Nodes that leave with this step: out of the round without anything to bring back, or back after their last step. */

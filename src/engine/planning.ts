@@ -6,6 +6,7 @@ import { baselineKey, baselinePath, type StoredBaseline } from '../core/plan/bas
 import { canonicalDigest } from '../core/plan/canonical.ts'
 import { nextOpenings } from '../core/plan/calendar.ts'
 import { documentsOf } from '../core/plan/documents.ts'
+import { callsOf, worstCases } from '../core/plan/estimate.ts'
 import { forecast } from '../core/plan/forecast.ts'
 import { WINDOWS_SHOWN } from '../core/plan/openings.ts'
 import { drift, driftReason } from '../core/plan/drift.ts'
@@ -13,6 +14,7 @@ import { familyOf } from '../core/plan/fleet.ts'
 import { lineageOf, lineages, type Lineages } from '../core/plan/lineage.ts'
 import { makePlan, makeTrialPlan, type PlanInput } from '../core/plan/make.ts'
 import type { Plan, PlanContent } from '../core/plan/plan.ts'
+import { headlineOf } from '../core/plan/remarks.ts'
 import { rolloutNodes, testNodes, trialNodes, type Names } from '../core/plan/select.ts'
 import { needsRollback } from '../core/run/evolve-waves.ts'
 import { NOW_WINDOW, type Runbook } from '../core/runbook/runbook.ts'
@@ -172,7 +174,9 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
     digest,
     madeAt: world.clock.now(),
     windows: [],
-    headline: { ...plan.headline, waves: waves.length },
+    headline: headlineOf(undo),
+    worstCase: worstCases(undo),
+    calls: callsOf(undo),
     warnings: [`undoes run ${run}`],
   }
 }

@@ -6,6 +6,7 @@ import type { CommandSeen } from '../ports/commands.ts'
 import { mapBounded } from '../kit/bounded.ts'
 import { plus } from '../kit/instant.ts'
 import { SKEW_MS } from './effects/find.ts'
+import { FETCH_TOKENS } from './effects/scan.ts'
 import type { World } from './world.ts'
 
 /** What a document does to its nodes; the others only read. */
@@ -38,7 +39,7 @@ async function inCell(world: World, state: RunState, cell: string, signal: Abort
   try {
     for await (const seen of world.commands.sweep(cellOf(cell), plus(state.at, -SKEW_MS), signal)) {
       const n = numberOf(state, seen)
-      if (n > state.tokenCount) found.push(foundAs(state, cell, n, seen))
+      if (n > state.tokenCount && n < FETCH_TOKENS) found.push(foundAs(state, cell, n, seen))
     }
   } catch (error) {
     if (!(error instanceof PatchwaveError) || signal.aborted) throw error

@@ -9,6 +9,8 @@ const EVER = instant(8_640_000_000_000_000)
 /** Reasons of refusals that are not SSM's. */
 const REFUSALS: Readonly<Record<string, string>> = { 'list-refused': 'list-refused', 'plan.drift': 'document-changed' }
 const BAD: ReadonlySet<Outcome> = new Set(['failed', 'unknown'])
+/** Why a node is given up that answered a moment ago. */
+const LOST: ReadonlySet<string> = new Set(['gone', 'offline', 'refused-by-ssm'])
 
 /** A run told again, fact by fact. Simple and slow where the core is quick: two tellings that agree are worth more than one. */
 export class Following {
@@ -192,6 +194,7 @@ export class Following {
       const life = this.life(position)
       const outcome = event.outcomes[index] ?? 'open'
       const reason = event.reasons[index] ?? ''
+      if (step === 'live-patch' && (reason === 'installed' || BAD.has(outcome))) life.livePatched = true
       if (batch === 0) this.#stepsBack(life, step, event.done[index] === true, outcome, reason)
       else if (outcome !== 'open') this.#leavesEarly(life, batch, outcome, reason)
     })
@@ -235,7 +238,7 @@ export class Following {
       const life = this.life(position)
       life.resting = { outcome: life.outcome, reason: life.reason }
       if (event.units[index]?.length === 0) return false
-      Object.assign(life, { outcome: 'open', applied: 'open', reason: '', touched: false, attempts: 0 })
+      Object.assign(life, { outcome: 'open', applied: 'open', reason: '', touched: false, livePatched: false, attempts: 0 })
       life.around.changed = 'no'
       return true
     })
@@ -265,7 +268,10 @@ export class Following {
     for (const position of among) this.life(position).down = down.has(position)
     event.skipped.forEach((position, index) => {
       batch.nodes.delete(position)
-      this.#leaves(this.life(position), event.reasons[index] ?? '', batch.work === 'rollback')
+      const life = this.life(position)
+      const reason = event.reasons[index] ?? ''
+      const nothingLeft = reason === 'gone' && this.evidence.plan.work === 'rollback' && !life.touched
+      this.#leaves(life, reason, batch.work === 'rollback' && !nothingLeft)
     })
     return among
   }
@@ -376,7 +382,7 @@ export class Following {
   /** Given up without a report of this attempt. */
   #leaves(life: Life, reason: string, rollback: boolean): void {
     if (rollback) this.#ends(life, 'rollback-failed', reason)
-    else if (!life.touched) this.#ends(life, 'skipped', reason)
+    else if (!life.touched) this.#ends(life, life.livePatched && LOST.has(reason) ? 'failed' : 'skipped', reason)
     else this.#ends(life, 'failed', reason === 'gone' || life.reason === '' ? reason : life.reason)
   }
 
@@ -393,7 +399,7 @@ export class Following {
     if (life.flying || (life.touched && life.outcome === 'open')) return true
     if (life.around.away !== 'no' || life.around.notBack.size > 0) return true
     if (life.outcome === 'unknown') return true
-    if (!life.touched || (life.outcome !== 'rollback-failed' && !BAD.has(life.outcome))) return false
+    if (!(life.touched || life.livePatched) || (life.outcome !== 'rollback-failed' && !BAD.has(life.outcome))) return false
     const last = this.#commands.get(life.n)
     const tried = (last?.work === 'rollback' && last.phase !== 'refused') || life.around.changed === 'root'
     return life.outcome !== 'rollback-failed' || tried || BAD.has(life.applied)

@@ -17,6 +17,8 @@ export type Life = {
   touched: boolean
   /** Ever named by a changing intent that was not refused. */
   everTouched: boolean
+  /** The step before its change has changed its kernel, or may have. */
+  livePatched: boolean
   attempts: number
   /** The last intent that named it. */
   n: number
@@ -79,6 +81,7 @@ export const newLife = (planned: PlannedNode, position: number): Life => ({
   spoke: false,
   touched: false,
   everTouched: false,
+  livePatched: false,
   attempts: 0,
   n: 0,
   down: false,

@@ -5,11 +5,15 @@ import { sealAll } from '../../src/core/audit/seal.ts'
 import { toData } from '../../src/core/run/codec.ts'
 import type { Fact } from '../../src/core/run/event.ts'
 import { evolve } from '../../src/core/run/evolve.ts'
-import { initial, STAGE, type RunState } from '../../src/core/run/state.ts'
+import { codeOf, initial, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { provenClaims } from '../../src/engine/claims.ts'
+import { findCommand } from '../../src/engine/effects/find.ts'
+import type { Performing } from '../../src/engine/effects/perform.ts'
+import { Hints } from '../../src/engine/hints.ts'
 import { Journal } from '../../src/engine/journal.ts'
 import { known } from '../../src/kit/assert.ts'
-import { HOUR, MINUTE, plus } from '../../src/kit/instant.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
+import { DAY, HOUR, MINUTE, plus } from '../../src/kit/instant.ts'
 import type { PlanSpec } from '../core/run/plan.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { CHECKERS } from '../checkers/all.ts'
@@ -55,7 +59,7 @@ async function written(told: Telling, watch: (fact: Fact, seen: Seen) => void) {
     const out = state.phase.name === 'finished' ? [] : outNow(state)
     watch(fact, { held, counted: new Set(claims.map(({ node }) => node)), proven, out })
   }
-  return { state, claims: await store.claims({ run }) }
+  return { state, claims: await store.claims({ run }), store, journal }
 }
 
 /** Plays a run and looks at its claims from the beginning to the end. */
@@ -148,6 +152,47 @@ const LEAVES: readonly (readonly [what: string, story: () => Telling])[] = [
     },
   ],
 ]
+
+const ACTOR = { kind: 'engine', id: 'driver-1' } as const
+const DENIED = new PatchwaveError('aws.denied', 'x', { hint: 'x', detail: { call: 'sts.AssumeRole' } })
+
+/** What becomes of a look-up that can never be answered: its command is given up, so many days after its intent. */
+const GIVEN_UP: readonly (readonly [what: string, afterMs: number, sweep: () => void])[] = [
+  ['SSM has forgotten', 26 * DAY, () => undefined],
+  [
+    'nobody may look up any more',
+    DAY,
+    () => {
+      throw DENIED
+    },
+  ],
+]
+
+describe('a doubtful command', () => {
+  it.each(GIVEN_UP)('that %s leaves no hand on its nodes', async (_, afterMs, sweep) => {
+    const told = new Telling({ waves: [{ nodes: 2 }] })
+    told.open()
+    told.read()
+    told.tell({ type: 'CommandUnclear', n: 1, message: 'x' })
+    const { state, store, journal } = await written(told, () => undefined)
+    const hands = async (): Promise<number> => (await store.claims({ run: state.run })).filter(({ hand }) => hand).length
+    expect(await hands()).toBe(2)
+    state.at = plus(state.at, afterMs)
+    const world = {
+      clock: { now: () => state.at, sleep: () => Promise.resolve(), hold: (work: () => unknown) => work() },
+      commands: {
+        // eslint-disable-next-line require-yield -- SSM lists nothing
+        async *sweep() {
+          await Promise.resolve(sweep())
+        },
+      },
+    }
+    const performing = { world, state, hints: new Hints(), signal: new AbortController().signal } as unknown as Performing
+    for await (const letter of findCommand(performing, { kind: 'find', key: 'find:1', n: 1 })) await journal.record(letter, ACTOR)
+    expect([state.nodes.outcome[0], state.openCommands.size]).toEqual([codeOf('unknown'), 0])
+    expect(await hands()).toBe(0)
+  })
+})
 
 describe('the claims of a run', () => {
   it.each(LEAVES)('go when %s', async (_, story) => {

@@ -1,4 +1,4 @@
-import { PROOF_MS } from '../../src/core/run/evolve-commands.ts'
+import { mayNotStart, PROOF_MS } from '../../src/core/run/evolve-commands.ts'
 import type { Effect } from '../../src/core/run/effect.ts'
 import type { RunEvent } from '../../src/core/run/event.ts'
 import { PRESENCE } from '../../src/core/run/gate.ts'
@@ -142,6 +142,7 @@ function sends(setup: Setup, sim: Sim, n: number): Move[] {
     free(`send ${n}`, (sim) => [known(land(sim, order, rules), false)]),
     fault(`send ${n}: unclear, it arrived`, (sim) => (land(sim, order, rules), [unclear])),
     fault(`send ${n}: unclear, it did not arrive`, () => [unclear]),
+    ...(mayNotStart(live, command.work, now) ? [fault(`send ${n}: held back`, refuse('held-back', []))] : []),
     ...command.nodes.map((position) => fault(`send ${n}: refused, ${position} invalid`, refuse('aws.invalid', [position]))),
   ]
 }
@@ -177,8 +178,9 @@ function unfindable({ live, now }: Sim, { n, nodes, work, expiresAfter }: Comman
 /** A look-up that changes nothing is made again until it proves something. */
 function missedAt({ live, now }: Sim, command: Command): Instant {
   const settled = plus(now, SETTLE_MS)
-  const stopped = live.paused || (live.aborting !== null && command.work === 'apply')
-  return stopped || settled >= command.startBefore ? latest(settled, plus(command.startBefore, PROOF_MS)) : settled
+  return mayNotStart(live, command.work, settled) || settled >= command.startBefore
+    ? latest(settled, plus(command.startBefore, PROOF_MS))
+    : settled
 }
 
 /** A check has three verdicts. Who looks for presence also finds out who is gone. */

@@ -114,6 +114,18 @@ describe('what a run was made of', () => {
     expect(undone?.state.waves.map(({ name }) => name)).toEqual(['undo-broad', 'undo-canary'])
   })
 
+  it('is undone by a plan that tells its own waves, worst cases and nodes, not those of what it undoes', async () => {
+    const then = await given(SIX).runbook().when().runs()
+    const { world } = await then.stage.start()
+    const plan = await then.stage.run(() => planRollback(world, then.state().run))
+    const sizes = plan.content.waves.map(({ name, nodes, concurrency, gate }) => [
+      name,
+      Math.min(nodes.length, gate.failuresMax + concurrency),
+    ])
+    expect(plan.worstCase.map(({ wave, worstFailures }) => [wave, worstFailures])).toEqual(sizes)
+    expect(plan.headline).toEqual({ total: 6, waves: 2, planned: 6, skipped: {} })
+  })
+
   it('can be undone by a later version of the engine, which brings other documents', async () => {
     const then = await given(SIX).runbook().when().runs()
     const { stage } = then

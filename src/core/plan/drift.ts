@@ -16,12 +16,14 @@ export type Drift = Readonly<{
 
 /**
  * Compares the plan with the fleet as it is now. Nodes that the plan skips matter only where they moved. New nodes are counted when a wave takes
- * the `rest`: without one, a plan leaves nodes out on purpose. A runbook that starts stopped nodes does not mind them.
+ * the `rest`: without one, a plan leaves nodes out on purpose. A runbook that starts stopped nodes does not mind them. Nothing forbids to undo a
+ * run: its plan cannot be made anew, and who was touched is restored wherever it can be reached.
  */
 export function drift(plan: PlanContent, fleetNow: readonly NodeSeen[], names: Names): Drift {
   const now = new Map(fleetNow.map((node) => [node.node, node]))
   const touched = plan.nodes.filter((node) => node.skip === null)
-  const refused = plan.nodes.flatMap((node) => {
+  const undoes = plan.work === 'rollback'
+  const refused = (undoes ? [] : plan.nodes).flatMap((node) => {
     const seen = now.get(node.node)
     const what = seen === undefined || isGone(seen) ? null : moved(plan, node, seen)
     return what === null ? [] : [{ node: node.node, what }]
@@ -30,7 +32,8 @@ export function drift(plan: PlanContent, fleetNow: readonly NodeSeen[], names: N
   const stopped = startsNodes(plan.runbook) ? [] : touched.filter(({ node }) => isOff(now.get(node))).map(({ node }) => node)
   const appeared = newNodes(plan, fleetNow, names)
   const allowed = roundedDown({ kind: 'share', percent: plan.runbook.driftPercent }, touched.length)
-  return { refused, listed: { gone, new: appeared, stopped }, beyond: gone.length + stopped.length + appeared.length > allowed }
+  const beyond = !undoes && gone.length + stopped.length + appeared.length > allowed
+  return { refused, listed: { gone, new: appeared, stopped }, beyond }
 }
 
 const isAbsent = (seen: NodeSeen | undefined): boolean => seen === undefined || isGone(seen)

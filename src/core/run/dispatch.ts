@@ -6,6 +6,7 @@ import { at, cellAt, spent, spentInRun, STAGE, type RunState } from './state.ts'
 import type { Batch } from './parts.ts'
 import { heldByFreeze, nextFreeze } from './freezing.ts'
 import { nextBefore } from './next-steps.ts'
+import { byPatchManager, PATCH_MANAGER_MS } from './patch-manager.ts'
 import { isRefused, nextRefused } from './refused-cells.ts'
 import { goesOnInNextWindow } from './unfinished.ts'
 import { busyUntil, chooseRounds, COMMAND_NODES_MAX, inLanes, ROUND_MS } from './waiting.ts'
@@ -146,7 +147,7 @@ function intent(state: RunState, batch: Batch, work: Work, limit: Instant | null
     work,
     nodes: batch.nodes,
     startBefore: wholeSecond(startBefore),
-    notBefore: plus(startBefore, EXECUTION_MS),
+    notBefore: plus(startBefore, byPatchManager(state.plan, work) ? PATCH_MANAGER_MS : EXECUTION_MS),
   }
 }
 

@@ -1,9 +1,10 @@
 import { assert, known } from '../../kit/assert.ts'
 import { MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
-import type { Outcome, RunEvent } from './event.ts'
+import type { Outcome, RunEvent, Work } from './event.ts'
+import { awaitsFreezes, freezeNow } from './freezing.ts'
 import { move } from './moving.ts'
 import { byPatchManager, LIST_REFUSED } from './patch-manager.ts'
-import { cellAnswered } from './refused-cells.ts'
+import { cellAnswered, isRefused } from './refused-cells.ts'
 import { beginReturn } from './returning.ts'
 import { end, giveUp, recount } from './standing.ts'
 import { CHANGED, stepsBefore, TAKEN } from './steps.ts'
@@ -53,7 +54,9 @@ export function batchRead(state: RunState, event: Of<'BatchRead'>, now: Instant)
   for (const position of batch.nodes) state.nodes.down[position] = down.has(position) ? 1 : 0
   event.skipped.forEach((position, index) => {
     const reason = known(event.reasons[index], 'the reason')
-    if (batch.work === 'rollback') end(state, position, 'rollback-failed', reason)
+    // What was gone before its undoing began has nothing to be restored, and is no failure of that.
+    const nothingLeft = reason === 'gone' && state.plan.work === 'rollback' && at(state.nodes.touched, position) === 0
+    if (batch.work === 'rollback' && !nothingLeft) end(state, position, 'rollback-failed', reason)
     else giveUp(state, position, reason)
     recount(state, position)
   })
@@ -78,6 +81,7 @@ export function nodesBusy(state: RunState, event: Of<'NodesBusy'>, now: Instant)
   const batch = batchOf(state, event.batch)
   const busy = new Set(event.nodes)
   for (const position of event.nodes) {
+    if (!state.heldSince.has(position)) state.heldSince.set(position, now)
     if (backToWaiting(state, position, false)) state.waiting.busy.push({ node: position, until: event.until })
   }
   placesFreed(state, now)
@@ -94,6 +98,7 @@ export function intended(state: RunState, event: Of<'CommandIntended'>, now: Ins
   state.batches.delete(event.batch)
   for (const position of event.nodes) {
     move(state, position, STAGE.flying)
+    state.heldSince.delete(position)
     state.nodes.command[position] = event.n
     state.nodes.attempts[position] = at(state.nodes.attempts, position) + 1
     if (event.work === 'scan') continue
@@ -124,7 +129,8 @@ export function intended(state: RunState, event: Of<'CommandIntended'>, now: Ins
 export function sent(state: RunState, event: Of<'CommandSent'>): void {
   const command = commandOf(state, event.n)
   if (command.ids.includes(event.commandId)) return
-  if (!event.adopted) state.refusals.delete(command.cell)
+  // Its answer may come after a later call of the same cell was refused: that says nothing of the cell as it is now.
+  if (!event.adopted && !isRefused(state, command.cell)) state.refusals.delete(command.cell)
   command.ids.push(event.commandId)
   if (event.expiresAfter > command.expiresAfter) command.expiresAfter = event.expiresAfter
   if (command.phase === 'closed' || command.phase === 'refused') return
@@ -152,7 +158,7 @@ export function refused(state: RunState, event: Of<'CommandRefused'>, now: Insta
     state.nodes.attempts[position] = attempts
     if (attempts === 0) state.nodes.touched[position] = 0
     if (invalid.has(position)) {
-      const reason = REFUSALS.get(event.code) ?? 'refused-by-ssm'
+      const reason = refusalOf(event.code)
       if (command.work === 'rollback') end(state, position, 'rollback-failed', reason)
       else giveUp(state, position, reason)
       recount(state, position)
@@ -161,7 +167,10 @@ export function refused(state: RunState, event: Of<'CommandRefused'>, now: Insta
   placesFreed(state, now)
 }
 
-/** Why nodes are left alone, where it is not SSM that refused. */
+/** Why the nodes that a refusal names are left alone. */
+export const refusalOf = (code: string): string => REFUSALS.get(code) ?? 'refused-by-ssm'
+
+/** Where it is not SSM that refused. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   [LIST_REFUSED, LIST_REFUSED],
   ['plan.drift', 'document-changed'],
@@ -179,6 +188,9 @@ export function unclear(state: RunState, n: number): void {
 /** How long after `startBefore` a look-up proves that nothing was sent: twice what SSM's list of commands lags behind itself. */
 export const PROOF_MS: Ms = 2 * MINUTE
 
+/** A request that its sender signed just before `startBefore` and froze with is taken by AWS for so much longer; only our own scripts refuse it then. */
+const SIGNATURE_MS: Ms = 5 * MINUTE
+
 /**
  * SSM does not know the token: the same token is sent again, unless nothing may start any more or the document knows no token. Then it is
  * looked up until its time has passed; what arrives later is refused by the node itself (`too-late`).
@@ -186,12 +198,27 @@ export const PROOF_MS: Ms = 2 * MINUTE
 export function missed(state: RunState, n: number, now: Instant): void {
   const command = commandOf(state, n)
   unwant(state, `find:${String(n)}`)
-  const stopped = state.paused || (state.aborting !== null && command.work === 'apply')
-  if (now < command.startBefore && !stopped && !byPatchManager(state.plan, command.work)) {
+  const foreign = byPatchManager(state.plan, command.work)
+  if (now < command.startBefore && !mayNotStart(state, command.work, now) && !foreign) {
     command.phase = 'intended'
     want(state, { kind: 'send', key: `send:${String(n)}`, n })
-  } else if (now < plus(command.startBefore, PROOF_MS)) want(state, { kind: 'find', key: `find:${String(n)}`, n })
+  } else if (now < provedAt(state, n)) want(state, { kind: 'find', key: `find:${String(n)}`, n })
   else state.unsent.add(n)
+}
+
+/** From when on a look-up that finds nothing proves that nothing was sent. */
+export function provedAt(state: RunState, n: number): Instant {
+  const { startBefore, work } = commandOf(state, n)
+  return plus(startBefore, byPatchManager(state.plan, work) ? SIGNATURE_MS + PROOF_MS : PROOF_MS)
+}
+
+/** Whether something forbids by now what was promised before: a person, a freeze that was declared since, a window that became shorter. */
+export function mayNotStart(state: RunState, work: Work, now: Instant): boolean {
+  if (state.paused) return true
+  if (work !== 'apply') return false
+  const { window } = state
+  if (state.aborting !== null || awaitsFreezes(state) || freezeNow(state, now) !== undefined) return true
+  return window === null || now >= window.lastStart
 }
 
 /** The first report for (token, node) counts; a later one only turns the `unknown` of a node that said nothing. */

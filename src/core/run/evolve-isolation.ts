@@ -47,9 +47,15 @@ export function isolationStarted(state: RunState, event: Of<'IsolationStarted'>)
     kept: new Set(),
     over: null,
   }
+  searchGoesOn(state)
+  want(state, { kind: 'group', key: 'group' })
+}
+
+/** Nodes will be changed again: what calendars say counts anew, which nobody asked for in the rollback. */
+function searchGoesOn(state: RunState): void {
   state.rollback = null
   state.phase = { name: 'isolating' }
-  want(state, { kind: 'group', key: 'group' })
+  if (state.frost !== null && state.frost.again !== null) want(state, { kind: 'almanac', key: 'almanac' })
 }
 
 const listEntry = (state: RunState, position: number): [number, number][] => {
@@ -59,9 +65,7 @@ const listEntry = (state: RunState, position: number): [number, number][] => {
 
 /** A round of a search that goes on is undone: the next one may begin. Part of `evolve`. */
 export function rolledBack(state: RunState): void {
-  if (!isIsolating(state.isolation)) return
-  state.rollback = null
-  state.phase = { name: 'isolating' }
+  if (isIsolating(state.isolation)) searchGoesOn(state)
 }
 
 const on = (state: RunState): Isolation => known(state.isolation, 'the isolation')
@@ -119,6 +123,7 @@ function reopen(state: RunState, position: number): void {
   const before = at(nodes.outcome, position)
   wave.counts[before] = at(wave.counts, before) - 1
   wave.counts[0] = at(wave.counts, 0) + 1
+  state.livePatched.delete(position)
   for (const values of [nodes.outcome, nodes.applied, nodes.touched, nodes.attempts, nodes.changed, nodes.endedSeconds])
     values[position] = 0
   nodes.reason[position] = ''

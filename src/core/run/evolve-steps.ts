@@ -41,6 +41,7 @@ function prepare(state: RunState, { id, step, batch, nodes }: Of<'StepIntended'>
   state.batches.set(batch, { ...round, running: id })
   const exit = state.plan.runbook.hooks.exit === null ? 0 : TAKEN.exit
   for (const position of nodes) {
+    state.heldSince.delete(position)
     state.nodes.taken[position] = at(state.nodes.taken, position) | bitOf(step) | exit
     if (step === 'replace-root') state.nodes.changed[position] = CHANGED.rootReplaced
   }
@@ -72,6 +73,8 @@ export function stepEnded(state: RunState, event: Of<'StepEnded'>, now: Instant)
     if (ended > 0 && !isSilent(state, position)) state.nodes.endedSeconds[position] = Math.floor(ended / 1000)
     const outcome = known(event.outcomes[index], 'the outcome')
     const reason = known(event.reasons[index], 'the reason')
+    if (step.name === 'live-patch' && (reason === INSTALLED || outcome === 'failed' || outcome === 'unknown'))
+      state.livePatched.add(position)
     if (step.batch !== 0) leaveRound(state, step.batch, position, outcome, reason)
     else comeBack(state, step, position, { done: known(event.done[index], 'done'), outcome, reason })
     recount(state, position)
@@ -79,6 +82,9 @@ export function stepEnded(state: RunState, event: Of<'StepEnded'>, now: Instant)
   if (step.nodes.length === 0) stepOver(state, step)
   placesFreed(state, now)
 }
+
+/** What a node says that had something to change for its live patches (documents/PROTOCOL.md). */
+const INSTALLED = 'installed'
 
 /** Its own word on an open command is still out: what a step hears of it says nothing of that. */
 const isSilent = (state: RunState, position: number): boolean =>

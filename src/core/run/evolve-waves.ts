@@ -190,6 +190,13 @@ export function gateHeld(state: RunState, index: number, why: readonly string[],
   wave.heldSince = now
 }
 
+/** Held for too long. What it waits for at the end may be something else than at first. */
+export function gateExpired(state: RunState, index: number, why: readonly string[]): void {
+  const wave = waveOf(state, index)
+  wave.expired = true
+  wave.held = why
+}
+
 export function gateDecided(state: RunState, event: Of<'GateDecided'>, now: Instant): void {
   const wave = waveOf(state, event.wave)
   wave.phase = event.verdict === 'pass' ? 'passed' : 'failed'
@@ -242,10 +249,14 @@ export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): 
     at: 0,
     after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back',
   }
-  for (const { key, kind } of [...state.activities.values()]) if (!LASTING.has(kind)) unwant(state, key)
+  for (const { key, kind } of [...state.activities.values()])
+    if (!LASTING.has(kind) && !(kind === 'almanac' && maySearch(state))) unwant(state, key)
   askRefused(state)
   loadRollback(state)
 }
+
+/** After this rollback parts of its lists may be tried, which a freeze holds like any other change. */
+const maySearch = ({ plan }: RunState): boolean => plan.act === 'trial' && plan.runbook.test?.onFailure === 'isolate'
 
 /** What goes on when a rollback begins: commands, and cells that they need. Nobody asks any more what the way forward was waiting for. */
 const LASTING: ReadonlySet<Effect['kind']> = new Set(['prepare', 'send', 'find', 'watch', 'cancel', 'step'])
@@ -259,7 +270,7 @@ export function rollbackAdvanced(state: RunState): void {
 function loadRollback(state: RunState): void {
   if (state.phase.name !== 'rolling-back') return
   clearWaiting(state)
-  state.rollbackAt = state.at
+  state.heldSince.clear()
   const index = state.phase.waves[state.phase.at]
   if (index === undefined) return
   const nodes = known(state.plan.waves[index], 'the wave')

@@ -26,6 +26,8 @@ export function windowLeft(state: RunState, now: Instant): void {
   state.phase = { name: 'awaiting-window' }
   state.window = null
   state.frost = null
+  // What was seen before this window says nothing of the next one.
+  if (state.measure?.purpose === 'before') state.measure = null
   unwant(state, 'almanac')
   restRefused(state)
   want(state, { kind: 'window', key: 'window', after: now })
@@ -41,4 +43,5 @@ export function freezesRead(state: RunState, { from, to, why, source, again }: O
   }))
   state.frost = { freezes, again, epoch: state.epoch }
   if (again === null) unwant(state, 'almanac')
+  else if (!state.activities.has('almanac')) want(state, { kind: 'almanac', key: 'almanac' })
 }

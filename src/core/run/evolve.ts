@@ -159,8 +159,7 @@ function apply(state: RunState, fact: Fact): void {
     case 'GateHeld':
       return waves.gateHeld(state, event.wave, event.why, now)
     case 'GateExpired':
-      waves.waveOf(state, event.wave).expired = true
-      return
+      return waves.gateExpired(state, event.wave, event.why)
     case 'GateDecided':
       return waves.gateDecided(state, event, now)
     case 'RollbackStarted':

@@ -27,7 +27,8 @@ export function heldByFreeze(state: RunState, now: Instant): Decision | undefine
 }
 
 /** What is known was read by an earlier driver, before a pause of whatever length: this one reads first. Doubt means no. */
-export const awaitsFreezes = ({ frost, epoch }: RunState): boolean => frost !== null && frost.again !== null && frost.epoch !== epoch
+export const awaitsFreezes = ({ frost, epoch, plan }: RunState): boolean =>
+  frost !== null && frost.again !== null && frost.epoch !== epoch && plan.work !== 'rollback'
 
 /** The freeze that holds now and has not been broken on record. */
 export function freezeNow(state: RunState, now: Instant): Freeze | undefined {
@@ -41,7 +42,9 @@ export function nextFreeze(state: RunState, now: Instant): Instant | null {
   return first === undefined ? null : earliest(first, ...rest)
 }
 
-const unbroken = (state: RunState): readonly Freeze[] => state.frost?.freezes.filter((freeze) => !state.broken.has(brokenKey(freeze))) ?? []
+/** None holds a run that undoes another one: what is broken is put back in a freeze too. */
+const unbroken = ({ plan, frost, broken }: RunState): readonly Freeze[] =>
+  plan.work === 'rollback' ? [] : (frost?.freezes.filter((freeze) => !broken.has(brokenKey(freeze))) ?? [])
 
 /** Names a freeze that was broken. */
 export const brokenKey = ({ from, to, why }: Pick<Freeze, 'from' | 'to' | 'why'>): string => `${String(from)}-${String(to)} ${why}`

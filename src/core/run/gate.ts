@@ -1,5 +1,6 @@
 import { known } from '../../kit/assert.ts'
 import { earliest, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
+import { TRIMMED } from '../plan/trim.ts'
 import type { RunEvent } from './event.ts'
 import { measureOf } from './evolve-waves.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
@@ -27,6 +28,8 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   if (wave.stopped !== null) return decided(index, 'fail', [wave.stopped])
   const person = personsWord(state, index, wave)
   if (person) return person
+  // A late word has sent a node on its way back: what follows there may still count against it.
+  if (state.steps.size > 0 || state.returns.size > 0) return nothing
   const proof = lacksEvidence(state, index, wave)
   if (provesNothing(state, index, wave)) return hold(state, index, wave, proof, undefined, now)
   const rule = known(state.plan.waves[index], 'the wave').gate
@@ -70,7 +73,7 @@ function lacksEvidence(state: RunState, index: number, wave: WaveState): string[
   const good = goodOf(wave)
   const notNeeded = at(wave.counts, codeOf('not-needed'))
   const percent = plan.gate.evidencePercent ?? 0
-  const share = ((good + notNeeded) * 100) / plan.nodes.length
+  const share = ((good + notNeeded) * 100) / sizeOf(state, index)
   return share < percent ? [`evidence: ${share.toFixed(1)}% of the wave, ${String(percent)}% wanted`] : []
 }
 
@@ -80,8 +83,12 @@ const goodOf = (wave: WaveState): number => at(wave.counts, codeOf('patched')) +
 function provesNothing(state: RunState, index: number, wave: WaveState): boolean {
   const read = at(wave.counts, codeOf('not-needed'))
   if (goodOf(wave) > 0 || (state.plan.work === 'scan' && read > 0)) return false
-  return read < known(state.plan.waves[index], 'the wave').nodes.length
+  return read < sizeOf(state, index)
 }
+
+/** Nodes of the wave but those that the plan left out for the window's sake, of which some are from waves that were left out wholly. */
+const sizeOf = (state: RunState, index: number): number =>
+  known(state.plan.waves[index], 'the wave').nodes.filter((position) => state.plan.nodes[position]?.skip !== TRIMMED).length
 
 function approved(state: RunState, index: number, wave: WaveState, now: Instant): Decision {
   const rule = known(state.plan.waves[index], 'the wave').gate.approval

@@ -22,8 +22,9 @@ export function checksOfNodes({ plan }: RunState, { wave }: Isolation): readonly
 
 const NODE_CHECKS: ReadonlySet<string> = new Set(['agent-ping', 'instance-status', 'script'])
 
-/** Nodes of the round whose checks are looked at: what was installed on them is installed. */
-export const isMeasured = (state: RunState, position: number, { units }: Pick<Trying, 'units'>): boolean => {
+/** Nodes of the round whose checks are looked at: what was installed on them is installed. Who was left alone has the outcome of an earlier try. */
+export const isMeasured = (state: RunState, position: number, { units, refused }: Pick<Trying, 'units' | 'refused'>): boolean => {
+  if (refused !== null) return false
   const outcome = at(state.nodes.outcome, position)
   return units.length === 0 ? outcome !== codeOf('failed') : outcome === codeOf('patched') || outcome === codeOf('not-needed')
 }

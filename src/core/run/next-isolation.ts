@@ -158,7 +158,8 @@ function nextRound(state: RunState, isolation: Isolation, steps: readonly (Searc
     if (free.length === 0) return ended(NO_NODE)
     if (step.kind === 'keep') chosen.push(...free.map((position) => ({ position, list, units: step.set, keep: true })))
     else {
-      const shown = free.filter((position) => witnesses.has(position))
+      // Where the whole broke nobody, nobody has to show that a part breaks as well.
+      const shown = witnesses.size === 0 ? free : free.filter((position) => witnesses.has(position))
       chosen.push(...step.sets.slice(0, shown.length).map((units, index) => ({ position: known(shown[index], 'a node'), list, units, keep: false }))) // prettier-ignore
     }
   }

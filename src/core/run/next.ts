@@ -12,7 +12,7 @@ import { checksVerdict, nextGate, nextMeasure } from './gate.ts'
 import { nextIsolation, quarantinedText } from './next-isolation.ts'
 import { nextReturns } from './next-steps.ts'
 import { neverSeen } from './patch-manager.ts'
-import { nextRollback } from './rollback.ts'
+import { countOf, nextRollback } from './rollback.ts'
 import { approvalOf, type RunState } from './state.ts'
 import { goesOnInNextWindow } from './unfinished.ts'
 import type { WaveState } from './parts.ts'
@@ -304,8 +304,15 @@ function nextAfter(state: RunState, now: Instant): Decision {
   }
   const late = state.nodes.reason.some((reason) => reason === 'cutoff' || reason === 'held')
   if (late) return finish(state, 'stopped', 'window-ended')
-  if (state.plan.work === 'rollback') return finish(state, 'rolled-back', 'restored')
+  if (state.plan.work === 'rollback') return undone(state)
   return finish(state, 'succeeded', 'all gates passed')
+}
+
+/** The end of a run that undoes another one: within its budget some nodes may have stayed changed. */
+function undone(state: RunState): Decision {
+  const failed = countOf(state, 'rollback-failed')
+  if (failed === 0) return finish(state, 'rolled-back', 'restored')
+  return finish(state, 'failed', `rollback: ${String(countOf(state, 'rolled-back'))} restored, ${String(failed)} failed`)
 }
 
 const lastStart = (state: RunState): Instant => known(state.window, 'the window').lastStart

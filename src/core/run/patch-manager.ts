@@ -1,10 +1,13 @@
 import type { PlanContent } from '../plan/plan.ts'
-import { instant } from '../../kit/instant.ts'
+import { HOUR, instant, type Ms } from '../../kit/instant.ts'
 import type { RunEvent, Work } from './event.ts'
 import { at, commandOf, STAGE, type RunState } from './state.ts'
 
 /** Whether AWS-RunPatchBaseline does this work instead of our own document: it knows no token, so it must never be sent twice. */
 export const byPatchManager = ({ runbook }: PlanContent, work: Work): boolean => work === 'apply' && runbook.apply.with === 'patch-manager'
+
+/** How long its document may work on a node: the `timeoutSeconds` of its content. */
+export const PATCH_MANAGER_MS: Ms = 2 * HOUR
 
 /** The code of a refusal, and the reason of its nodes, when what the command was to name could not be stored: SSM was not asked. */
 export const LIST_REFUSED = 'list-refused'

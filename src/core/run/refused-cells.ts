@@ -39,8 +39,15 @@ export function restRefused(state: RunState): void {
   for (const cell of state.refusals.keys()) unwant(state, `prepare:${cell}`)
 }
 
-/** A rollback needs the cells that were lost, whatever they were to be asked for before. Part of `evolve`. */
+/**
+ * A rollback needs the cells that were lost, whatever they were to be asked for before; also one that was used in an earlier window and has refused
+ * since this one opened. Part of `evolve`.
+ */
 export function askRefused(state: RunState): void {
+  const used = new Set<string>()
+  for (let position = 0; position < state.nodes.count; position++)
+    if (at(state.nodes.touched, position) === 1) used.add(cellAt(state, position))
+  for (const cell of used) if (isRefused(state, cell) && !state.refusals.has(cell)) state.refusals.set(cell, state.at)
   for (const cell of state.refusals.keys()) if (isRefused(state, cell)) want(state, { kind: 'prepare', key: `prepare:${cell}`, cell })
 }
 

@@ -36,12 +36,12 @@ export function nextRollback(state: RunState, phase: RollingBack, now: Instant):
 /** No command of another run lasts this long; what still holds our nodes then is not going to let go. */
 const HELD_MAX_MS: Ms = 3 * HOUR
 
-/** A rollback has no window that would end its waiting for another run's hand. */
+/** A rollback has no window that would end its waiting for another run's hand. Who was refused a while ago is tried once more first. */
 function heldTooLong(state: RunState, now: Instant): Decision | undefined {
-  if (state.waiting.busy.length === 0 || now < plus(known(state.rollbackAt, 'the beginning'), HELD_MAX_MS)) return undefined
-  const nodes = [...new Set(state.waiting.busy.map((one) => one.node))].filter(
-    (position) => at(state.nodes.stage, position) === STAGE.waiting,
-  )
+  const { heldSince, waiting } = state
+  const isHeld = (node: number): boolean =>
+    now >= plus(heldSince.get(node) ?? now, HELD_MAX_MS) && at(state.nodes.stage, node) === STAGE.waiting
+  const nodes = [...new Set(waiting.busy.flatMap(({ node, until }) => (now < until && isHeld(node) ? [node] : [])))]
   return nodes.length > 0 ? events({ type: 'NodesSkipped', nodes, reason: 'held' }) : undefined
 }
 
@@ -63,5 +63,6 @@ function ended(state: RunState, phase: RollingBack, result: NonNullable<RunState
   return events(finished(state, clean ? phase.after : aborted ? 'aborted' : 'failed', reason))
 }
 
-const countOf = (state: RunState, outcome: 'rolled-back' | 'rollback-failed'): number =>
+/** Nodes of all waves that were restored, or could not be. */
+export const countOf = (state: RunState, outcome: 'rolled-back' | 'rollback-failed'): number =>
   state.waves.reduce((sum, wave) => sum + at(wave.counts, codeOf(outcome)), 0)

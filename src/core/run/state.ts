@@ -115,6 +115,8 @@ export type RunState = {
   readonly things: Map<string, string>
   /** Nodes that could not be brought back wholly, and what is missing. */
   readonly notBack: Map<number, string[]>
+  /** Nodes whose packages or kernel the step before their change has changed, or may have. */
+  readonly livePatched: Set<number>
   /** The last number given to a token. */
   tokenCount: number
   /** Nodes chosen or in flight. */
@@ -144,8 +146,8 @@ export type RunState = {
   measure: Measure | null
   baselinesApproved: boolean
   rollback: { restored: number; failed: number; stopped: boolean } | null
-  /** When the rollback of the current wave began. */
-  rollbackAt: Instant | null
+  /** Since when another run's hand has kept a node from being prepared or changed. */
+  readonly heldSince: Map<number, Instant>
   scanAsked: number | null
   readonly scanLeft: Set<number>
   lists: { readonly digest: string; readonly count: number } | null
@@ -226,6 +228,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     returns: new Map(),
     things: new Map(),
     notBack: new Map(),
+    livePatched: new Set(),
     tokenCount: 0,
     inFlight: 0,
     retrying: 0,
@@ -249,7 +252,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     measure: null,
     baselinesApproved: false,
     rollback: null,
-    rollbackAt: null,
+    heldSince: new Map(),
     scanAsked: null,
     scanLeft: new Set(),
     lists: null,

@@ -45,9 +45,18 @@ export async function* readAlmanac(performing: Performing): Found {
   }
 }
 
+/** What a driver reads before it decides anything, if it knows of freezes where the run had none to read so far: they came with its config. */
+export async function freezesAnew({ world, state, signal }: Reading): Promise<readonly RunEvent[]> {
+  const { phase, window, frost, plan } = state
+  if (phase.name === 'finished' || window === null || frost?.again !== null || !hasFreezes(world, plan.runbook.window)) return []
+  const read = await freezesNow({ world, state, signal })
+  return read.again === null ? [] : [read]
+}
+
+type Reading = Pick<Performing, 'world' | 'state' | 'signal'>
 type Read = Extract<RunEvent, { type: 'FreezesRead' }>
 
-async function freezesNow({ world, state, signal }: Performing): Promise<Read> {
+async function freezesNow({ world, state, signal }: Reading): Promise<Read> {
   const rule = state.plan.runbook.window
   const now = world.clock.now()
   const { opens, closes } = state.window ?? { opens: now, closes: now }

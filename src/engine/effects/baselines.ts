@@ -40,11 +40,11 @@ export async function* storeBaseline(performing: Performing, effect: EffectOf<'s
 async function stored({ world, state, signal }: Performing, effect: EffectOf<'store'>, path: string) {
   const trial = known(state.plan.trial, 'the trial')
   const lineage = known(trial.lineages[effect.lineage], 'the lineage')
-  const tested = lineage.nodes.filter((position) => provesList(state, position))
   const lists = await listsOf(world, state)
   const base = lists.findIndex((one) => one.image === lineage.image)
   const whole = known(lists[base], `the list of ${lineage.image}`)
   const found = state.isolation?.lists[base]?.found ?? null
+  const tested = lineage.nodes.filter((position) => provesList(state, position) && (found === null || state.isolation?.kept.has(position)))
   const list = found === null ? whole : known(lists[found.list], 'the rest of the list')
   const wave = state.waves.at(-1)
   const testedAt = known(wave?.decidedAt, 'the decision')

@@ -1,6 +1,7 @@
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf } from '../../kit/ids.ts'
 import { DAY, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
+import { provedAt } from '../../core/run/evolve-commands.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { commandOf } from '../../core/run/state.ts'
 import type { Command } from '../../core/run/parts.ts'
@@ -24,9 +25,10 @@ export async function* findCommand({ world, state, signal }: Performing, effect:
   const settled = plus(latest(clock.now(), command.intendedAt), SETTLE_MS)
   while (!signal.aborted) {
     if (clock.now() > plus(command.intendedAt, FORGOTTEN_MS)) {
-      yield [unknownReport(command, 'forgotten-by-ssm'), { type: 'CommandClosed', n: command.n }]
+      yield* givenUp(command, 'forgotten-by-ssm')
       return
     }
+    const began = clock.now()
     const found = await sweep({ world, state, signal }, command).catch((error: unknown) => refusalOf(error, command))
     if (found instanceof PatchwaveError) {
       yield* whileRefused({ world, state, signal }, command, found)
@@ -37,11 +39,14 @@ export async function* findCommand({ world, state, signal }: Performing, effect:
       yield found
       return
     }
-    if (clock.now() >= settled) {
+    // The newest come first: a look that took long says how things were when it began.
+    const proved = provedAt(state, command.n)
+    const isProof = began >= proved || plus(clock.now(), SWEEP_MS) < proved
+    if (began >= settled && isProof) {
       yield [{ type: 'CommandMissed', n: command.n }]
       return
     }
-    await clock.sleep(earliestOf(plus(clock.now(), SWEEP_MS), settled), signal)
+    await clock.sleep(began < settled ? earliestOf(plus(clock.now(), SWEEP_MS), settled) : proved, signal)
   }
 }
 
@@ -50,8 +55,14 @@ async function* whileRefused({ world, state, signal }: Looking, command: Command
   const { clock } = world
   const facts = cellRefused(state, command.cell, error)
   if (facts.length > 0) yield facts
-  if (clock.now() >= command.expiresAfter) yield [unknownReport(command, 'cell-refused'), { type: 'CommandClosed', n: command.n }]
+  if (clock.now() >= command.expiresAfter) yield* givenUp(command, 'cell-refused')
   else await clock.sleep(earliestOf(plus(clock.now(), REFUSED_MS), command.expiresAfter), signal)
+}
+
+/** One after the other: the hands on nodes that said nothing are let go when their command closes, and only what has ended by then. */
+async function* givenUp(command: Command, reason: string): Found {
+  yield [unknownReport(command, reason)]
+  yield [{ type: 'CommandClosed', n: command.n }]
 }
 
 const earliestOf = (a: Instant, b: Instant): Instant => (a < b ? a : b)

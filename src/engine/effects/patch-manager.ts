@@ -2,19 +2,17 @@ import { known } from '../../kit/assert.ts'
 import { sha256 } from '../../kit/digest.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf, type Cell } from '../../kit/ids.ts'
-import { HOUR, SECOND } from '../../kit/instant.ts'
+import { SECOND } from '../../kit/instant.ts'
 import { isHeldBack } from '../../core/plan/kernel.ts'
 import { overrideList } from '../../core/plan/override-list.ts'
 import type { Command } from '../../core/run/parts.ts'
+import { PATCH_MANAGER_MS } from '../../core/run/patch-manager.ts'
 import { planned, type RunState } from '../../core/run/state.ts'
 import type { CommandOrder } from '../../ports/commands.ts'
 import { kernelOf } from '../kernel.ts'
 import { listsOf } from '../lists.ts'
 import type { World } from '../world.ts'
 import type { Performing } from './perform.ts'
-
-/** The document's steps have two hours (`timeoutSeconds` of its content). */
-const EXECUTION_SECONDS = (2 * HOUR) / SECOND
 
 /**
  * What AWS-RunPatchBaseline is asked to do for one command: to install exactly the list, without a boot. The list lies in S3 already (`storeList`).
@@ -35,7 +33,7 @@ export async function patchBaselineOrder({ world, state }: Pick<Performing, 'wor
       ...(stored !== null && { InstallOverrideList: `s3://${stored.bucket}/${stored.key}` }),
     },
     startBefore: command.startBefore,
-    executionSeconds: EXECUTION_SECONDS,
+    executionSeconds: PATCH_MANAGER_MS / SECOND,
   }
 }
 

@@ -123,4 +123,4 @@ async function fetchList(
 }
 
 /** Reading parts needs no intent; its tokens lie beyond those that the core counts (documents/PROTOCOL.md: up to nine digits). */
-const FETCH_TOKENS = 900_000_000
+export const FETCH_TOKENS = 900_000_000

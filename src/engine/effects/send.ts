@@ -4,6 +4,7 @@ import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf, type NodeId } from '../../kit/ids.ts'
 import { plus, SECOND, type Ms } from '../../kit/instant.ts'
 import { EXECUTION_MS } from '../../core/run/dispatch.ts'
+import { mayNotStart } from '../../core/run/evolve-commands.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { commandOf, planned } from '../../core/run/state.ts'
 import type { Command } from '../../core/run/parts.ts'
@@ -29,6 +30,10 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
   while (!signal.aborted) {
     if (world.clock.now() >= plus(command.startBefore, -SEND_LAST_MS)) {
       yield [{ type: 'CommandRefused', n: command.n, code: 'too-late', message: 'its nodes could not start in time any more', invalid: [] }]
+      return
+    }
+    if (mayNotStart(state, command.work, world.clock.now())) {
+      yield [{ type: 'CommandRefused', n: command.n, code: 'held-back', message: HELD_BACK, invalid: [] }]
       return
     }
     let sending = false
@@ -59,7 +64,11 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
         yield [refused, ...cellRefused(state, command.cell, error)]
         return
       }
-      if (!error.retryable && error.code !== 'aws.unclear') {
+      if (error.more.detail?.['error'] === 'TooLate') {
+        yield [{ type: 'CommandRefused', n: command.n, code: 'too-late', message, invalid: [] }]
+        return
+      }
+      if (!mayPass(error)) {
         const code = sending || !byPatchManager(state.plan, command.work) ? error.code : LIST_REFUSED
         yield [{ type: 'CommandRefused', n: command.n, code, message, invalid: invalidNodes(command, error, nameOf) }]
         return
@@ -69,6 +78,11 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
     }
   }
 }
+
+const HELD_BACK = 'before it could be sent, somebody or something forbade it'
+
+/** Nothing was sent, and nothing is wrong with the nodes: also where a request stood still for so long that AWS calls its time wrong. */
+const mayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'
 
 /** The nodes that SSM named; all of them when it named none, for then each may be the one. */
 function invalidNodes(command: Command, error: PatchwaveError, nameOf: (position: number) => string): number[] {

@@ -2,10 +2,13 @@ import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf } from '../../kit/ids.ts'
 import { drift, driftReason, outsideDown } from '../../core/plan/drift.ts'
 import { isGone, type NodeSeen } from '../../core/plan/fleet.ts'
-import { inScope } from '../../core/plan/select.ts'
+import { lineages } from '../../core/plan/lineage.ts'
+import { inScope, type Names } from '../../core/plan/select.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { isDown } from '../../core/run/reread.ts'
+import { imagesOf } from '../census.ts'
 import { namesOf } from '../names.ts'
+import { mayPass } from '../steps/trying.ts'
 import type { Found, Performing } from './perform.ts'
 import { mapBounded } from '../../kit/bounded.ts'
 
@@ -33,12 +36,30 @@ export async function* surveyFleet({ world, state, signal }: Performing): Found 
   })
   const strangers = [...seen.values()].filter((node) => !ours.has(node.node) && !isGone(node))
   const outside = outsideDown(state.plan, [...seen.values()])
-  const names = namesOf(world)
+  const names = await namesNow({ world, state, signal }, [...seen.values()], refused)
   const appeared = state.plan.act === 'trial' ? 0 : strangers.filter((node) => inScope(state.plan.runbook.scope, node, names)).length
   const nodes = [...seen.values()]
-  const why = state.plan.act === 'rollout' && refused.size === 0 ? driftReason(drift(state.plan, nodes, names)) : null
+  // Of a cell that could not be read nothing is known; what the others show forbids all the same.
+  const readable = { ...state.plan, nodes: state.plan.nodes.filter(({ account, region }) => !refused.has(`${account}/${region}`)) }
+  const why = state.plan.act === 'rollout' ? driftReason(drift(readable, nodes, names)) : null
   yield [...events, { type: 'FleetRead', down, gone, outside, appeared, drift: why }]
 }
+
+/** Image lineages are read anew only where the runbook names images: without them what it excludes by its lineage would look like a new node. */
+async function namesNow({ world, state, signal }: Asking, nodes: readonly NodeSeen[], refused: ReadonlySet<string>): Promise<Names> {
+  const { scope, test, waves } = state.plan.runbook
+  const matches = [scope.match, scope.exclude, test?.match ?? null, ...waves.map(({ take }) => (take.kind === 'match' ? take.match : null))]
+  if (!matches.some((match) => match !== null && match.images !== null)) return namesOf(world)
+  const cells = state.cells.filter((key) => !refused.has(key)).map(cellOf)
+  try {
+    return { ...namesOf(world), lineages: lineages(await imagesOf(world, cells, nodes, signal), world.imageLineageTag) }
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || mayPass(error)) throw error
+    return namesOf(world)
+  }
+}
+
+type Asking = Pick<Performing, 'world' | 'state' | 'signal'>
 
 async function readCell({ world, signal }: Pick<Performing, 'world' | 'signal'>, key: string) {
   const nodes: NodeSeen[] = []
@@ -46,7 +67,7 @@ async function readCell({ world, signal }: Pick<Performing, 'world' | 'signal'>,
     for await (const node of world.fleet.census(cellOf(key), signal)) nodes.push(node)
     return { key, nodes, refused: null }
   } catch (error) {
-    if (!(error instanceof PatchwaveError) || error.retryable) throw error
+    if (!(error instanceof PatchwaveError) || mayPass(error)) throw error
     return { key, nodes: [], refused: { code: error.code, message: error.message } }
   }
 }

@@ -86,13 +86,22 @@ function newReports(state: RunState, command: Command, seen: Seen, now: Instant)
     const reports = ended.map((one) =>
       judged(state, command, { status: neverStarted(one) ? 'NotStarted' : one.status, output: one.output }, now),
     )
-    const spoken = reports.find((report) => report.ended !== 0)
-    const all = ended.length === command.ids.length
-    const report = spoken ?? (all ? reports.at(-1) : undefined)
+    const report = reports.find(isLastWord) ?? (ended.length === command.ids.length ? mostDoubtful(reports) : undefined)
     if (report === undefined || (report.outcome === 'unknown' && at(state.nodes.stage, position) === STAGE.ended)) return []
     return [{ position, report }]
   })
   return rows.length > 0 ? reportsOf(command, rows) : undefined
+}
+
+/** A copy that waited for the node's lock in vain leaves no marker there: another one may still begin. */
+const isLastWord = ({ ended, reason }: Report): boolean => ended !== 0 && reason !== 'lock-held'
+
+/** Of copies that have all ended without such a word the one tells that may have run. */
+function mostDoubtful(reports: readonly Report[]): Report | undefined {
+  const certain: ReadonlySet<string> = new Set(['failed', 'skipped'])
+  return (
+    reports.find(({ ended, outcome }) => ended === 0 && !certain.has(outcome)) ?? reports.find(({ ended }) => ended !== 0) ?? reports.at(-1)
+  )
 }
 
 function judged(state: RunState, command: Command, { status, output }: Pick<InvocationSeen, 'status' | 'output'>, now: Instant): Report {

@@ -5,10 +5,12 @@ import type { RunEvent } from '../../core/run/event.ts'
 import { plainOpening } from '../../core/run/opening.ts'
 import { NOW_WINDOW, type WindowRule } from '../../core/runbook/runbook.ts'
 import { sha256 } from '../../kit/digest.ts'
+import { PatchwaveError } from '../../kit/error.ts'
 import { earliest, instant, latest, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import type { NativeWindow } from '../../ports/calendars.ts'
-import { calendarOf, scheduleOf } from '../almanac.ts'
+import { calendarOf, scheduleOf, type Calendar } from '../almanac.ts'
 import { nodeHighMs } from '../history.ts'
+import { mayPass } from '../steps/trying.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 
 type Chosen = Extract<RunEvent, { type: 'WindowChosen' }>
@@ -109,10 +111,11 @@ export function jitterOf(runbook: string, opens: Instant, jitterMs: Ms): Ms {
 }
 
 /** A trial, a run by hand, and a runbook without a window: from now on. */
-async function ownWindow({ world, state, signal }: Performing): Promise<Chosen> {
+async function ownWindow(performing: Performing): Promise<Chosen> {
+  const { world, state } = performing
   const { window, test } = state.plan.runbook
   const trial = state.plan.act === 'trial'
-  const calendar = window === null || trial ? null : await calendarOf(world, window, signal)
+  const calendar = window === null || trial ? null : await lengthOf(performing, window)
   const times = calendar?.rule ?? calendar?.native ?? NOW_WINDOW
   const durationMs = trial ? Math.max(test?.leadMs ?? 0, NOW_WINDOW.durationMs) : times.durationMs
   const opens = world.clock.now()
@@ -120,6 +123,16 @@ async function ownWindow({ world, state, signal }: Performing): Promise<Chosen> 
   const cutoff = plus(closes, -times.cutoffMs)
   const own = { opens, cutoff, closes }
   return { ...plainOpening(own, zoneDataOf(process.versions['tz'])), lastStart: await lastStart({ world, state }, own, opens) }
+}
+
+/** Its window's calendar, for its length. What undoes another run does not wait for an SSM maintenance window that is gone by now. */
+async function lengthOf({ world, state, signal }: Performing, window: WindowRule): Promise<Calendar | null> {
+  try {
+    return await calendarOf(world, window, signal)
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || mayPass(error) || state.plan.work !== 'rollback') throw error
+    return null
+  }
 }
 
 /** The opening as its changed SSM maintenance window has it now: when it closes, and until when something may start. */

@@ -68,6 +68,13 @@ describe('drift', () => {
     expect(drift(content, moved, names).refused).toEqual([{ node: first, what: 'group' }])
   })
 
+  it('does not keep anyone from undoing a run: who moved or is gone since is told, and the others are restored', () => {
+    const now = with1({ tags: { Env: 'prod', Cluster: 'c7' }, ami: 'ami-b' }).slice(0, -9)
+    expect(drift(plan, now, names)).toMatchObject({ refused: [{ node: first }], beyond: true })
+    const found = drift({ ...plan, work: 'rollback' }, now, names)
+    expect([found.listed.gone.length, driftReason(found)]).toEqual([9, null])
+  })
+
   it('lists what is new only where a rollout would take it', () => {
     const waves = { waves: [wave('canary', amount(count(1))), wave('all', rest)] }
     const made = input({ runbook: runbook(waves), fleet })

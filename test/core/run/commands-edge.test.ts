@@ -99,7 +99,7 @@ describe('a command', () => {
     expect(told.state.activities.has('watch:1')).toBe(false)
   })
 
-  it('that is sent shows that its cell answers again; one that is found does not', () => {
+  it('that is sent shows that its cell, which can be used again, answers; one that is found does not', () => {
     for (const [adopted, left] of [
       [false, 0],
       [true, 1],
@@ -107,10 +107,49 @@ describe('a command', () => {
       // prettier-ignore
       const told = intended()
       const { cell } = commandOf(told.state, 1)
-      told.tell({ type: 'CellRefused', cell, code: 'aws.denied', message: '' })
+      told.tell({ type: 'CellRefused', cell, code: 'aws.denied', message: '' }, { type: 'CellPrepared', cell, documents: {} })
       told.tell(sent(1, told.now, 1, adopted))
       expect(told.state.refusals.size).toBe(left)
     }
+  })
+
+  it('whose answer comes after a later one was refused says nothing of its cell: who waits there goes on waiting', () => {
+    const told = chosen({ waves: [{ nodes: 60, gate: WIDE }] })
+    told.read()
+    const { cell } = commandOf(told.state, 2)
+    told.tell(
+      { type: 'CommandRefused', n: 2, code: 'aws.denied', message: '', invalid: [] },
+      { type: 'CellRefused', cell, code: 'aws.denied', message: '' },
+    )
+    told.sent(1)
+    const ended = briefly(
+      told.tell(report(1, Object.fromEntries(commandOf(told.state, 1).nodes.map((node) => [node, 'patched'])), told.now)),
+    )
+    expect(ended.filter((line) => line.includes('cell-refused'))).toEqual([])
+    expect(told.state.activities.has(`prepare:${cell}`)).toBe(true)
+    told.tell({ type: 'CellRefused', cell, code: 'aws.denied', message: '' })
+    expect(told.state.activities.has(`prepare:${cell}`)).toBe(true)
+    told.tell({ type: 'CellPrepared', cell, documents: {} }, { type: 'CommandClosed', n: 1 })
+    told.read()
+    expect(commandOf(told.state, 3).nodes).toHaveLength(10)
+  })
+
+  // prettier-ignore
+  it.each<[it: string, forbids: (told: Telling) => void]>([
+    ['a freeze holds by now',            (told) => told.tell({ type: 'FreezesRead', from: [told.now], to: [CUTOFF], why: ['x'], source: ['y'], again: null })],
+    ['its window ends sooner by now',    (told) => told.tell({ type: 'WindowNarrowed', cutoff: told.now, closes: told.now, lastStart: told.now, why: 'x' })],
+    ['nobody has read the freezes yet',  (told) => told.tell({ type: 'FreezesRead', from: [], to: [], why: [], source: [], again: CUTOFF }, { type: 'DriverTook', driver: 'driver-2', epoch: 2 })],
+  ])('that SSM does not know is not sent again when %s; its nodes wait once nothing of it can start', (_, forbids) => {
+    const told = intended()
+    told.tell({ type: 'CommandUnclear', n: 1, message: 'aws.unclear' })
+    told.wait(MINUTE)
+    forbids(told)
+    told.wait(2 * MINUTE)
+    told.tell({ type: 'CommandMissed', n: 1 })
+    expect([told.state.activities.has('send:1'), told.state.activities.has('find:1')]).toEqual([false, true])
+    told.until(plus(commandOf(told.state, 1).startBefore, 2 * MINUTE))
+    expect(briefly(told.tell({ type: 'CommandMissed', n: 1 }))[0]).toBe('CommandRefused never-sent')
+    expect(commandOf(told.state, 1).phase).toBe('refused')
   })
 
   it.each<[code: string, reason: string]>([

@@ -4,12 +4,13 @@ import {
   isolationEnded,
   isolationStarted,
   patchesGrouped,
+  rolledBack,
   triesChosen,
   tryJudged,
 } from '../../../src/core/run/evolve-isolation.ts'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { initial } from '../../../src/core/run/state.ts'
-import { MINUTE, plus } from '../../../src/kit/instant.ts'
+import { MINUTE, plus, type Instant } from '../../../src/kit/instant.ts'
 import { plan, type PlanSpec } from './plan.ts'
 import { lineOf, list, searching, stands, trying } from './searching.ts'
 import { OPENS, RUN } from './telling.ts'
@@ -37,6 +38,20 @@ function pinned(more: Parameters<typeof searching>[0] = {}, spec?: PlanSpec) {
 }
 
 describe('a search that begins', () => {
+  it('and goes on after each round reads freezes again, where there may be some: a rollback asked for none', () => {
+    const freezes = (again: Instant | null) => {
+      const { state } = searching()
+      state.frost = { freezes: [], again, epoch: 1 }
+      rolledBack(state)
+      const after = state.activities.has('almanac')
+      state.activities.clear()
+      isolationStarted(state, { type: 'IsolationStarted', wave: 1, nodes: [1], reasons: ['checksum'] })
+      return [after, state.activities.has('almanac')]
+    }
+    expect(freezes(plus(OPENS, MINUTE))).toEqual([true, true])
+    expect(freezes(null)).toEqual([false, false])
+  })
+
   it('knows nothing yet but the lists of its nodes, as they were classified', () => {
     const state = initial(RUN, plan(isolated({ waves: [{ nodes: 1 }, { nodes: [{ list: 2 }, { list: null }, { list: 0 }] }] }, false)))
     state.rollback = { restored: 3, failed: 0, stopped: false }

@@ -96,7 +96,7 @@ describe('a node of a round is looked at', () => {
   ])('with units %j, when it is %s: %s', (units, outcome, looked) => {
     const { state } = searching()
     state.nodes.outcome[1] = codeOf(outcome)
-    expect(isMeasured(state, 1, { units })).toBe(looked)
+    expect(isMeasured(state, 1, { units, refused: null })).toBe(looked)
   })
 })
 
@@ -109,6 +109,7 @@ describe('what a try comes to', () => {
     ['it is not known',                     'unknown', {},                                    'expired',          { verdict: 'unclear', why: 'expired' }],
     ['it is not known why',                 'unknown', {},                                    '',                 { verdict: 'unclear', why: 'unclear' }],
     ['it was not installed',                'rolled-back', { refused: 'untested-dependency' }, 'old',             { verdict: 'refused', why: 'untested-dependency' }],
+    ['it was not, and needed nothing of an earlier part', 'not-needed', { refused: 'untested-dependency' }, 'old', { verdict: 'refused', why: 'untested-dependency' }],
     ['it was not reached',                  'rolled-back', { refused: 'cutoff' },             'old',              { verdict: 'unclear', why: 'cutoff' }],
   ])('%s', (_, outcome, one, reason, said) => {
     expect(judged(outcome, one, null, undefined, reason)).toEqual(said)

@@ -221,6 +221,11 @@ describe('a later round', () => {
     expect(follows(searching({ lists: [list(2, [])], out: nobody }))).toEqual(ended(NO_NODE))
   })
 
+  it('tries parts of a list that broke nobody and was refused on anyone: a round without nodes would never end', () => {
+    const refused = list(2, [], { tried: [tried('refused', [0, 1], 1, 'untested-dependency', true)] })
+    expect(chosen(searching({ lists: [refused] }))).toEqual([[1, 0, [1], false], [2, 0, [0], false]]) // prettier-ignore
+  })
+
   it('names the nodes of several lists in the order of the plan', () => {
     const listOf = new Map([[1, 1], [2, 0], [3, 1], [4, 0]]) // prettier-ignore
     expect(chosen(searching({ lists: [list(2, [2, 4]), list(2, [])], listOf }))).toEqual([

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
+import { commandOf } from '../../../src/core/run/state.ts'
 import { judgePatchManager } from '../../../src/core/run/verdict.ts'
-import { instant, MINUTE } from '../../../src/kit/instant.ts'
+import { HOUR, instant, MINUTE } from '../../../src/kit/instant.ts'
 import { briefly, report, RUN, sent, Telling } from './telling.ts'
 
 const SEEN = instant(Date.UTC(2026, 2, 1, 4))
@@ -57,12 +58,20 @@ describe('a command that Patch Manager does', () => {
   it('leaves its nodes unknown when nothing of it can start any more, and is closed', () => {
     const told = intended()
     told.tell(UNCLEAR)
-    told.wait(12 * MINUTE)
+    // What its sender had signed before it stood still may still be taken, and no script of ours is there to refuse it.
+    told.wait(17 * MINUTE - 1)
+    expect(briefly(told.tell(MISSED))).toEqual([])
+    told.wait(1)
     expect(briefly(told.tell(MISSED)).slice(0, 2)).toEqual(['NodesReported', 'CommandClosed'])
     expect([told.node(0), told.node(1)]).toEqual(['unknown: send-unclear', 'unknown: send-unclear'])
     expect(told.state.openCommands.size).toBe(0)
     expect(told.state.unsent.size).toBe(0)
     expect(told.refolded()).toEqual(told.lived)
+  })
+
+  it('may be under way for as long as its document works, also where nobody can ask', () => {
+    const { startBefore, notBefore, expiresAfter } = commandOf(intended().state, 2)
+    expect([notBefore - startBefore, expiresAfter - startBefore]).toEqual([2 * HOUR, 2 * HOUR])
   })
 
   it('is adopted when SSM shows it late', () => {

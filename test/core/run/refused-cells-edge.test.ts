@@ -36,6 +36,20 @@ describe('a cell that AWS refuses', () => {
     expect([...state.activities.keys()]).toEqual([`prepare:${cell('here')}`])
   })
 
+  it('is asked for a rollback that has to restore nodes there, also when it refused from the opening on: a person has an hour', () => {
+    const state = waiting(WAITS, GONE, GONE, GONE, WAITS)
+    state.prepared.set(cell('here'), 'aws.denied').set(cell('beyond'), 'aws.denied')
+    state.nodes.touched[0] = 1
+    state.at = OPENS
+    state.phase = { name: 'rolling-back', waves: [0], at: 0, after: 'failed' }
+    askRefused(state)
+    expect([...state.activities.keys()]).toEqual([`prepare:${cell('here')}`])
+    expect(nextRefused(state, 0, OPENS).events).toEqual([{ type: 'NodesSkipped', nodes: [4], reason: 'cell-refused' }])
+    state.waiting.lanes.delete(`${cell('beyond')}|0`)
+    expect(nextRefused(state, 0, plus(OPENS, 59 * MINUTE)).events).toEqual([])
+    expect(nextRefused(state, 0, plus(OPENS, 60 * MINUTE)).events).toMatchObject([{ type: 'NodesSkipped', nodes: [0] }])
+  })
+
   it('is not lost by an answer', () => {
     const state = waiting()
     cellAnswered(state, cell('here'), OPENS)

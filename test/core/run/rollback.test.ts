@@ -162,7 +162,42 @@ describe('a failed gate', () => {
     expect(told.state.phase).toMatchObject({ name: 'finished', outcome: 'failed' })
     expect(told.node(2)).toBe('rollback-failed: held')
   })
+
+  it('gives nobody up at the first refusal, however long it goes on already', () => {
+    const told = failed(['failed: x'])
+    told.tell({ type: 'Paused', reason: 'x' })
+    told.wait(4 * HOUR)
+    told.tell({ type: 'Resumed', reason: 'x' })
+    told.instead = held(told)
+    expect(briefly(told.read())).toEqual(['NodesBusy'])
+    told.instead = (event) => event
+    told.wait(30 * SECOND)
+    told.read()
+    told.ends(told.n, 'rolled-back')
+    expect(told.state.phase).toMatchObject({ name: 'finished', outcome: 'rolled-back' })
+  })
+
+  it('tries once more, after a pause, whom another run held before it', () => {
+    const told = failed(['failed: x'])
+    told.instead = held(told)
+    told.read()
+    told.tell({ type: 'Paused', reason: 'x' })
+    told.wait(4 * HOUR)
+    told.instead = (event) => event
+    told.tell({ type: 'Resumed', reason: 'x' })
+    told.read()
+    told.ends(told.n, 'rolled-back')
+    expect(told.state.phase).toMatchObject({ name: 'finished', outcome: 'rolled-back' })
+  })
 })
+
+/** Another run has the nodes of whatever is promised. */
+const held =
+  (told: Telling) =>
+  (event: RunEvent): RunEvent =>
+    event.type === 'CommandIntended'
+      ? { type: 'NodesBusy', batch: event.batch, nodes: event.nodes, until: plus(told.now, 30 * SECOND) }
+      : event
 
 describe('outside the window', () => {
   const late = (outside: 'allow' | 'ask'): Telling => {

@@ -184,7 +184,6 @@ describe('the way back', () => {
     expect([...told.state.nodes.stage].every((stage) => stage === STAGE.retrying)).toBe(true)
     told.tell({ type: 'CommandClosed', n: 1 })
     expect([...told.state.batches.values()].map(({ nodes }) => nodes)).toEqual([[1, 3, 2, 0]])
-    expect(told.state.rollbackAt).toBe(OPENS)
   })
 
   it('that is asked for while it aborts ends rolled back; an abort ends aborted', () => {

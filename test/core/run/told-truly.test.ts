@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest'
+import type { RunEvent, Verdict } from '../../../src/core/run/event.ts'
+import { plainOpening } from '../../../src/core/run/opening.ts'
+import { DAY, HOUR, MINUTE, plus } from '../../../src/kit/instant.ts'
+import { TRIMMED } from '../../../src/core/plan/trim.ts'
+import { briefly, CUTOFF, measured, NO_FREEZE, OPENS, pinned, REQUESTED, Telling } from './telling.ts'
+
+const CHECK = { type: 'http', url: 'https://x.example', expect: 200, timeoutMs: 1_000 } as never
+
+function answer(told: Telling, verdicts: Readonly<Record<string, Verdict>>): RunEvent[] {
+  return [...told.state.activities.values()].flatMap((effect) =>
+    effect.kind === 'measure' ? told.tell(measured(effect, verdicts[effect.check] ?? 'pass')) : [],
+  )
+}
+
+const ending = ({ state: { phase } }: Telling): string => (phase.name === 'finished' ? `${phase.outcome}: ${phase.reason}` : phase.name)
+
+describe('checks before a run', () => {
+  it('that held a week ago, before a window in which nothing could start, are made again in the next one', () => {
+    const told = new Telling({ unfinished: 'next-window', waves: [{ nodes: 1 }], before: ['web'], checks: { web: CHECK } })
+    told.open()
+    told.tell({ type: 'Paused', reason: 'x' })
+    expect(answer(told, { web: 'pass' })).toEqual([])
+    expect(briefly(told.until(CUTOFF))).toEqual(['WindowEnded'])
+    told.tell({ type: 'Resumed', reason: 'x' })
+    told.now = plus(OPENS, 7 * DAY)
+    told.tell(plainOpening({ opens: told.now, cutoff: plus(told.now, HOUR), closes: plus(told.now, 2 * HOUR) }, ''), NO_FREEZE)
+    const read: RunEvent = { type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }
+    expect(briefly(told.tell(read))).toEqual(['MeasureAsked web last'])
+    answer(told, { web: 'fail' })
+    told.wait(MINUTE)
+    expect(briefly(answer(told, { web: 'fail' }))).toEqual(['RunFinished stopped: before: web: fail'])
+    expect(told.refolded()).toEqual(told.lived)
+  })
+})
+
+describe('a gate that was held for too long', () => {
+  it('ends the run for what it waited for in the end, not for what was unclear at first', () => {
+    const approval = { group: 'leads', count: 1, expiresMs: 24 * HOUR }
+    const told = new Telling({ waves: [{ nodes: 1, gate: { checks: ['web'], approval } }], checks: { web: CHECK } })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'patched')
+    answer(told, { web: 'inconclusive' })
+    expect(told.state.waves[0]?.held).toEqual(['web: inconclusive'])
+    told.wake()
+    expect(briefly(answer(told, { web: 'pass' }))).toEqual(['ApprovalAsked gate'])
+    told.wake()
+    expect(ending(told)).toBe('stopped: wave wave-1: approval: expired')
+    expect(told.refolded()).toEqual(told.lived)
+  })
+})
+
+describe('a run that undoes another one', () => {
+  const undoing = (words: readonly [string, string]): Telling => {
+    const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 2, gate: { failuresMax: 1 } }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.tell({
+      type: 'NodesReported',
+      n: 1,
+      nodes: [0, 1],
+      outcomes: words as never,
+      reasons: ['a', 'b'],
+      changed: [1, 1],
+      missing: [0, 0],
+      before: ['', ''],
+      after: ['', ''],
+      reboot: [false, false],
+      ended: [told.now, told.now],
+    })
+    told.tell({ type: 'CommandClosed', n: 1 })
+    answer(told, {})
+    return told
+  }
+
+  it('has restored everything, or says how many nodes stayed changed, within its budget too', () => {
+    expect(ending(undoing(['rolled-back', 'rolled-back']))).toBe('rolled-back: restored')
+    expect(ending(undoing(['rolled-back', 'rollback-failed']))).toBe('failed: rollback: 1 restored, 1 failed')
+  })
+})
+
+describe('a freeze', () => {
+  it.each([
+    ['rollback', 1],
+    ['apply', 0],
+  ] as const)('does not hold the undoing of an ended run: %s', (work, intents) => {
+    const told = new Telling({ work, undoes: work === 'rollback' ? 'x' : null, waves: [{ nodes: 1 }] })
+    told.tell(REQUESTED, pinned(told.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
+    told.tell(plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: plus(CUTOFF, HOUR) }, '2026a'))
+    told.tell({ type: 'FreezesRead', from: [OPENS], to: [plus(OPENS, DAY)], why: ['x'], source: ['y'], again: plus(OPENS, HOUR) })
+    told.tell(...told.state.cells.map((cell): RunEvent => ({ type: 'CellPrepared', cell, documents: {} })))
+    told.tell(
+      { type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null },
+      { type: 'DriverTook', driver: 'driver-2', epoch: 2 },
+    )
+    expect(told.read().filter(({ type }) => type === 'CommandIntended')).toHaveLength(intents)
+  })
+})
+
+describe('the undoing of a run of which nodes are gone by now', () => {
+  it('restores the others: who was replaced has nothing to be restored', () => {
+    const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 3, gate: { failuresMax: 0 } }] })
+    told.open()
+    told.tell({ type: 'BatchRead', batch: 1, skipped: [0, 1], reasons: ['gone', 'gone'], down: [] })
+    told.sent(1)
+    told.ends(1, 'rolled-back')
+    answer(told, {})
+    expect([0, 1, 2].map((node) => told.node(node))).toEqual(['skipped: gone', 'skipped: gone', 'rolled-back: reason'])
+    expect(ending(told)).toBe('rolled-back: restored')
+  })
+
+  it('that cannot be reached has failed', () => {
+    const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 2, gate: { failuresMax: 0 } }] })
+    told.open()
+    told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: ['offline'], down: [0] })
+    expect(told.node(0)).toBe('rollback-failed: offline')
+  })
+})
+
+describe('the evidence of a wave', () => {
+  it.each([
+    ['patched', 90],
+    ['not-needed', 0],
+  ])('counts no nodes that the plan left out for the window’s sake: %s', (word, evidencePercent) => {
+    const left = Array.from({ length: 9 }, () => ({ skip: TRIMMED }))
+    const told = new Telling({ waves: [{ nodes: [{}, ...left], gate: { evidencePercent } }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, word)
+    answer(told, {})
+    expect(ending(told)).toBe('succeeded: all gates passed')
+  })
+
+  it('counts those that the plan skips for a reason of their own', () => {
+    const told = new Telling({ waves: [{ nodes: [{}, { skip: 'untested' }], gate: { evidencePercent: 90 } }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'patched')
+    answer(told, {})
+    expect(told.state.waves[0]?.held).toEqual(['evidence: 50.0% of the wave, 90% wanted'])
+  })
+})

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { planRollout } from '../../src/engine/planning.ts'
+import { conduct } from '../../src/engine/conduct.ts'
+import { requestRun } from '../../src/engine/request.ts'
+import { HOUR, plus } from '../../src/kit/instant.ts'
+import { fleet, group, runbook } from './documents.ts'
+import { Stage } from './stage.ts'
+
+const ONE_BY_ONE = '[{ name: all, take: rest, concurrency: 1, gate: { bake: 0s } }]'
+
+describe('a freeze that the config names only when the process is started again', () => {
+  it('holds for a run that had no freeze to read before', async () => {
+    const stage = new Stage({ fleet: fleet([group('prod-us', 4)]) })
+    const [first, second] = [await stage.start(), await stage.start()]
+    const stopped = new AbortController()
+    const run = await stage.run(async () => {
+      const signal = new AbortController().signal
+      const plan = await planRollout(first.world, { runbook: runbook('late', { waves: ONE_BY_ONE }), inputs: {}, now: true }, signal)
+      const id = await requestRun(first.world, { plan, actor: first.rehearsal.requester, reason: 'x', now: true, trial: null })
+      const listen: Parameters<typeof conduct>[2]['listen'] = (_, { event }) => {
+        if (event.type === 'NodesReported') stopped.abort()
+      }
+      await conduct(first.world, id, { listen, signal: stopped.signal })
+      return id
+    })
+    const from = stage.clock.now()
+    const to = plus(from, HOUR)
+    const ended = await stage.run(() =>
+      conduct({ ...second.world, freezes: [{ kind: 'period', from, to }] }, run, {
+        listen: () => undefined,
+        signal: new AbortController().signal,
+      }),
+    )
+    expect(ended?.outcome).toBe('succeeded')
+    const intents = (await stage.facts(run)).flatMap(({ at, event }) => (event.type === 'CommandIntended' ? [at] : []))
+    expect([intents.length, intents.filter((at) => at >= from && at < to).length]).toEqual([4, 0])
+  })
+})
