@@ -20,7 +20,8 @@ apt_get() {
 
 # What dpkg holds for installed; a package whose triggers are still to run is.
 apt_installed() {
-  dpkg-query -W -f='${db:Status-Want} ${db:Status-Eflag} ${db:Status-Status} ${Package} ${Architecture} ${Version}\n' >"$WORK/database" 2>"$WORK/audit"
+  dpkg-query -W -f='${db:Status-Want} ${db:Status-Eflag} ${db:Status-Status} ${Package} ${Architecture} ${Version}\n' >"$WORK/database" 2>"$WORK/audit" ||
+    echo 'dpkg-query failed' >>"$WORK/audit"
   awk '$3 == "installed" || $3 ~ /^triggers-/ { print $4, $5, $6 }' "$WORK/database"
 }
 
@@ -66,7 +67,7 @@ apt_busy() {
 # No package is half done and no journal of a cut transaction is left.
 apt_sound() {
   [ -z "$(find /var/lib/dpkg/updates -type f ! -name 'tmp.i' 2>/dev/null)" ] || return 1
-  dpkg --audit >"$WORK/audit" 2>&1 && [ ! -s "$WORK/audit" ] && return 0
+  [ ! -s "$WORK/audit" ] && dpkg --audit >"$WORK/audit" 2>&1 && [ ! -s "$WORK/audit" ] && return 0
   cat "$WORK/audit" >&2
   return 1
 }
@@ -181,7 +182,7 @@ apt_save() {
   [ -s "$WORK/orphans" ] || return 0
   while read -r name arch version; do
     file=$STATE/undo/$(apt_file "$name" "$arch" "$version")
-    [ ! -e "$file" ] || continue
+    if [ -e "$file" ] && touch "$file"; then continue; fi
     rm -rf "$STATE/undo/new"
     if apt_repack "$name" "$arch" "$STATE/undo/new" >"$WORK/said" 2>&1 && sync "$STATE/undo/new.deb" && mv -f "$STATE/undo/new.deb" "$file"; then
       note "kept $name $version: no repository has it any more"

@@ -25,6 +25,8 @@ apply_work() {
     cat "$WORK/said"
     family save "$WORK/plan"
     transact
+    # After a boot nobody would know that a script has failed.
+    all_there "$(apply_reason)"
   fi
   if wants_boot; then leave_for_boot "$CHANGED"; fi
   apply_verdict
@@ -132,6 +134,7 @@ signed() {
 
 apply_readback() {
   changed_before
+  wait_for_manager anyway
   for_here "$WORK/list"
   apply_verdict
 }
@@ -142,16 +145,19 @@ changed_before() {
   CHANGED=${MARKER##* }
 }
 
-apply_verdict() {
+apply_verdict() { list_verdict "$(apply_reason)"; }
+
+# Why something is missing, if it is.
+apply_reason() {
   reason='package-database'
   [ ! -e "$WORK/transaction" ] || reason=$(family reason "$WORK/transaction")
   # These promise that nothing was changed.
   case $reason in lock-held | repository-unreachable) [ "$CHANGED" -eq 0 ] || reason='package-database' ;; esac
-  list_verdict "$reason"
+  echo "$reason"
 }
 
-# list_verdict REASON: what the node shows of the list. The reason is why something is missing, if it is.
-list_verdict() {
+# all_there REASON: ends here when something of the list is missing.
+all_there() {
   see
   was "$RUN"
   lacking "$HERE" "$SEEN" "$WAS" >"$WORK/pending"
@@ -161,6 +167,11 @@ list_verdict() {
     sed 's/^/patchwave: is missing: /' "$WORK/plan"
     finish failed "$1"
   fi
+}
+
+# list_verdict REASON: what the node shows of the list.
+list_verdict() {
+  all_there "$1"
   sound || finish failed package-database
   live_proved || finish failed livepatch-not-loaded
   [ "$CHANGED" -eq 0 ] || finish patched installed
@@ -232,7 +243,9 @@ rollback_work() {
   # The tool's work may never have been read back.
   claim "$UNDO" || finish rollback-failed disk-full
   first "$STATE/changed-by"
-  case $FIRST in '' | "$UNDO" | "$RUN") ;; *) finish rollback-failed changed-since ;; esac
+  recorded "$UNDO" last
+  # With the name of before the run has changed nothing.
+  case ${FIRST:-none} in "$UNDO" | "$RUN") signs=yes ;; "$RECORDED") signs=no ;; *) finish rollback-failed changed-since ;; esac
   touch "$STATE/touched/$UNDO"
   record "$STATE/touched/$UNDO" || finish rollback-failed disk-full
   family repair
@@ -243,7 +256,10 @@ rollback_work() {
   comm -13 "$WORK/before.of" "$WORK/now.of" >"$WORK/surplus"
   # A version that is not replaced by another of its package was added, and goes.
   family surplus "$WORK/surplus" "$WORK/plan" >"$WORK/remove"
-  if [ -s "$WORK/plan" ] || [ -s "$WORK/remove" ]; then put_back; fi
+  if [ -s "$WORK/plan" ] || [ -s "$WORK/remove" ]; then
+    [ "$signs" = yes ] || finish rollback-failed changed-since
+    put_back
+  fi
   if wants_boot; then leave_for_boot "$CHANGED"; fi
   rollback_verdict
 }
@@ -277,6 +293,7 @@ put_back() {
 
 rollback_readback() {
   changed_before
+  wait_for_manager anyway
   rollback_verdict
 }
 

@@ -102,11 +102,11 @@ settle() {
   return 1
 }
 
-# keep FILE: the text stays on the node under its digest, which stands in $KEPT also when there is no room to keep it.
+# keep FILE: the text stays on the node under its digest, which stands in $KEPT also when there is no room to keep it. Its age counts anew.
 keep() {
   digest_of "$1"
   KEPT=$DIGEST_OF
-  [ -e "$STATE/lists/$KEPT" ] || put "$STATE/lists/$KEPT" <"$1" || note "no room to keep $KEPT"
+  { [ -e "$STATE/lists/$KEPT" ] && touch "$STATE/lists/$KEPT"; } || put "$STATE/lists/$KEPT" <"$1" || note "no room to keep $KEPT"
 }
 
 # Which package manager is asked, by what the platform says of itself: a tool that happens to be there proves nothing.
@@ -203,10 +203,12 @@ answer() {
   exit "$CODE"
 }
 
-# The marker's first line, in $MARKER: nothing, `started`, `rebooting BOOT CHANGED` or `done EXIT`; what stood on stdout follows.
+# The marker's first line, in $MARKER: nothing, `started`, `rebooting BOOT CHANGED` or `done EXIT`; what stood on stdout follows. One that cannot be
+# read is there.
 marker() {
   first "$STATE/markers/$TOKEN"
   MARKER=$FIRST
+  [ -n "$MARKER" ] || [ ! -e "$STATE/markers/$TOKEN" ] || MARKER=unread
 }
 
 # Repeats a result word for word and ends as it ended.
@@ -322,8 +324,8 @@ record() {
     [ -e "$STATE/lists/$KEPT" ] || return 1
     first "$STATE/changed-by"
     {
-      printf 'all %s\nkernel %s\nboot %s\ntransaction %s\nat %s\nlast %s\n' "$KEPT" "$RUNNING" "$BOOT" "$(family transaction)" "$(now)" "${FIRST:-none}"
-      live_patches
+      printf 'all %s\nkernel %s\nboot %s\ntransaction %s\nat %s\nlast %s\n' "$KEPT" "$RUNNING" "$BOOT" "$(family transaction)" "$(now)" "${FIRST:-none}" &&
+        live_patches
     } >"$STATE/before/$RUN.new.$$"
     settle "$STATE/before/$RUN" $? || return 1
   fi

@@ -27,6 +27,8 @@ main() {
     worker "$VERB" "$STEP"
     exit 1
   fi
+  # Who uses this runner keeps it.
+  touch "$SELF"
   case $VERB in
     apply | rollback | restart | hook | verify) change ;;
     scan | check | fetch) reading "$VERB" ;;

@@ -86,8 +86,8 @@ rpm_busy() {
     first "$file"
     id=$FIRST
     digits "$id" 10 || continue
-    if tr '\000' ' ' 2>/dev/null <"/proc/$id/cmdline" | grep -Eqi 'dnf|yum|packagekit'; then return 0; fi
-    # Its manager died, and the number may be another's by now: dnf would wait for that one.
+    if tr '\000' ' ' 2>/dev/null <"/proc/$id/cmdline" | grep -Eqi 'dnf|yum|packagekit|python'; then return 0; fi
+    # Other tools use the managers' own libraries, in Python. Its manager died, and the number may be another's by now: dnf would wait for that one.
     rm -f "$file"
   done
   return 1

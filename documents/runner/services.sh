@@ -15,10 +15,10 @@ count_stale() {
   for _ in $(stale_processes); do STALE=$((STALE + 1)); done
 }
 
-# The service of each of those processes, once.
+# The service of each of those processes, once. What a service of a user or of a container is called says nothing about the node's.
 stale_services() {
   stale_processes | while read -r id; do
-    sed -n 's|^.*/\([A-Za-z0-9@:._\\-]*\.service\)$|\1|p' "/proc/$id/cgroup" 2>/dev/null | head -n 1
+    sed -n 's|^[^/]*\(/[^/]*\.slice\)*/\([A-Za-z0-9@:._\\-]*\.service\)$|\2|p' "/proc/$id/cgroup" 2>/dev/null | head -n 1
   done | sort -u
 }
 

@@ -15,7 +15,12 @@ change() {
     else
       exec 9>&-
       first "$STATE/lock"
-      [ "$FIRST" = "$TOKEN" ] || waited=$((waited + LOCK_STEP))
+      # Only what has not begun may say that nothing was changed.
+      case $MARKER/$FIRST in
+        "rebooting $BOOT "*"/$TOKEN") exit 194 ;;
+        /"$TOKEN" | ?*/*) ;;
+        *) waited=$((waited + LOCK_STEP)) ;;
+      esac
       [ "$waited" -lt "$LOCK_WAIT" ] || answer failed lock-held
     fi
   done
@@ -33,17 +38,26 @@ turn() {
       ;;
     rebooting*)
       left=${MARKER#rebooting }
-      [ "${left%% *}" != "$BOOT" ] || exit 194
-      own
-      launch readback
+      [ "${left%% *}" != "$BOOT" ] || until_boot
+      again readback
       ;;
-    *)
-      repairs=$((repairs + 1))
-      [ "$repairs" -le "$REPAIRS_MAX" ] || answer failed interrupted
-      own
-      launch repair
-      ;;
+    *) again repair ;;
   esac
+}
+
+# until_boot: the agent boots a while after it is asked to. Nobody begins what that would cut.
+until_boot() {
+  own
+  setsid sleep "$LOCK_WAIT" </dev/null >/dev/null 2>&1 &
+  exit 194
+}
+
+# again STAGE: what a worker left that died.
+again() {
+  repairs=$((repairs + 1))
+  [ "$repairs" -le "$REPAIRS_MAX" ] || answer failed interrupted
+  own
+  launch "$1"
 }
 
 own() { printf '%s\n' "$TOKEN" >"$STATE/lock"; }

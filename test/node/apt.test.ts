@@ -198,6 +198,34 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       })
     })
 
+    it('a run that failed before its transaction is undone, though an earlier run has changed the node', async () => {
+      await published()
+      await apply(1, ['foo all 2.0'])
+      const later = { ...token(1, OTHER_RUN), ...listOf('foo all 2.5') }
+      expect((await root.do('Patchwave-Apply', later)).line).toMatchObject({ verdict: 'failed', reason: 'unknown-version' })
+      expect((await rollback(2, { Undo: OTHER_RUN })).line).toMatchObject({ verdict: 'rolled-back', reason: 'nothing-changed' })
+      await root.image('foo=3.0')
+      expect((await rollback(3, { Undo: OTHER_RUN })).line).toMatchObject({ verdict: 'rollback-failed', reason: 'changed-since' })
+      expect(await root.installed()).toContain('foo 3.0')
+    })
+
+    it('a package that was half-configured before the run is not removed with it', async () => {
+      await published({ name: 'bad', version: '1.0', scripts: { postinst: '[ -e /go ]' } })
+      await root.run('apt-get update; apt-get install -y bad')
+      expect((await apply(1, ['bad all 1.0', 'foo all 2.0'])).line).toMatchObject({ reason: 'package-database', changed: 0 })
+      await root.run('touch /go')
+      await rollback(1)
+      expect(await root.installed()).toEqual(['bad 1.0', 'bar 1:1.0', 'foo 1.0'])
+    })
+
+    it('a listing of the packages that breaks off is no listing', async () => {
+      await published()
+      await root.run(
+        'cd /usr/bin && mv dpkg-query whole-query && printf \'#!/bin/sh\\nwhole-query "$@" | head -n 1\\nexit 2\\n\' >dpkg-query && chmod 755 dpkg-query',
+      )
+      expect((await apply(1, ['foo all 2.0'])).line).toMatchObject({ verdict: 'failed', reason: 'package-database' })
+    })
+
     it('a file of another package', async () => {
       await published({ name: 'foo', version: '2.0', files: { '/opt/bar/version': 'mine' } })
       expect(await apply(1, ['foo all 2.0'])).toMatchObject({ exit: 70, line: { reason: 'dependency', missing: 1 } })
@@ -314,6 +342,62 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
     it('without leave it only tells that a boot is wanted', async () => {
       await published({ name: 'foo', version: '2.0', scripts: { postinst: 'touch /run/reboot-required' } })
       expect(await apply(1, ['foo all 2.0'])).toMatchObject({ exit: 0, line: { verdict: 'patched', reboot: 'wanted' } })
+    })
+
+    it('nobody begins between a script that asks for the boot and the boot', async () => {
+      await published()
+      const other = { ...token(1, OTHER_RUN), ...listOf('foo all 3.0') }
+      expect(await apply(1, ['foo all 2.0'], { Reboot: 'always' })).toMatchObject({ exit: 194 })
+      root.edit = Root.constants({ LOCK_WAIT: 2, LOCK_STEP: 1 })
+      expect((await root.do('Patchwave-Apply', other)).line).toMatchObject({ verdict: 'failed', reason: 'lock-held', changed: 0 })
+      expect(await root.installed()).toContain('foo 2.0')
+      await root.boot()
+      expect((await root.do('Patchwave-Apply', other)).line).toMatchObject({ verdict: 'patched', changed: 1 })
+      expect((await apply(1, ['foo all 2.0'], { Reboot: 'always' })).line).toMatchObject({ verdict: 'patched', changed: 1 })
+    })
+
+    it('after the boot it waits for another hand on the package database', async () => {
+      await published({ name: 'slow', version: '1.0', scripts: SLOW })
+      expect(await apply(1, ['foo all 2.0'], { Reboot: 'always' })).toMatchObject({ exit: 194 })
+      await root.boot()
+      await root.run('apt-get update; apt-get install -y slow >/dev/null 2>&1 &')
+      await until('[ -e /ran ]')
+      const ended = apply(1, ['foo all 2.0'], { Reboot: 'always' })
+      await root.run('sleep 3; touch /go')
+      expect((await ended).line).toMatchObject({ verdict: 'patched', reason: 'installed', changed: 1 })
+    })
+
+    it('a read-back that dies each time is not begun for ever', async () => {
+      await published()
+      expect(await apply(1, ['foo all 2.0'], { Reboot: 'always' })).toMatchObject({ exit: 194 })
+      await root.boot()
+      await root.run('cd /var/lib/patchwave && mount --bind markers markers && mount -o remount,bind,ro markers')
+      expect(await apply(1, ['foo all 2.0'], { Reboot: 'always' })).toMatchObject({ exit: 74, line: { reason: 'interrupted' } })
+    })
+
+    it('what was cut off does not say that nothing was changed because another token has the lock', async () => {
+      await published()
+      await apply(2, ['bar amd64 1:2.0'])
+      await root.run(`cd /var/lib/patchwave && echo started >markers/${RUN}.1 && flock lock sleep 5 >/dev/null 2>&1 &`)
+      await until('! flock -n /var/lib/patchwave/lock true')
+      root.edit = Root.constants({ LOCK_WAIT: 2, LOCK_STEP: 1 })
+      expect(await apply(1, ['foo all 2.0'])).toMatchObject({ exit: 74, line: { verdict: 'failed', reason: 'interrupted' } })
+    })
+
+    it('a marker that cannot be read is one', async () => {
+      await published()
+      await root.run(`mkdir -p /var/lib/patchwave/markers; : >/var/lib/patchwave/markers/${RUN}.1`)
+      expect(await apply(1, ['foo all 2.0'])).toMatchObject({ exit: 74, line: { verdict: 'failed', reason: 'interrupted' } })
+      expect(await root.installed()).toContain('foo 1.0')
+    })
+
+    it('what is used does not grow old: the runner, and the text that a new before-record names', async () => {
+      await published()
+      const text = sha256('bar amd64 1:1.0\nfoo all 1.0\n')
+      await apply(1, ['foo all 1.0'])
+      await root.run('cd /var/lib/patchwave && touch -d "89 days ago" lists/* runner/* && rm -f pruned')
+      await root.do('Patchwave-Apply', { ...token(1, OTHER_RUN), ...listOf('foo all 2.0') })
+      expect(await out(`cd /var/lib/patchwave && find lists/${text} runner/* -mtime -1 | wc -l`)).toBe('2')
     })
 
     it('two tokens work one after the other', async () => {

@@ -104,6 +104,34 @@ describe.skipIf(!has('shellcheck'))('ShellCheck', () => {
 })
 if (!has('shellcheck')) console.warn('SKIPPED: ShellCheck of the runner: needs shellcheck')
 
+describe('parts of the runner by themselves', () => {
+  const ran = (call: string): string =>
+    execFileSync('sh', ['-c', `for p in core session change kernel services; do . "documents/runner/$p.sh"; done; WORK=$(mktemp -d) STATE=$WORK; cd "$WORK"; ${call}`], {
+      encoding: 'utf8',
+    }) // prettier-ignore
+
+  it('a before-record for which there is no room is none', () => {
+    const said =
+      ran(`mkdir before touched lists; RUN=r; SEEN=$WORK/seen; echo 'foo all 1' >seen; cp seen keys; keep seen; family() { echo 1; }
+      ( trap '' XFSZ; ulimit -f 0; record "$WORK/keys" ) 2>/dev/null || echo no; ls before`)
+    expect(said).toBe('no\n')
+  })
+
+  it('restarted are the services of the node, not of its users and containers', () => {
+    const paths = [
+      '/system.slice/nginx.service',
+      '/system.slice/system-getty.slice/own@1.service',
+      '/user.slice/user-1000.slice/user@1000.service/app.slice/mine.service',
+      '/system.slice/docker-1.scope/system.slice/theirs.service',
+      '/init.scope',
+    ]
+    const said = ran(`set -- ${paths.map((path) => `'${path}'`).join(' ')}; n=0
+      for path; do n=$((n + 1)); mkdir "$n"; echo "0::$path" >"$n/cgroup"; done
+      stale_processes() { for i in 1 2 3 4 5; do echo "..$WORK/$i"; done; }; stale_services`)
+    expect(said).toBe('nginx.service\nown@1.service\n')
+  })
+})
+
 describe('version order', () => {
   /** Runs a function of the runner over lines of stdin. */
   const asked = (call: string, lines: readonly string[], shell = 'sh'): string[] =>

@@ -160,11 +160,11 @@ export class Root {
 
   /** Ends everything inside at once, as a loss of power does, and boots: a new boot id, an empty /run. */
   async powerLoss(): Promise<void> {
-    await this.run('kill -9 -1')
     await this.boot()
   }
 
   async boot(): Promise<void> {
+    await this.run('kill -9 -1')
     await this.run(`rm -rf /run/patchwave.*; echo 22222222-2222-4222-8222-22222222222${String((this.#serial += 1) % 10)} >/run/boot-id`)
   }
 

@@ -96,6 +96,22 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
     expect(await root.installed()).toEqual(BEFORE)
   })
 
+  it('a failing script is not forgotten over a boot: there is none', async () => {
+    await published({ name: 'foo', version: '2.0-1.amzn2023', scripts: { post: 'exit 3' } })
+    expect(await apply(1, [FOO2], { Reboot: 'always' })).toMatchObject({
+      exit: 70,
+      line: { verdict: 'failed', reason: 'scriptlet-failed' },
+    })
+  })
+
+  it('the lock of a tool that uses dnf as a library is left alone', async () => {
+    await published()
+    await root.run(`mkdir -p /var/lib/dnf; python3 -c 'import time; time.sleep(60)' >/dev/null 2>&1 & echo $! >/var/lib/dnf/rpmdb_lock.pid`)
+    root.edit = Root.constants({ LOCK_WAIT: 2 })
+    expect(await apply(1, [FOO2])).toMatchObject({ exit: 75, line: { verdict: 'failed', reason: 'lock-held', changed: 0 } })
+    expect((await root.run('cat /var/lib/dnf/rpmdb_lock.pid')).exit).toBe(0)
+  })
+
   it('a failing script before the files', async () => {
     await published({ name: 'foo', version: '2.0-1.amzn2023', scripts: { pre: 'exit 3' } })
     expect(await apply(1, [FOO2])).toMatchObject({ exit: 70, line: { verdict: 'failed', reason: 'scriptlet-failed', missing: 1 } })

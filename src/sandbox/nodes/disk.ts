@@ -20,6 +20,8 @@ export type BeforeRecord = Readonly<{
   transaction: number
   changedBy: RunId | null
   touched: ReadonlySet<string>
+  /** Another tool works for the run. */
+  tool?: boolean
 }>
 
 /** Who works. `released` resolves when the lock is free, also when the power goes. */
@@ -47,7 +49,10 @@ export class Disk {
   /** Kept only if the run has none yet; what its further lists name is touched too. */
   recordBefore(run: RunId, record: BeforeRecord): void {
     const known = this.before.get(run)
-    this.before.set(run, known ? { ...known, touched: union(known.touched, record.touched) } : record)
+    this.before.set(
+      run,
+      known ? { ...known, touched: union(known.touched, record.touched), tool: known.tool ?? record.tool ?? false } : record,
+    )
   }
 
   /** Takes the free lock; what is given back frees it. */

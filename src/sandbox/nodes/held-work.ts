@@ -2,11 +2,11 @@ import { type Ms, plus, SECOND } from '../../kit/instant.ts'
 import type { Stop } from './alarms.ts'
 import { changeOutcome, hold, readBackOf, type Work } from './change.ts'
 import type { AfterBoot } from './disk.ts'
-import { documentFate } from './fate.ts'
+import { documentFate, packageFaults } from './fate.ts'
 import { enablers, livePatchKey, loadLivePatches } from './kernel.ts'
 import { type SimulatedNode, stepUp } from './node.ts'
 import type { HeldParameters, HookParameters, VerifyParameters } from './parameters.ts'
-import { differing, keysOf, record } from './resolve.ts'
+import { claim, differing, keysOf, record } from './resolve.ts'
 import type { Finding } from './result.ts'
 import type { ScriptRun } from './script.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -80,15 +80,11 @@ export class HeldWork implements Work {
     const { run, list } = parameters
     const node = this.#node
     if (parameters.record) {
-      record(node, run, keysOf(list))
+      record(node, run, keysOf(list), true)
       return { verdict: 'scanned', reason: 'recorded' }
     }
+    claim(node, run)
     const changed = differing(node, run)
-    const before = node.disk.before.get(run)
-    if (before && changed.length > 0 && node.disk.changedBy === before.changedBy) {
-      node.disk.changedBy = run
-      node.disk.recordBefore(run, { ...before, touched: new Set(changed) })
-    }
     return readBackOf(node, this.#around.repository(node.platform), parameters, changed.length)
   }
 
@@ -116,9 +112,21 @@ export class HeldWork implements Work {
     node.disk.changedBy = this.#parameters.run
     this.#run.execution.transactionStarted(now)
     node.install(repository.after(node.installed, changes))
-    loadLivePatches(node)
+    if (!this.#breaks(changes)) loadLivePatches(node)
     this.#run.execution.transactionEnded(now, changes.size, null)
     return { verdict: 'patched', reason: 'installed', changed: changes.size }
+  }
+
+  /** What these packages do to the node, as the faults have it; whether the kernel refuses its live patch. */
+  #breaks(changes: ReadonlyMap<string, string>): boolean {
+    const node = this.#node
+    const faults = packageFaults(node, this.#around, changes.keys())
+    for (const { key, fault } of faults) {
+      const version = changes.get(key) ?? ''
+      if (fault.breaks === 'agent') node.agentDies()
+      else if (fault.breaks !== null) node.ills.set(key, { version, breaks: fault.breaks })
+    }
+    return faults.some(({ fault }) => fault.fails === 'livepatch')
   }
 
   #step(ms: Ms): Promise<boolean> {

@@ -83,16 +83,21 @@ export function resolveRollback(
   parameters: RollbackParameters,
   now: Instant,
 ): Changes | Finding {
+  // The tool's work may never have been read back.
+  claim(node, parameters.undo)
   const record = node.disk.before.get(parameters.undo)
   if (!record) return { verdict: 'rollback-failed', reason: 'no-before-record' }
   const { changedBy } = node.disk
-  if (changedBy !== null && changedBy !== parameters.undo && changedBy !== parameters.run)
-    return { verdict: 'rollback-failed', reason: 'changed-since' }
+  const changedSince: Finding = { verdict: 'rollback-failed', reason: 'changed-since' }
+  const signed = changedBy === parameters.undo || changedBy === parameters.run
+  if (!signed && changedBy !== record.changedBy) return changedSince
   const changes = new Map<string, string>()
   for (const key of record.touched) {
     const version = record.set.packages.get(key) ?? ''
     if ((node.packages.get(key) ?? '') !== version) changes.set(key, version)
   }
+  // With the name of before the run has changed nothing.
+  if (!signed && changes.size > 0) return changedSince
   // dnf and yum protect the kernel that runs; a deb of ours only names one.
   if (repository.family === 'rpm' && changes.has(repository.kernelKey) && node.runsNewestKernel)
     return { verdict: 'rollback-failed', reason: 'kernel-running' }
@@ -101,11 +106,21 @@ export function resolveRollback(
 }
 
 /** Packages whose versions differ from those of a run's before-record. */
-export function differing(node: SimulatedNode, run: string): readonly string[] {
+export function differing(node: Pick<SimulatedNode, 'disk' | 'packages'>, run: string): readonly string[] {
   const record = node.disk.before.get(run)
   if (!record) return []
   const keys = new Set([...record.set.packages.keys(), ...node.packages.keys()])
   return [...keys].filter((key) => record.set.packages.get(key) !== node.packages.get(key))
+}
+
+/** Where another tool worked for the run and nobody else has changed the node since the run's record, all that differs is the run's. */
+export function claim({ disk, packages }: SimulatedNode, run: string): void {
+  const record = disk.before.get(run)
+  if (record?.tool !== true || (disk.changedBy !== run && disk.changedBy !== record.changedBy)) return
+  const changed = differing({ disk, packages }, run)
+  if (changed.length === 0) return
+  disk.recordBefore(run, { ...record, touched: new Set(changed) })
+  disk.changedBy = run
 }
 
 const KEYS = new WeakMap<PackageList, ReadonlySet<string>>()
@@ -118,8 +133,15 @@ export function keysOf(list: PackageList): ReadonlySet<string> {
 }
 
 /** Writes the before-record of a run that is about to touch these packages; what is there already stays. */
-export function record(node: SimulatedNode, run: string, touched: ReadonlySet<string>): void {
+export function record(node: SimulatedNode, run: string, touched: ReadonlySet<string>, tool = false): void {
   const { disk, installed, kernel } = node
-  disk.recordBefore(run, { set: installed, kernel, transaction: disk.transactions, changedBy: disk.changedBy, touched })
+  disk.recordBefore(run, {
+    set: installed,
+    kernel,
+    transaction: disk.transactions,
+    changedBy: disk.changedBy,
+    touched,
+    ...(tool && { tool }),
+  })
   disk.lists.set(installed.digest, installed.text)
 }

@@ -83,7 +83,7 @@ async function runHeld(
     const marker = disk.markers.get(token)
     if (marker?.state === 'done') return marker.outcome
     if (disk.lock) {
-      const mine = disk.lock.token === token
+      const mine = disk.lock.token === token || marker !== undefined
       await released(disk.lock.released, mine ? null : patience, alarms, run.kill)
       if (!mine && disk.lock && clock.now() >= patience)
         return outcomeOf(node, token, clock.now(), { verdict: 'failed', reason: 'lock-held' })

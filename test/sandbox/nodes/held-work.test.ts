@@ -96,6 +96,14 @@ describe('Patchwave-Verify', () => {
     expect(scene.node(0).packages.get('openssl.x86_64')).toBe(NEW)
   })
 
+  it('a run that changed nothing since its record is undone, whoever changed the node before', async () => {
+    const scene = new Scene()
+    await scene.do('Patchwave-Apply', `${OTHER_RUN}.1`)
+    await scene.do('Patchwave-Verify', `${RUN}.1`, { Record: 'yes' })
+    expect((await scene.do('Patchwave-Rollback', `${RUN}.2`)).result).toMatchObject({ verdict: 'rolled-back', reason: 'nothing-changed' })
+    expect(scene.node(0).packages.get('openssl.x86_64')).toBe(NEW)
+  })
+
   it('is done again when it was cut off, and refuses another word', async () => {
     const scene = new Scene({ faults: faultsOf('agents: { crash: 100% }') })
     expect((await scene.do('Patchwave-Verify', `${RUN}.1`, { Record: 'yes' })).result).toMatchObject({
