@@ -27,8 +27,10 @@ async function leaving(world: World, run: string, again: string, io: Io): Promis
   const { clock, store } = world
   const { state } = await clock.hold(() => openRun(store, run))
   if (state.phase.name === 'finished') return elsewhere({ run, outcome: state.phase.outcome, state }, io)
-  if (state.driver !== null && state.driver !== world.driver) {
-    io.err(`run ${run} is driven by ${state.driver} now; follow it with \`patchwave status ${run} --watch\``)
+  // The lease says who drives it; the journal only who did last.
+  const driver = (await clock.hold(() => store.run(run)))?.driver ?? null
+  if (driver !== null && driver !== world.driver && world.mayLive(driver)) {
+    io.err(`run ${run} is driven by ${driver} now; follow it with \`patchwave status ${run} --watch\``)
     return EXIT.held
   }
   const { waitsFor } = viewOf(state)

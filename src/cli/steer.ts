@@ -3,17 +3,19 @@ import { SECOND, type Ms } from '../kit/instant.ts'
 import { readEntry } from '../core/audit/open.ts'
 import { fromData } from '../core/run/codec.ts'
 import type { Fact, RunEvent } from '../core/run/event.ts'
+import { isAwaited } from '../core/run/view.ts'
 import { conduct } from '../engine/conduct.ts'
 import { leaveNote, type Steering } from '../engine/inbox.ts'
 import type { World } from '../engine/world.ts'
 import type { RunRow } from '../ports/store.ts'
 import type { App, Session } from './app.ts'
+import { EXIT } from './exit.ts'
 
 /** How long the answer of another process's driver is waited for, on the wall's clock: it reads its inbox every five seconds. */
 const ANSWER_MS: Ms = 15 * SECOND
 const LOOK_MS: Ms = 500
 
-/** What became of a wish: the fact that answers it, or null while it lies in the inbox of a driver elsewhere. */
+/** What became of a wish: the fact that answers it, or null while it lies in the inbox. */
 export type Answered = Readonly<{ run: string; fact: Fact | null; finished: string | null; driven: boolean }>
 
 /**
@@ -85,7 +87,9 @@ async function answerHere(app: App, world: World, row: RunRow, steering: Steerin
       if (fact.event.type === 'DriverTook')
         earlier = world.clock.hold(() => answerIn(world, row, steering)).then((found) => found && take(found))
     },
-    leaveWhen: (state) => seen.fact !== null && (state.aborting === null || state.approvals.some((one) => one.state === 'asked')),
+    leaveWhen: (state) =>
+      seen.fact !== null &&
+      (state.aborting === null || state.approvals.some(({ state: word, subject }) => word === 'asked' && isAwaited(state, subject))),
     signal: AbortSignal.any([app.io.signal, enough.signal]),
   })
   await earlier
@@ -131,6 +135,9 @@ function refusal(steering: Steering, reason: string): PatchwaveError {
   return new PatchwaveError('store.busy', `${steering.what} was refused: ${reason}`, { hint: 'see `patchwave status`' })
 }
 
+/** 0 where every wish is on record: what only lies in an inbox may still be refused. */
+export const exitOf = (done: readonly Answered[]): number => (done.some(({ fact }) => fact === null) ? EXIT.notEnded : EXIT.done)
+
 /** Tells what was recorded. */
 export function tell(app: App, json: boolean, done: readonly Answered[], what: string): void {
   if (json) {
@@ -139,7 +146,8 @@ export function tell(app: App, json: boolean, done: readonly Answered[], what: s
     return
   }
   for (const { run, fact, finished, driven } of done) {
-    if (fact === null) app.io.out(`${run}: ${what} lies in its inbox; its driver takes it within seconds`)
+    if (fact === null && finished !== null) app.io.out(`${run}: ${what} was not answered; the run has ended: ${finished}`)
+    else if (fact === null) app.io.out(`${run}: ${what} lies in its inbox, not answered yet: see \`patchwave status ${run}\``)
     else app.io.out(`${run}: ${what} recorded${finished === null ? '' : `; the run has ended: ${finished}`}`)
     if (fact !== null && finished === null && !driven)
       app.io.err('nobody drives it now: `patchwave serve` of this store goes on with it, or `patchwave run` of its runbook')

@@ -23,8 +23,8 @@ export class FollowUps {
   readonly #world: World
   readonly #signal: AbortSignal
   readonly #waiting = new Map<string, Waiting>()
-  /** Trials that had not ended when they were looked at last; null: nobody has looked yet. */
-  #open: ReadonlySet<string> | null = null
+  /** Trials that had ended when they were looked at last: what becomes of them is known here, or waited for. */
+  readonly #seen = new Set<string>()
 
   constructor(world: World, signal: AbortSignal) {
     this.#world = world
@@ -47,11 +47,11 @@ export class FollowUps {
 
   async #ended(): Promise<readonly string[]> {
     const { clock, store } = this.#world
-    const before = this.#open
-    const rows = await clock.hold(() => store.runs({ acts: ['trial'], unfinished: before !== null }))
-    const open = new Set(rows.flatMap(({ run, outcome }) => (outcome === null ? [run] : [])))
-    this.#open = open
-    return before === null ? rows.flatMap(({ run }) => (open.has(run) ? [] : [run])) : [...before].filter((run) => !open.has(run))
+    // All of them: one may have begun and ended since, driven elsewhere.
+    const rows = await clock.hold(() => store.runs({ acts: ['trial'] }))
+    const fresh = rows.flatMap(({ run, outcome }) => (outcome === null || this.#seen.has(run) ? [] : [run]))
+    for (const run of fresh) this.#seen.add(run)
+    return fresh
   }
 
   /** Requests the rollout of a trial that has ended, if one is wanted. Safe to repeat; what fails is left to `catchUp`. */

@@ -25,6 +25,7 @@ export class HeldRunbooks {
   readonly #warned = new Map<string, string>()
   #read: readonly RunbookFile[] = []
   #files: readonly RunbookFile[] = []
+  #settled = false
 
   /** Counts what changed: nothing of it needs to be looked at again while this stays the same. */
   version = 0
@@ -44,6 +45,11 @@ export class HeldRunbooks {
     return this.#held.get(name)
   }
 
+  /** Whether the files could be read and put on record: else one that is not held may be there all the same. */
+  get settled(): boolean {
+    return this.#settled
+  }
+
   /** What the files look like to people. */
   view(): HeldRunbook[] {
     return this.#files.map(({ file, name, problem }) => {
@@ -58,6 +64,16 @@ export class HeldRunbooks {
    * @throws what stood in the way first, after all files were looked at
    */
   async reload(): Promise<void> {
+    try {
+      await this.#reload()
+      this.#settled = true
+    } catch (error) {
+      this.#settled = false
+      throw error
+    }
+  }
+
+  async #reload(): Promise<void> {
     const files = await this.#world.clock.hold(() => this.#runbooks.list())
     if (files.length === this.#read.length && files.every((file, index) => file === this.#read[index])) return
     this.#files = twinsRefused(files, this.#held)

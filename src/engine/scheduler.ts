@@ -2,13 +2,13 @@ import { PatchwaveError } from '../kit/error.ts'
 import { earliest, instant, iso, latest, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import { agendaOf, fateOf, longPast, nextDue, PREPARE_MS, type Agenda, type Due, type Past, type Surroundings } from '../core/plan/due.ts'
 import { freezeAt } from '../core/plan/freeze.ts'
-import { readEntry } from '../core/audit/open.ts'
 import type { CalendarRule } from '../core/plan/calendar.ts'
 import type { Actor } from '../core/run/event.ts'
 import { freezesOf, scheduleOf } from './almanac.ts'
 import type { Held, HeldRunbooks } from './held-runbooks.ts'
 import { askToEnd } from './give-way.ts'
 import type { Bulletin } from './bulletin.ts'
+import { endedBefore, trialOf } from './opening-runs.ts'
 import { markOf, ScheduleMemory } from './schedule-memory.ts'
 import { refuseSkew } from './skew.ts'
 import type { NextRun } from './service-view.ts'
@@ -172,7 +172,9 @@ export class Scheduler {
     const moved = since === 0 && (await this.#memory.hasMoved(name, rule)) ? this.#world.clock.now() : since
     const lines: Line[] = []
     for (const agenda of agendaOf(runbook)) {
-      const cursor = latest(await this.#cursor(name, agenda.act), missed.get(agenda.act) ?? instant(0), moved)
+      // What another calendar had passed ahead of its opening says nothing of this one's: a run that has the same instant is found there.
+      const passed = moved > 0 ? moved : await this.#cursor(name, agenda.act)
+      const cursor = latest(passed, missed.get(agenda.act) ?? instant(0))
       if (moved > 0) await this.#memory.pass(name, agenda.act, cursor)
       lines.push({ agenda, cursor, next: null, lookAt: instant(0), against: null, failed: null })
     }
@@ -180,10 +182,13 @@ export class Scheduler {
     return lines
   }
 
-  /** Another schedule since the last reading: what it would have had until then was nobody's. */
+  /** Another schedule since the last reading: what it would have had until then was nobody's. What the old one was ahead with is not its own. */
   async #move({ held: { name }, lines, readAt }: Desk, rule: CalendarRule | null): Promise<void> {
+    const now = this.#world.clock.now()
+    const missed = await this.#memory.missed(name)
     for (const line of lines) {
-      line.cursor = latest(line.cursor, readAt)
+      const passed = line.cursor <= now ? latest(line.cursor, readAt) : readAt > 0 ? readAt : now
+      line.cursor = latest(passed, missed.get(line.agenda.act) ?? instant(0))
       await this.#memory.pass(name, line.agenda.act, line.cursor)
     }
     await this.#memory.follows(name, rule)
@@ -215,6 +220,8 @@ export class Scheduler {
     while (line.next !== null && line.next.at <= clock.now() && line.lookAt <= clock.now() && !this.#signal.aborted) {
       const due = line.next
       const around = await this.#look(desk, due)
+      // What was asked may only have been cut off; a file that was changed meanwhile decides anew.
+      if (this.#signal.aborted || this.#isReplaced(desk)) return
       const fate = fateOf(due, desk.held.runbook.window, around, clock.now())
       line.against = fate.do === 'wait' ? fate.for : null
       if (fate.do === 'wait' || fate.do === 'cancel') {
@@ -271,22 +278,10 @@ export class Scheduler {
     return await clock.hold(async () => {
       const taken = (await store.openingOf(held.name, act, opens)) ?? null
       const open = await store.runs({ unfinished: true, runbook: held.name })
-      const trial = act === 'rollout' ? await this.#trialOf(held.name, opens) : 'none'
+      const trial = act === 'rollout' ? await trialOf(this.#world, held.name, opens) : 'none'
       const unfinished = open.find((row) => row.act === act)?.run ?? null
       return { taken, trial, unfinished, queued, frozen }
     })
-  }
-
-  async #trialOf(name: string, opens: Instant): Promise<Surroundings['trial']> {
-    const { store } = this.#world
-    const run = await store.openingOf(name, 'trial', opens)
-    const row = run === undefined ? undefined : await store.run(run)
-    if (row === undefined) return 'none'
-    if (row.outcome === null) return 'unfinished'
-    if (row.outcome === 'succeeded') return 'succeeded'
-    for await (const sealed of store.read(row.run, row.entries))
-      if (readEntry(sealed).data['reason'] === 'not-approved') return 'not-approved'
-    return 'failed'
   }
 
   /** Why nothing could start between now, or the opening, and the cutoff. */
@@ -309,6 +304,7 @@ export class Scheduler {
       if (run !== '') this.#world.log.info(`${held.name}: ${due.act} ${run} for the opening of ${iso(due.opens)}`)
       return true
     } catch (error) {
+      if (this.#signal.aborted) return false
       const why = troubleOf(error)
       if (line.failed !== why) this.#world.log.warn(`${held.name}: ${traceOf(error)}`)
       if (isLasting(error) && this.#world.clock.now() >= due.opens) {
@@ -333,21 +329,10 @@ export class Scheduler {
    * a trial's, and none has it, an earlier one does its work.
    */
   async #leave(desk: Desk, line: Line, { act, opens }: Due, taken: string | null): Promise<void> {
-    const before = taken === null || act === 'trial' ? null : await this.#endedBefore(taken, opens)
+    const before = taken === null || act === 'trial' ? null : await endedBefore(this.#world, taken, opens)
     if (before !== null) await this.#miss(desk, line, { first: opens, last: opens, count: 1 }, before)
     else if (taken === null)
       await this.#bulletin.write(desk.held.name, { type: 'OpeningLeft', act, opens, why: 'an earlier trial is under way' })
-  }
-
-  async #endedBefore(run: string, opens: Instant): Promise<string | null> {
-    const { store, clock } = this.#world
-    const row = await clock.hold(() => store.run(run))
-    if (row === undefined || row.outcome === null) return null
-    let ended = clock.now()
-    await clock.hold(async () => {
-      for await (const { at } of store.read(run, row.entries)) ended = at
-    })
-    return ended < opens ? `run ${run}, which had it, was ${row.outcome} before` : null
   }
 
   async #miss({ held }: Desk, { agenda: { act }, failed }: Line, { first, last, count }: Past, why: string): Promise<void> {
@@ -356,9 +341,16 @@ export class Scheduler {
     await this.#bulletin.write(held.name, { type: 'WindowMissed', act, opens: first, until: last, count, reason })
   }
 
+  /** The file has another calendar since this turn began. */
+  #isReplaced(desk: Desk): boolean {
+    const current = this.#desks.get(desk.held.name)
+    return current !== undefined && current !== desk && !sameTimes(current.held, desk.held)
+  }
+
   async #pass(desk: Desk, line: Line, opens: Instant): Promise<void> {
     line.cursor = latest(line.cursor, opens)
-    await this.#memory.pass(desk.held.name, line.agenda.act, line.cursor)
+    // Openings that a new calendar has before this one are still to come.
+    if (!this.#isReplaced(desk)) await this.#memory.pass(desk.held.name, line.agenda.act, line.cursor)
     this.#aim(desk.rule, line)
   }
 }

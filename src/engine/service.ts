@@ -84,7 +84,8 @@ export class Service {
     } finally {
       await beating?.stop()
       // Nothing may outlive this: whoever called closes the store.
-      await Promise.all([...this.#turns, this.#drivers.settled(), ...around])
+      await Promise.all([this.#drivers.settled(), ...around])
+      while (this.#turns.size > 0) await Promise.all(this.#turns)
       await this.#bulletin.settled()
     }
   }

@@ -161,13 +161,15 @@ export interface Store {
   /** Oldest first. @looks */
   claims(filter?: Readonly<{ run?: RunId; node?: NodeId }>): Promise<readonly Claim[]>
   /**
-   * For a person who knows better than the journal: removes the hand on the node, or, without one, its oldest `out` claim, and resolves to it.
+   * For a person who knows better than the journal: removes this run's claim on the node, a hand or one that only counts, and resolves to it.
    * @effect take a hand off a node
-   * @repeat Finds no hand any more. A claim that only counts in its groups would be the next to go: who is not sure lists the node's claims first.
+   * @repeat Finds no claim of that run any more, and takes no other's. The command chooses the run from the node's claims: the hand's, or the one
+   * that was named to it.
    */
-  releaseClaim(node: NodeId): Promise<Claim | undefined>
+  releaseClaim(node: NodeId, run: RunId): Promise<Claim | undefined>
   /**
-   * Puts claims back that a journal proves and the index lost.
+   * Puts claims back that a journal proves and the index lost. Where a person has taken the hand off and another run has the node by now, they count
+   * in their groups only.
    * @effect put lost claims back
    * @repeat Changes nothing: a run's claim that is there stays as it is.
    */

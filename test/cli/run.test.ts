@@ -8,6 +8,8 @@ import type { Actor } from '../../src/core/run/event.ts'
 import { planText, readPlan } from '../../src/core/plan/make.ts'
 import { parseRunbook } from '../../src/core/runbook/parse.ts'
 import { planRollout } from '../../src/engine/planning.ts'
+import type { Store } from '../../src/ports/store.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
 import { parseYamlDocument } from '../../src/kit/document.ts'
 import { DAY, plus } from '../../src/kit/instant.ts'
 import { rehearse } from '../../src/rehearsal.ts'
@@ -329,7 +331,63 @@ describe('a month at the command line', () => {
     })
     expect(await desk.type('abort --all --reason red')).toMatchObject({ code: 0, err: ['no run is unfinished'] })
   })
+
+  it('status --watch shows the end of a run that ends between two looks', async () => {
+    const run = await detached()
+    const { store } = desk.rehearsal.world
+    let ended = false
+    const ending = standIn(store, 'runs', async (...filter) => {
+      if (!ended) {
+        ended = true
+        expect((await cli(['abort', run, '--reason', 'red'], desk.parts)).code).toBe(0)
+      }
+      return store.runs(...filter)
+    })
+    const printed = await desk.type(`status ${run} --watch --json`, { openStore: () => Promise.resolve({ ...READING, store: ending }) })
+    expect(linesOf(printed).at(-1)).toMatchObject({ run, state: 'aborted' })
+  })
+
+  it('a wish that was left unanswered is not told as done', async () => {
+    const run = await detached()
+    const { io, out } = remembering()
+    const gone = { ...io, out: (line: string) => void out.push(line), signal: AbortSignal.abort() }
+    expect((await desk.type(`abort ${run} --reason red`, { io: gone })).code).toBe(5)
+    expect(out).toEqual([`${run}: abort lies in its inbox, not answered yet: see \`patchwave status ${run}\``])
+    expect((await desk.type('abort --all --reason red')).code).toBe(0)
+  })
+
+  it('abort --all names the run that it could not reach', async () => {
+    const run = await detached()
+    const { world } = desk.rehearsal
+    const full = new PatchwaveError('store.full', 'the disk is full', { hint: 'make room' })
+    const session = {
+      world: { ...world, store: standIn(world.store, 'note', () => Promise.reject(full)) },
+      actor: () => Promise.resolve(desk.actor),
+      close: () => Promise.resolve(),
+    }
+    const printed = await desk.type('abort --all --reason red', { openSession: () => Promise.resolve(session) })
+    expect(printed).toMatchObject({ code: full.exit, err: [expect.stringContaining(`${run}: abort failed: error store.full`)] })
+    expect((await desk.type('abort --all --reason red')).code).toBe(0)
+  })
 })
+
+const READING = { now: () => desk.rehearsal.world.clock.now(), rebootWithinMs: 30 * DAY, close: () => Promise.resolve() }
+
+/** A run that is only requested. */
+async function detached(): Promise<string> {
+  const printed = await desk.type('run again.plan.json --detach --json')
+  return String(linesOf(printed)[0]?.['run'])
+}
+
+/** A store of which one method is another. */
+function standIn<K extends keyof Store>(store: Store, name: K, method: Store[K]): Store {
+  return new Proxy(store, {
+    get: (target, key) => {
+      const value: unknown = key === name ? method : Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
 
 describe('steering a run that another process drives', () => {
   it('leaves the wish in its inbox and waits for the answer', async () => {

@@ -129,13 +129,25 @@ export function claimsContract(stageOf: () => Stage): void {
       expect(await append(B, claim(['i-3']))).toMatchObject({ why: 'busy' })
     })
 
-    it('lets a person remove a hand, then what is out', async () => {
+    it('lets a person remove the claim of one run, once, and no other', async () => {
       await append(A, claim(['i-1']))
       await append(A, { release: [{ node: 'i-1', out: true }] })
       await append(B, claim(['i-1']))
-      expect(await store.releaseClaim('i-1')).toMatchObject({ run: B, hand: true })
-      expect(await store.releaseClaim('i-1')).toMatchObject({ run: A, hand: false })
-      expect(await store.releaseClaim('i-1')).toBeUndefined()
+      expect(await store.releaseClaim('i-1', B)).toMatchObject({ run: B, hand: true })
+      expect(await store.releaseClaim('i-1', B)).toBeUndefined()
+      expect(await held()).toEqual(['i-1:A:out'])
+      expect(await store.releaseClaim('i-1', A)).toMatchObject({ run: A, hand: false })
+      expect(await held()).toEqual([])
+    })
+
+    it('puts no hand back where a person took it off and another run has the node by now', async () => {
+      await append(A, claim(['i-1', 'i-2'], ['g'], [limit('g', 9, 0)]))
+      const lost = await store.claims()
+      for (const { node, run } of lost) await store.releaseClaim(node, run)
+      await append(B, claim(['i-1']))
+      await store.restoreClaims(lost)
+      expect(await held()).toEqual(['i-1:A:out', 'i-1:B:hand', 'i-2:A:hand'])
+      expect(await append(B, claim(['i-1']))).toEqual({ ok: true })
     })
 
     it('puts lost claims back and leaves those that are there', async () => {

@@ -154,6 +154,9 @@ const LEFT = runbook('left', { waves: ALL })
 const isSent = ({ entries }: Append): boolean =>
   entries.some((entry) => fromData(readEntry(entry).type, readEntry(entry).data).type === 'CommandSent')
 
+/** A run that has its claim on the node too: it only counts there. */
+const COUNTING = 'another'
+
 /** A process that dies with its hands on three nodes. */
 async function leave(stage: Stage): Promise<void> {
   const dying = await stage.start({ after: (append) => isSent(append) && dying.life.kill() })
@@ -162,16 +165,24 @@ async function leave(stage: Stage): Promise<void> {
 
 export const HELD: EffectScene = {
   name: 'a person who takes a hand off a node',
-  shows: { hands: 2 },
+  shows: { hands: 2, counting: 1 },
   open: () => new Stage({ fleet: THREE }),
-  prepare: leave,
+  prepare: async (stage) => {
+    await leave(stage)
+    const { node } = known(stage.sandbox.nodes()[0], 'a node')
+    const [mine] = await stage.store.claims({ node })
+    await stage.store.restoreClaims([{ ...known(mine, 'a claim'), run: COUNTING, hand: false }])
+  },
   live: async (stage, { world }) => {
-    const [node] = stage.sandbox.nodes()
-    await world.clock.hold(() => world.store.releaseClaim(known(node, 'a node').node))
+    const { node } = known(stage.sandbox.nodes()[0], 'a node')
+    await world.clock.hold(async () => {
+      const hand = (await world.store.claims({ node })).find((one) => one.hand)
+      if (hand) await world.store.releaseClaim(node, hand.run)
+    })
   },
   end: async (stage) => {
     const claims = await stage.store.claims()
-    return { hands: claims.filter(({ hand }) => hand).length, claims }
+    return { hands: claims.filter(({ hand }) => hand).length, counting: claims.filter(({ run }) => run === COUNTING).length, claims }
   },
 }
 
@@ -185,7 +196,7 @@ export const LOST = running({
   runbook: LEFT,
   prepare: async (stage) => {
     await leave(stage)
-    for (const { node } of await stage.store.claims()) await stage.store.releaseClaim(node)
+    for (const { node, run } of await stage.store.claims()) await stage.store.releaseClaim(node, run)
     await stage.clock.sleep(plus(stage.clock.now(), 2 * MINUTE))
   },
   beside: async (stage, over) => {

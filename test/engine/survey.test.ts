@@ -88,3 +88,51 @@ describe('a survey for a runbook that leaves images out', () => {
     expect.assertions(1)
   })
 })
+
+describe('a survey of a scope with an account in which nothing was planned', () => {
+  const DOWN = { state: 'running', agent: 'lost' } as const
+  const BROKEN = new PatchwaveError('aws.unreachable', 'x', { hint: 'x' })
+
+  /** One planned node, and one of the other account in the same zone; `per`: what the plan limits. */
+  async function beside(per: 'availability-zone' | 'tag:Cluster', refusal: PatchwaveError | null = null) {
+    const { runbook, ...more } = plan({ waves: [{ nodes: 1 }] })
+    const [first, ...others] = more.nodes
+    const node = { ...known(first, 'a node'), groups: [0] }
+    const { skip: _, list: __, groups: ___, ...ours } = node
+    const value = per === 'availability-zone' ? node.zone : `a@${node.account}/${node.region}`
+    const content = {
+      ...more,
+      nodes: [node, ...others],
+      groups: [{ key: `${per}=${value}`, atMost: 1, set: null, size: 2 }],
+      runbook: {
+        ...runbook,
+        scope: { ...runbook.scope, accounts: ['prod', 'data'], regions: [node.region] },
+        disruption: [{ per, atMost: { kind: 'count', count: 1 } }] as const,
+      },
+    }
+    const tags = per === 'availability-zone' ? {} : { Cluster: 'a' }
+    const world = {
+      accounts: { prod: node.account, data: OTHER },
+      fleet: {
+        async *census({ account }: Cell) {
+          await Promise.resolve()
+          if (account === OTHER && refusal) throw refusal
+          yield account === OTHER ? { ...ours, ...UP, ...DOWN, tags, node: 'i-other', account } : { ...ours, ...UP, tags }
+        },
+      },
+    }
+    const performing = { world, state: initial(RUN, content), signal: new AbortController().signal } as unknown as Performing
+    for await (const events of surveyFleet(performing)) return events
+    return []
+  }
+
+  it('counts its node that is down in the zone that both share', async () => {
+    expect(await beside('availability-zone')).toMatchObject([{ type: 'FleetRead', down: [], outside: [0], drift: null }])
+  })
+
+  it('is made again while it is not answered, where a limit spans accounts; elsewhere nothing waits for it', async () => {
+    await expect(beside('availability-zone', BROKEN)).rejects.toThrow(BROKEN)
+    expect(await beside('tag:Cluster', BROKEN)).toMatchObject([{ type: 'FleetRead', outside: [] }])
+    expect(await beside('availability-zone', DENIED)).toMatchObject([{ type: 'FleetRead', outside: [] }])
+  })
+})

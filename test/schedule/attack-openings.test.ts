@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { DAY, HOUR, iso, MINUTE, plus } from '../../src/kit/instant.ts'
+import { DAY, HOUR, iso, MINUTE, plus, type Instant, type Ms } from '../../src/kit/instant.ts'
 import { planRollout } from '../../src/engine/planning.ts'
 import { requestRun } from '../../src/engine/request.ts'
+import type { Starter } from '../../src/engine/scheduler.ts'
+import type { World } from '../../src/engine/world.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import { runbook, START } from '../scenarios/documents.ts'
 import { attack, SUNDAY, WINDOW, type Attack, type Serving } from './attack-stage.ts'
@@ -105,6 +108,41 @@ describe('an opening that a run by hand has', () => {
     expect((await missed(then.stage, 'weekly')).map(({ first, reason }) => [iso(first), reason])).toEqual([
       [iso(SUNDAY), expect.stringContaining('was aborted before')],
     ])
+  })
+
+  // prettier-ignore
+  it.each<[string, Ms, outcome: string, opened: Ms[], missed: string[]]>([
+    ['is used while it lasts',  HOUR,     'succeeded', [HOUR], []],
+    ['is told as missed',       8 * HOUR, 'stopped',   [],     [iso(SUNDAY)]],
+  ])('and whose driver dies before it can say so %s by whoever comes next', async (_, backMs, outcome, opened, told) => {
+    const of = weekly('weekly')
+    const then = await attack([of], async (one) => {
+      const victim: { of: Serving | null } = { of: null }
+      const dying = (world: World): World => ({
+        ...world,
+        store: {
+          ...world.store,
+          takeOpening: async (...asked) => {
+            const run = await world.store.takeOpening(...asked)
+            victim.of?.process.life.kill()
+            return run
+          },
+        },
+      })
+      victim.of = await one.start({ with: dying })
+      await one.until(plus(SUNDAY, -DAY))
+      await byHand(victim.of, of)
+      await one.until(plus(SUNDAY, backMs))
+      const next = await one.start()
+      await one.until(plus(SUNDAY, 14 * HOUR))
+      await next.stop()
+    })
+    expect(await then.outcomes()).toEqual([`rollout ${outcome}`])
+    const [run] = await then.stage.store.runs()
+    expect(await then.stage.store.openingOf('weekly', 'rollout', SUNDAY)).toBe(run?.run)
+    expect(then.all('WindowOpened').map(({ event: { opens }, at }) => [opens, Math.floor((at - SUNDAY) / HOUR) * HOUR])).toEqual(opened.map((ms) => [SUNDAY, ms]))
+    expect(then.all('WindowMissed').map(({ event: { opens } }) => iso(opens))).toEqual(told)
+    expect(await missed(then.stage, 'weekly')).toEqual([])
   })
 
   it('is had by one of both when they ask at the same time', async () => {
@@ -342,5 +380,66 @@ describe('a window that is short for its jitter', () => {
     const opened = then.all('WindowOpened').map(({ at }) => at)
     expect(opened.length).toBe(names.length)
     expect(opened.some((at) => at > plus(SUNDAY, 35 * MINUTE))).toBe(true)
+  })
+})
+
+describe('a runbook that is given another calendar after a run for the old one was requested ahead', () => {
+  const ahead = { approval: '{ group: sre-leads, expires: 72h }' }
+  const saturday = runbook('weekly', { window: '{ schedule: "cron(0 3 ? * SAT *)", duration: 6h }', limit: '{ share: 100% }', ...ahead })
+
+  const prompt = runbook('weekly', { window: '{ schedule: "cron(0 3 ? * SAT *)", duration: 6h }', limit: '{ share: 100% }' })
+
+  it('starts the openings that come before that one', async () => {
+    const then = await attack([weekly('weekly', '', ahead)], async (one) => {
+      const serving = await one.start({ start: instantRuns })
+      await one.until(plus(SUNDAY, -2 * DAY))
+      one.shelf.put(saturday, 'second')
+      await one.until(plus(SUNDAY, DAY))
+      await serving.stop()
+    })
+    const taken = (opens: Instant) => then.stage.store.openingOf('weekly', 'rollout', opens)
+    expect([await taken(SUNDAY), await taken(plus(SUNDAY, -DAY))]).toEqual([expect.any(String), expect.any(String)])
+  })
+
+  it('does so also where they are due later, and the file is changed while that run is being planned', async () => {
+    const then = await attack([weekly('weekly', '', ahead)], async (one) => {
+      const slow =
+        (world: World): Starter =>
+        async (due, held) => {
+          if (due.opens === SUNDAY) await one.until(plus(SUNDAY, -2 * DAY))
+          return instantRuns(world)(due, held)
+        }
+      await one.until(plus(SUNDAY, -3 * DAY - MINUTE))
+      const serving = await one.start({ start: slow })
+      await one.until(plus(SUNDAY, -2 * DAY - HOUR))
+      one.shelf.put(prompt, 'second')
+      await one.until(plus(SUNDAY, DAY))
+      await serving.stop()
+    })
+    const taken = (opens: Instant) => then.stage.store.openingOf('weekly', 'rollout', opens)
+    expect([await taken(SUNDAY), await taken(plus(SUNDAY, -DAY))]).toEqual([expect.any(String), expect.any(String)])
+  })
+})
+
+describe('a service that is stopped while it plans a late run', () => {
+  it('tells nothing as missed: the next one starts it', async () => {
+    const then = await attack([weekly('weekly', ', late: 2h')], async (one) => {
+      const stopped = new AbortController()
+      const cut: (world: World) => Starter = (world) => async () => {
+        await world.clock.sleep(plus(SUNDAY, DAY), stopped.signal)
+        throw new PatchwaveError('aws.denied', 'CredentialsProviderError: the request was aborted', { hint: 'x' })
+      }
+      await one.until(plus(SUNDAY, -HOUR))
+      const first = await one.start({ start: cut })
+      await one.until(plus(SUNDAY, HOUR))
+      const ended = first.stop()
+      stopped.abort()
+      await ended
+      const next = await one.start({ start: instantRuns })
+      await one.until(plus(SUNDAY, 2 * HOUR))
+      await next.stop()
+    })
+    expect(await missed(then.stage, 'weekly')).toEqual([])
+    expect(await then.outcomes()).toEqual(['rollout succeeded'])
   })
 })

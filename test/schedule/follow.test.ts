@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { conduct } from '../../src/engine/conduct.ts'
+import { FollowUps } from '../../src/engine/follow-ups.ts'
 import { HeldRunbooks } from '../../src/engine/held-runbooks.ts'
+import { planTrial } from '../../src/engine/planning.ts'
+import { requestRun } from '../../src/engine/request.ts'
 import { triggerStarter } from '../../src/engine/trigger-start.ts'
 import type { World } from '../../src/engine/world.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
 import { HOUR, plus } from '../../src/kit/instant.ts'
 import { fleet, group, runbook, TESTED } from '../scenarios/documents.ts'
 import { Stage } from '../scenarios/stage.ts'
@@ -37,5 +42,66 @@ describe('a trigger whose process dies as soon as its trial is on record', () =>
     })
     const runs = (await stage.store.runs()).map(({ act, outcome }) => `${act} ${outcome ?? 'open'}`)
     expect(runs).toEqual(['trial succeeded', 'rollout succeeded'])
+  })
+})
+
+describe('a trial that another process begins and ends between two looks', () => {
+  it('still gets its rollout, without a new start of the service', async () => {
+    const stage = new Stage({ fleet: fleet([group('staging', 2), group('prod-us', 2)]) })
+    const of = runbook('emergency', { ...TESTED, limit: '{ share: 100% }' })
+    await stage.run(async () => {
+      const signal = new AbortController().signal
+      const { world, rehearsal } = await stage.start()
+      const followUps = new FollowUps(world, signal)
+      await followUps.catchUp()
+      const plan = await planTrial(world, { runbook: of, inputs: {}, now: true }, signal)
+      const trial = await requestRun(world, { plan, actor: rehearsal.requester, reason: 'CVE', now: true, trial: null, followed: true })
+      await conduct(world, trial, { listen: () => undefined, signal })
+      await followUps.catchUp()
+    })
+    const runs = (await stage.store.runs()).map(({ act, outcome }) => `${act} ${outcome ?? 'open'}`)
+    expect(runs).toEqual(['trial succeeded', 'rollout open'])
+  })
+})
+
+describe('a trigger that comes in two messages at once', () => {
+  // prettier-ignore
+  it.each(['skip', 'cancel-running'])('leads to its run in both, and does not give way to itself (overlap: %s)', async (overlap) => {
+    const stage = new Stage({ fleet: fleet([group('prod-us', 2)]) })
+    const shelf = new Shelf()
+    shelf.put(runbook('emergency', { window: `{ schedule: "cron(0 3 ? * SUN *)", duration: 6h, overlap: ${overlap} }`, limit: '{ share: 100% }' }))
+    await stage.run(async () => {
+      const { world } = await stage.start()
+      const held = new HeldRunbooks(world, shelf, { write: () => Promise.resolve() })
+      await held.reload()
+      const start = triggerStarter(world, held, shelf, new AbortController().signal)
+      const trigger = { id: 'one', runbook: 'emergency', reason: 'CVE', inputs: {}, now: true }
+      const actor = { kind: 'message', id: 'AIDA' } as const
+      const first = await start(trigger, actor)
+      expect(await start(trigger, actor)).toEqual({ run: first.run, known: true })
+      expect(await world.store.notes(first.run, 10)).toEqual([])
+    })
+  })
+})
+
+describe('a trigger while the runbooks could not be read wholly', () => {
+  it('waits: its runbook may be among those that were not', async () => {
+    const stage = new Stage({ fleet: fleet([group('prod-us', 2)]) })
+    const shelf = new Shelf()
+    shelf.put(runbook('emergency', { limit: '{ share: 100% }' }))
+    const full = new PatchwaveError('store.full', 'the disk is full', { hint: 'x' })
+    await stage.run(async () => {
+      const { world } = await stage.start()
+      let writes = 0
+      const held = new HeldRunbooks(world, shelf, { write: () => ((writes += 1) === 1 ? Promise.reject(full) : Promise.resolve()) })
+      const start = triggerStarter(world, held, shelf, new AbortController().signal)
+      const ask = (name: string) =>
+        start({ id: name, runbook: name, reason: 'CVE', inputs: {}, now: true }, { kind: 'message', id: 'AIDA' })
+      await expect(held.reload()).rejects.toThrow(full)
+      await expect(ask('emergency')).rejects.toMatchObject({ code: 'file.unreadable' })
+      await held.reload()
+      expect(await ask('emergency')).toMatchObject({ known: false })
+      await expect(ask('another')).rejects.toMatchObject({ code: 'trigger.invalid' })
+    })
   })
 })

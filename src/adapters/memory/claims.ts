@@ -44,6 +44,12 @@ export class Claims {
     for (const key of kept.groups) this.#groups.set(key, (this.#groups.get(key) ?? new Set()).add(kept))
   }
 
+  /** Adds a claim that a journal proves, without its hand where another run has the node by now: a person has let it go meanwhile. */
+  restore(claim: Claim): void {
+    const others = [...(this.#nodes.get(claim.node)?.values() ?? [])].filter(({ run }) => run !== claim.run)
+    this.add({ ...claim, hand: claim.hand && !others.some(({ hand }) => hand) })
+  }
+
   remove(node: NodeId, run: RunId): void {
     const claim = this.#nodes.get(node)?.get(run)
     if (claim === undefined) return

@@ -154,18 +154,17 @@ class MemoryStore implements Store {
     return this.#now(() => this.#claims.list(filter))
   }
 
-  releaseClaim(node: NodeId): Promise<Claim | undefined> {
+  releaseClaim(node: NodeId, run: RunId): Promise<Claim | undefined> {
     return this.#now(() => {
-      const there = this.#claims.list({ node })
-      const claim = there.find((one) => one.hand) ?? there[0]
-      if (claim) this.#claims.remove(node, claim.run)
+      const [claim] = this.#claims.list({ node, run })
+      this.#claims.remove(node, run)
       return claim
     })
   }
 
   restoreClaims(claims: readonly Claim[]): Promise<void> {
     return this.#now(() => {
-      for (const claim of claims) this.#claims.add(claim)
+      for (const claim of claims) this.#claims.restore(claim)
     })
   }
 

@@ -84,6 +84,12 @@ export function insertClaim(database: Database, claim: Claim): void {
   for (const key of groups) database.run('INSERT OR IGNORE INTO claim_groups (key, node, run) VALUES (?, ?, ?)', key, node, run)
 }
 
+/** Adds a claim that a journal proves, without its hand where another run has the node by now: a person has let it go meanwhile. */
+export function restoreClaim(database: Database, claim: Claim): void {
+  const others = database.get('SELECT 1 FROM claims WHERE node = ? AND run <> ? AND hand = 1 LIMIT 1', claim.node, claim.run)
+  insertClaim(database, { ...claim, hand: claim.hand && others === undefined })
+}
+
 /** Takes this run's hand off nodes; those that stay out of service keep counting in their groups. */
 export function releaseClaims(database: Database, run: RunId, release: NonNullable<Append['release']>): void {
   for (const { node, out } of release) {

@@ -4,7 +4,7 @@ import { assert, known } from '../../kit/assert.ts'
 import type { CommandId, RunId } from '../../kit/ids.ts'
 import { instant, type Instant } from '../../kit/instant.ts'
 import type { Act, Append, Appended, Claim, NewNote, Note, RunRow, Sealed, Sender, Store } from '../../ports/store.ts'
-import { deleteClaim, insertClaim, listClaims } from './claims.ts'
+import { deleteClaim, listClaims, restoreClaim } from './claims.ts'
 import { insertNotes, sendersOf } from './commands.ts'
 import { openDatabase, type Database, type Row } from './database.ts'
 import { appendOne, createRun, pages, unknownRun } from './journal.ts'
@@ -137,18 +137,17 @@ class SqliteStore implements Store {
     return now(() => listClaims(this.#database, filter))
   }
 
-  async releaseClaim(node: string): Promise<Claim | undefined> {
+  async releaseClaim(node: string, run: string): Promise<Claim | undefined> {
     return this.#write(() => {
-      const there = listClaims(this.#database, { node })
-      const claim = there.find((one) => one.hand) ?? there[0]
-      if (claim) deleteClaim(this.#database, node, claim.run)
+      const [claim] = listClaims(this.#database, { node, run })
+      if (claim) deleteClaim(this.#database, node, run)
       return claim
     })
   }
 
   async restoreClaims(claims: readonly Claim[]): Promise<void> {
     await this.#write(() => {
-      for (const claim of claims) insertClaim(this.#database, claim)
+      for (const claim of claims) restoreClaim(this.#database, claim)
     })
   }
 

@@ -1,7 +1,8 @@
 import { isoSeconds } from '../../kit/instant.ts'
 import type { Claim } from '../../ports/store.ts'
 import { argOf, REASON, textOf, using, type CommandSpec } from '../call.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT, usage } from '../exit.ts'
+import { findRun } from '../find-run.ts'
 import { table } from '../render/text.ts'
 
 /** Which run's hand is on which node. */
@@ -15,10 +16,11 @@ export const claims: CommandSpec = {
   run: (call) =>
     using(call.app.openStore(call.common), async ({ store }) => {
       const run = textOf(call, 'run')
-      const found = await store.claims(run === undefined ? {} : { run })
+      const row = run === undefined ? undefined : await findRun(store, run)
+      const found = await store.claims(row === undefined ? {} : { run: row.run })
       const { io } = call.app
       if (call.common.json) io.out(JSON.stringify({ claims: found.map(claimShape) }))
-      else if (found.length === 0) io.out('no node is claimed')
+      else if (found.length === 0) io.out(row === undefined ? 'no node is claimed' : `run ${row.run} claims no node`)
       else for (const line of table([['node', 'run', 'hand', 'since', 'not before', 'groups'], ...found.map(claimRow)])) io.out(line)
       return EXIT.done
     }),
@@ -29,18 +31,47 @@ export const claimsRelease: CommandSpec = {
   path: 'claims release',
   arguments: '<node>',
   summary: 'take a run’s hand off a node; only when it is certain that nothing runs on it any more',
-  options: [REASON],
+  options: [
+    REASON,
+    { flags: '--run <run>', means: 'the claim of this run; without it, the hand. A claim that is out only goes with it alone' },
+  ],
   example: "claims release i-0123456789abcdef0 --reason 'terminated by hand'",
   output: 'document',
   run: (call) =>
     using(call.app.openStore(call.common), async ({ store }) => {
       const node = argOf(call, 0, 'the node')
-      const released = await store.releaseClaim(node)
+      const named = textOf(call, 'run')
+      const row = named === undefined ? null : await findRun(store, named)
+      const chosen = claimMeant(node, await store.claims({ node }), row && row.run)
+      const released = chosen && (await store.releaseClaim(node, chosen.run))
+      const left = await store.claims({ node })
       const { io } = call.app
       if (call.common.json) io.out(JSON.stringify({ node, released: released ? claimShape(released) : null }))
-      else io.out(released ? `${node} is free; run ${released.run} had it since ${isoSeconds(released.since)}` : `${node} was not claimed`)
+      else io.out(releasedText(node, row && row.run, released, left))
       return EXIT.done
     }),
+}
+
+/**
+ * The claim that is to go: the named run's, else the hand. Asked again after a lost answer it takes no other one: a claim that only counts in its
+ * groups goes when its run is named. @throws `usage.invalid` when there are such claims alone and none is named
+ */
+export function claimMeant(node: string, claims: readonly Claim[], run: string | null): Claim | undefined {
+  const found = claims.find((one) => (run === null ? one.hand : one.run === run))
+  if (found !== undefined || run !== null || claims.length === 0) return found
+  throw usage(
+    `no run has its hand on ${node}; it only counts as out of service for ${claims.map((one) => `run ${one.run}`).join(', ')}`,
+    'say which one’s claim is to go: --run RUN',
+  )
+}
+
+function releasedText(node: string, run: string | null, released: Claim | undefined, left: readonly Claim[]): string {
+  const counted = left.map((one) => (one.hand ? `run ${one.run} has its hand on it` : `it counts as out of service for run ${one.run}`))
+  const rest = counted.length === 0 ? '' : `; ${counted.join('; ')}`
+  if (released === undefined) return `${node} was not claimed${run === null ? '' : ` by run ${run}`}${rest}`
+  const since = `run ${released.run} had it since ${isoSeconds(released.since)}`
+  if (!released.hand) return `${node} does not count for run ${released.run} any more${rest}`
+  return `${node} is ${left.some(({ hand }) => hand) ? 'not free' : 'free'}; ${since}${rest}`
 }
 
 /** A claim in JSON. */

@@ -7,11 +7,10 @@ import type { World } from '../../engine/world.ts'
 import type { RunRow } from '../../ports/store.ts'
 import type { Session } from '../app.ts'
 import { argOf, REASON, textOf, using, type Call, type CommandSpec } from '../call.ts'
-import { EXIT } from '../exit.ts'
 import { findRun } from '../find-run.ts'
 import { followerOf } from '../follow/follower.ts'
 import { conclude } from '../outcome.ts'
-import { steer, tell } from '../steer.ts'
+import { exitOf, steer, tell } from '../steer.ts'
 
 /** Restores what a run changed: of one that goes on, by steering it; of one that has ended, by a run of its own. */
 export const rollback: CommandSpec = {
@@ -27,8 +26,9 @@ export const rollback: CommandSpec = {
       const row = await findRun(session.world.store, argOf(call, 0, 'the run'))
       const reason = textOf(call, 'reason') ?? ''
       if (row.outcome !== null) return undo(call, session, row, reason)
-      tell(app, common.json, [await steer(app, session, row, { what: 'rollback', gate: null, reason })], 'rollback')
-      return EXIT.done
+      const answered = await steer(app, session, row, { what: 'rollback', gate: null, reason })
+      tell(app, common.json, [answered], 'rollback')
+      return exitOf([answered])
     })
   },
 }

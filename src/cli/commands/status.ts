@@ -43,14 +43,15 @@ async function watch(call: Call, session: StoreSession): Promise<number> {
   const screen = new Redraw(io)
   let last = ''
   while (!io.signal.aborted) {
+    // The rows first: a run that ends after this is looked at once more, so that its end is shown.
+    const rows = await session.store.runs()
     const views = await viewsOf(call, session)
     const shape = shapeOf(call, views)
     if (call.common.json && shape !== last) io.out(shape)
     else if (!call.common.json && io.live) screen.show(linesOf(call, views, session))
     else if (!call.common.json && shape !== last) for (const line of linesOf(call, views, session)) io.out(line)
     last = shape
-    const rows = await session.store.runs()
-    if (views.every(({ run }) => rows.find((row) => row.run === run)?.outcome !== null)) break
+    if (views.every(({ run }) => typeof rows.find((row) => row.run === run)?.outcome === 'string')) break
     await pause(WATCH_MS)
   }
   return EXIT.done

@@ -1,8 +1,9 @@
+import { PatchwaveError } from '../../kit/error.ts'
 import type { Steering } from '../../engine/inbox.ts'
 import { argOf, flagOf, REASON, textOf, using, type Call, type CommandSpec } from '../call.ts'
-import { EXIT, usage } from '../exit.ts'
+import { usage } from '../exit.ts'
 import { findRun } from '../find-run.ts'
-import { steer, tell, type Answered } from '../steer.ts'
+import { exitOf, steer, tell, type Answered } from '../steer.ts'
 
 /** Nothing new starts; what runs on nodes ends. */
 export const pause: CommandSpec = {
@@ -52,8 +53,9 @@ export function steerOne(call: Call, what: Steering['what'], gate: string | null
   const { app, common } = call
   return using(app.openSession(common), async (session) => {
     const row = await findRun(session.world.store, name)
-    tell(app, common.json, [await steer(app, session, row, { what, gate, reason: textOf(call, 'reason') ?? '' })], what)
-    return EXIT.done
+    const answered = await steer(app, session, row, { what, gate, reason: textOf(call, 'reason') ?? '' })
+    tell(app, common.json, [answered], what)
+    return exitOf([answered])
   })
 }
 
@@ -67,7 +69,15 @@ function steerAll(call: Call, what: Steering['what']): Promise<number> {
     const done: Answered[] = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
     if (done.length > 0 || rows.length === 0) tell(app, common.json, done, what)
     if (rows.length === 0) app.io.err('no run is unfinished')
-    for (const one of settled) if (one.status === 'rejected') throw one.reason
-    return EXIT.done
+    const failures = settled.flatMap((one, index) => {
+      const run = rows[index]?.run ?? ''
+      return one.status === 'rejected' ? [{ run, reason: one.reason as unknown }] : []
+    })
+    for (const { run, reason } of failures) app.io.err(`${run}: ${what} failed: ${String(reason)}`)
+    // One that has ended meanwhile needs no word any more.
+    const [first] = failures.filter(({ reason }) => !(reason instanceof PatchwaveError) || reason.code !== 'run.finished')
+    if (first === undefined) return exitOf(done)
+    if (!(first.reason instanceof PatchwaveError) || (common.json && done.length === 0)) throw first.reason
+    return first.reason.exit
   })
 }

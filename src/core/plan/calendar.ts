@@ -88,10 +88,10 @@ function reason(rule: CalendarRule, read: ReadRule, from: Instant): string {
   if (start !== null && end !== null && end <= start) return 'its validity ends before it begins'
   const [missing] = hits(rule, from)
   if (missing !== undefined) return `${wallText(missing.local)} does not exist in ${zone.name}: clocks go over it, and onGap is skip`
-  const [next] = nextOpenings({ ...rule, durationMs: 0, start: null, end: null }, from, 1)
-  if (next === undefined) return spent(read, from)
-  if (end !== null && next.opens >= end)
+  const [next] = nextOpenings({ ...rule, durationMs: 0, end: null }, from, 1)
+  if (next !== undefined && end !== null)
     return `its next opening, ${isoSeconds(next.opens)}, is not before the end of its validity, ${isoSeconds(end)}`
+  if (nextOpenings({ ...rule, durationMs: 0, start: null, end: null }, from, 1).length === 0) return spent(read, from)
   return `its last opening is before the beginning of its validity, ${isoSeconds(start ?? from)}`
 }
 

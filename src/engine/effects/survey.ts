@@ -1,12 +1,12 @@
 import { PatchwaveError } from '../../kit/error.ts'
-import { cellOf } from '../../kit/ids.ts'
+import { cellKey, cellOf } from '../../kit/ids.ts'
 import { drift, driftReason, outsideDown } from '../../core/plan/drift.ts'
 import { isGone, type NodeSeen } from '../../core/plan/fleet.ts'
 import { lineages } from '../../core/plan/lineage.ts'
 import { inScope, type Names } from '../../core/plan/select.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { isDown } from '../../core/run/reread.ts'
-import { imagesOf } from '../census.ts'
+import { cellsOf, imagesOf } from '../census.ts'
 import { namesOf } from '../names.ts'
 import { mayPass } from '../steps/trying.ts'
 import type { Found, Performing } from './perform.ts'
@@ -23,6 +23,7 @@ export async function* surveyFleet({ world, state, signal }: Performing): Found 
     for (const node of cell.nodes) seen.set(node.node, node)
     if (cell.refused) events.push({ type: 'CellRefused', cell: cell.key, ...cell.refused })
   }
+  for (const node of await besides({ world, state, signal })) if (!seen.has(node.node)) seen.set(node.node, node)
   const refused = new Set(events.flatMap((event) => (event.type === 'CellRefused' ? [event.cell] : [])))
   const down: number[] = []
   const gone: number[] = []
@@ -43,6 +44,30 @@ export async function* surveyFleet({ world, state, signal }: Performing): Found 
   const readable = { ...state.plan, nodes: state.plan.nodes.filter(({ account, region }) => !refused.has(`${account}/${region}`)) }
   const why = state.plan.act === 'rollout' ? driftReason(drift(readable, nodes, names)) : null
   yield [...events, { type: 'FleetRead', down, gone, outside, appeared, drift: why }]
+}
+
+/**
+ * Nodes of the scope's cells in which none was planned: those that are down count in zones and regions as any other, and new ones are drift. One of
+ * these cells that refuses is not asked again; while one cannot be read nothing begins only where a limit spans cells.
+ */
+async function besides({ world, state, signal }: Asking): Promise<NodeSeen[]> {
+  const { act, work, groups } = state.plan
+  const spans = groups.some(({ key }) => !key.startsWith('tag:'))
+  if (!spans && (act === 'trial' || work === 'rollback')) return []
+  const others = cellsOf(world, state.plan.runbook)
+    .map(cellKey)
+    .filter((key) => !state.cells.includes(key))
+  const nodes: NodeSeen[] = []
+  const read = async (key: string): Promise<readonly NodeSeen[]> => {
+    try {
+      return (await readCell({ world, signal }, key)).nodes
+    } catch (error) {
+      if (spans || signal.aborted || !(error instanceof PatchwaveError)) throw error
+      return []
+    }
+  }
+  for await (const found of mapBounded(others, CELLS_AT_ONCE, read)) nodes.push(...found)
+  return nodes
 }
 
 /** Image lineages are read anew only where the runbook names images: without them what it excludes by its lineage would look like a new node. */

@@ -56,15 +56,37 @@ async function freeOpening(
   asked: Instant,
 ): Promise<WindowTimes | null> {
   const now = world.clock.now()
+  const { runbook, act } = state.plan
+  const own = await takenBefore({ world, state }, rule, asked)
+  if (own !== null) return own
   // A run of the schedule was requested for one opening and has it already; afterwards, and by hand, it is the next one.
   const first = asked === state.requestedAt ? state.opening : null
   let after = plus(first ?? (asked > now ? asked : now), -1)
   for (let turn = 0; turn < TAKEN_MAX; turn += 1) {
     const [opening] = nextOpenings(rule, after, 1)
     if (opening === undefined) return null
-    const { runbook, act } = state.plan
     const owner = await world.clock.hold(() => world.store.takeOpening(runbook.name, act, opening.opens, state.run))
     if (owner === state.run) return opening
+    after = opening.opens
+  }
+  return null
+}
+
+/**
+ * An opening that has come while nobody drove the run, which had taken it and died before it could say so: nobody else can have it any more, so it is
+ * used while it lasts, or told as missed.
+ */
+async function takenBefore(
+  { world, state }: Pick<Performing, 'world' | 'state'>,
+  rule: Parameters<typeof nextOpenings>[0],
+  asked: Instant,
+): Promise<WindowTimes | null> {
+  const { runbook, act } = state.plan
+  let after = plus(asked, -1)
+  for (let turn = 0; turn < TAKEN_MAX; turn += 1) {
+    const [opening] = nextOpenings(rule, after, 1)
+    if (opening === undefined || opening.opens > world.clock.now()) return null
+    if ((await world.clock.hold(() => world.store.openingOf(runbook.name, act, opening.opens))) === state.run) return opening
     after = opening.opens
   }
   return null

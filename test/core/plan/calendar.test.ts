@@ -249,6 +249,8 @@ describe('a schedule without another opening says why', () => {
     ['cron(0 3 ? * SUN *)',     '1960-01-01T00:00:00Z', { end: at('1965-01-01T00:00:00Z') }, 'its next opening, 1970-01-04T03:00:00Z, is not before the end of its validity, 1965-01-01T00:00:00Z'],
     ['cron(0 3 ? * SUN *)',     '2026-01-04T04:00:00Z', { start: at('2026-01-05T00:00:00Z'), end: at('2026-01-06T00:00:00Z') }, 'its next opening, 2026-01-11T03:00:00Z, is not before the end of its validity, 2026-01-06T00:00:00Z'],
     ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { start: at('2026-06-01T00:00:00Z'), end: at('2026-06-01T00:00:00Z') }, 'its validity ends before it begins'],
+    ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { start: at('2026-01-05T00:00:00Z'), end: at('2026-01-10T00:00:00Z') }, 'its next opening, 2026-01-11T03:00:00Z, is not before the end of its validity, 2026-01-10T00:00:00Z'],
+    ['rate(7 days)',            '2026-01-06T00:00:00Z', { start: at('2026-01-05T00:00:00Z'), end: at('2026-01-10T00:00:00Z') }, 'its next opening, 2026-01-12T00:00:00Z, is not before the end of its validity, 2026-01-10T00:00:00Z'],
     ['cron(0 3 ? * SUN 2026)',  '2026-01-01T00:00:00Z', { start: at('2027-01-01T00:00:00Z'), end: at('2027-06-01T00:00:00Z') }, 'its last opening is before the beginning of its validity, 2027-01-01T00:00:00Z'],
     ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { start: at('2027-01-01T00:00:00Z'), end: at('2026-06-01T00:00:00Z') }, 'its validity ends before it begins'],
     ['cron(0 3 ? * SUN *)',     '2026-01-01T00:00:00Z', { end: at('2026-01-04T03:00:00Z') }, 'its next opening, 2026-01-04T03:00:00Z, is not before the end of its validity, 2026-01-04T03:00:00Z'],
