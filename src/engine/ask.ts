@@ -164,7 +164,8 @@ class Asking {
         left = left.filter((node) => !named.has(node))
         if (left.length < before) continue
         unclear ||= error.code === 'aws.unclear'
-        if (!error.retryable && error.code !== 'aws.unclear') return { id: undefined, refused: part.nodes, unclear }
+        if (error.more.detail?.['error'] === 'TooLate') break
+        if (!mayPass(error)) return { id: undefined, refused: part.nodes, unclear }
         await clock.sleep(plus(clock.now(), pause), signal)
       }
     }
@@ -241,6 +242,9 @@ class Asking {
     return { node, cell: this.#cell, commandId: tells?.commandId ?? null, line: tells?.line, status: tells?.status ?? refusal }
   }
 }
+
+/** Says nothing of the nodes: also where a request stood still for so long that AWS calls its time wrong. */
+const mayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'
 
 const longer = (pause: Ms): Ms => Math.min(MINUTE, pause * 2)
 

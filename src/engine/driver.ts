@@ -64,8 +64,8 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
   try {
     const taken = journal.state.driver !== null || clock.now() > plus(journal.state.requestedAt, STEP_MS)
     // In one append: a driver that dies in between must not leave a fact behind which makes the lost ones look looked up.
-    const found = taken ? await unintended(world, journal.state, parts.signal) : []
-    const frozen = await freezesAnew({ world, state: journal.state, signal: parts.signal })
+    const found = taken ? await turn.keeping((signal) => unintended(world, journal.state, signal)) : []
+    const frozen = await turn.keeping((signal) => freezesAnew({ world, state: journal.state, signal }))
     await journal.record([{ type: 'DriverTook', driver: world.driver, epoch }, ...found, ...frozen], turn.actor)
     await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
@@ -124,7 +124,7 @@ class Driver {
     this.#signal = parts.signal
     this.actor = { kind: 'engine', id: world.driver }
     this.#wakeAt = world.clock.now()
-    this.#renewAt = plus(world.clock.now(), LEASE_MS / 3)
+    this.#renewAt = plus(lease.until, (-2 * LEASE_MS) / 3)
     this.#notesAt = world.clock.now()
     this.#signal.addEventListener('abort', this.#stopAll, { once: true })
   }
@@ -237,6 +237,30 @@ class Driver {
     if (clock.now() < this.#notesAt) return
     this.#notesAt = plus(clock.now(), INBOX_MS)
     await answerNotes(this.#world, this.#journal, this.#parts.hints)
+  }
+
+  /**
+   * Keeps the lease while AWS is asked before the first fact: a slow AWS would let others take the run in turn, and none of them get any further.
+   * @throws Replaced
+   */
+  async keeping<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#world
+    const [done, lost] = [new AbortController(), new AbortController()]
+    const asking = ask(AbortSignal.any([this.#signal, lost.signal])).finally(() => {
+      done.abort()
+    })
+    asking.catch(() => undefined) // It may fail while the lease is renewed.
+    try {
+      while (!done.signal.aborted) {
+        await clock.sleep(this.#renewAt, done.signal)
+        await this.#renew()
+      }
+    } catch (error) {
+      lost.abort()
+      await Promise.allSettled([asking])
+      throw error
+    }
+    return await asking
   }
 
   async #renew(): Promise<void> {

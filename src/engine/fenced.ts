@@ -1,5 +1,6 @@
 import { PatchwaveError } from '../kit/error.ts'
 import { plus, SECOND, type Instant, type Ms } from '../kit/instant.ts'
+import type { Commands } from '../ports/commands.ts'
 import type { World } from './world.ts'
 
 /**
@@ -8,9 +9,12 @@ import type { World } from './world.ts'
  */
 const MARGIN_MS: Ms = 30 * SECOND
 
-/** The world of a driver's steps: what changes who serves, runs or boots is asked only while the lease certainly holds. @throws `aws.stale` otherwise */
+/**
+ * The world of a driver's steps: what changes who serves, runs or boots is asked only while the lease certainly holds, and so are documents of others,
+ * which no marker keeps from running once more. @throws `aws.stale` otherwise
+ */
 export function fenced(world: World, heldUntil: () => Instant): World {
-  const { balancers, scaling, machines, clock } = world
+  const { balancers, scaling, machines, commands, clock } = world
   const held = <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>): ((...args: A) => Promise<T>) => {
     return (...args) => {
       if (plus(clock.now(), MARGIN_MS) < heldUntil()) return call(...args)
@@ -21,8 +25,16 @@ export function fenced(world: World, heldUntil: () => Instant): World {
       )
     }
   }
+  const sendOfOthers = held<Parameters<Commands['send']>, Awaited<ReturnType<Commands['send']>>>((...args) => commands.send(...args))
   return {
     ...world,
+    commands: {
+      send: (...args) => (args[0].document.hash === null ? sendOfOthers(...args) : commands.send(...args)),
+      sweep: (...args) => commands.sweep(...args),
+      invocations: (...args) => commands.invocations(...args),
+      cancel: (...args) => commands.cancel(...args),
+      output: (...args) => commands.output(...args),
+    },
     balancers: {
       targetsOf: (...args) => balancers.targetsOf(...args),
       health: (...args) => balancers.health(...args),

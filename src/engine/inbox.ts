@@ -3,6 +3,7 @@ import { HOUR, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import type { Actor, RunEvent, Subject } from '../core/run/event.ts'
 import type { RunState } from '../core/run/state.ts'
 import type { Approval } from '../core/run/parts.ts'
+import { isAwaited } from '../core/run/view.ts'
 import type { Note } from '../ports/store.ts'
 import type { Hints } from './hints.ts'
 import { eventsIn } from './inbox-events.ts'
@@ -93,6 +94,7 @@ export function answer(world: Answering, state: RunState, steering: Steering, sa
     case 'abort-and-rollback':
       return [{ type: 'AbortAsked', reason, rollback: what === 'abort-and-rollback' }]
     case 'rollback':
+      if (state.plan.work !== 'apply') return [refused(what, 'the run installs nothing that could be rolled back')]
       return state.plan.rollback.on === 'never' || state.plan.rollback.method === 'none'
         ? [refused(what, 'the runbook says that nothing is rolled back')]
         : [{ type: 'RollbackAsked', reason }]
@@ -125,12 +127,18 @@ function decide(world: Answering, state: RunState, steering: Steering, said: Ins
 
 function pending(state: RunState, gate: string | null): Approval | undefined {
   return state.approvals.findLast(
-    (one) => one.state === 'asked' && (gate === null || (one.subject.kind === 'gate' && one.subject.wave === gate)),
+    (one) =>
+      one.state === 'asked' &&
+      isAwaited(state, one.subject) &&
+      (gate === null || (one.subject.kind === 'gate' && one.subject.wave === gate)),
   )
 }
 
 const heldGate = (state: RunState, gate: string | null): string | undefined =>
-  state.waves.find((wave) => wave.held !== null && wave.phase === 'drained' && (gate === null || wave.name === gate))?.name
+  state.waves.find(
+    ({ name, held, phase }) =>
+      held !== null && phase === 'drained' && (gate === null || name === gate) && isAwaited(state, { kind: 'gate', wave: name }),
+  )?.name
 
 /** Why this person's word does not count; null when it does. A held gate without a rule of its own is anyone's to decide. */
 function mayApprove(world: Answering, state: RunState, asked: Pick<Approval, 'group' | 'by'>, { actor, userId }: Steering): string | null {

@@ -17,6 +17,7 @@ import type { Plan, PlanContent } from '../core/plan/plan.ts'
 import { headlineOf } from '../core/plan/remarks.ts'
 import { rolloutNodes, testNodes, trialNodes, type Names } from '../core/plan/select.ts'
 import { needsRollback } from '../core/run/evolve-waves.ts'
+import { at, codeOf, type RunState } from '../core/run/state.ts'
 import { NOW_WINDOW, type Runbook } from '../core/runbook/runbook.ts'
 import { shownSchedule, freezesOf, hasFreezes } from './almanac.ts'
 import { cellsOf, readFleet, type FleetNow } from './census.ts'
@@ -128,7 +129,7 @@ async function lostBaseline(world: World, content: PlanContent, signal: AbortSig
 export async function planRollback(world: World, run: string): Promise<Plan> {
   const { state, plan } = await world.clock.hold(() => openRun(world.store, run))
   const { content } = plan
-  const touched = content.nodes.map((_, position) => needsRollback(state, position))
+  const touched = content.nodes.map((_, position) => needsRollback(state, position) || isLeft(state, position))
   if (!touched.includes(true))
     throw new PatchwaveError('plan.empty', `run ${run} changed no node that could be rolled back`, {
       hint: 'see `patchwave status` for what it did',
@@ -180,6 +181,15 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
     warnings: [`undoes run ${run}`],
   }
 }
+
+/** The run tried to restore it itself, and could not: by now that may go. Who was changed by others since is left to them. */
+const isLeft = ({ plan, nodes }: RunState, position: number): boolean =>
+  plan.work === 'apply' &&
+  at(nodes.touched, position) === 1 &&
+  at(nodes.outcome, position) === codeOf('rollback-failed') &&
+  !LEFT_ALONE.has(nodes.reason[position] ?? '')
+
+const LEFT_ALONE: ReadonlySet<string> = new Set(['gone', 'changed-since'])
 
 type Read = FleetNow & Readonly<{ names: Names }>
 

@@ -5,7 +5,7 @@ import { toData } from '../../src/core/run/codec.ts'
 import { initial } from '../../src/core/run/state.ts'
 import { evolve } from '../../src/core/run/evolve.ts'
 import { Hints } from '../../src/engine/hints.ts'
-import { answerNotes } from '../../src/engine/inbox.ts'
+import { answer, answerNotes } from '../../src/engine/inbox.ts'
 import { Journal } from '../../src/engine/journal.ts'
 import type { World } from '../../src/engine/world.ts'
 import { DAY, HOUR, plus, type Instant } from '../../src/kit/instant.ts'
@@ -47,5 +47,18 @@ describe('an answer that waited for a driver', () => {
     ['reject',  DAY,          'SteeringRefused'],
   ])('counts if it was given before the question expired: %s after %i ms', async (what, said, told) => {
     expect(await answered(what, plus(OPENS, said))).toEqual([told])
+  })
+})
+
+describe('the wish for a rollback', () => {
+  const world = { groups: new Map(), clock: { now: () => OPENS } }
+  const wish = { what: 'rollback', reason: 'x', gate: null, actor: ALICE } as const
+  it.each([
+    ['apply', 'RollbackAsked'],
+    ['scan', 'SteeringRefused'],
+    ['rollback', 'SteeringRefused'],
+  ] as const)('ends no run that installs nothing: %s', (work, told) => {
+    const state = initial('01900000-0000-7000-8000-000000000001', plan({ work, waves: [{ nodes: 1 }] }))
+    expect(answer(world, state, wish).map(({ type }) => type)).toEqual([told])
   })
 })

@@ -137,6 +137,16 @@ describe('asking nodes', () => {
     expect(script.orders).toHaveLength(3)
   })
 
+  it('does not say that SSM refuses nodes where it only was too late to send', async () => {
+    const late = new PatchwaveError('aws.invalid', 'too late', { hint: 'none', detail: { error: 'TooLate' } })
+    expect(await asked(stage({ sends: [unclear, late] }), ['a'])).toEqual([['a unsent']])
+  })
+
+  it('asks again where AWS calls the time of a request wrong that stood still', async () => {
+    const script = stage({ sends: [new PatchwaveError('clock.skewed', 'no', { hint: 'none' }), [{ node: 'a', afterMs: 0 }]] })
+    expect(await asked(script, ['a'])).toEqual([['a passed']])
+  })
+
   it('sends again what may have been sent, and finds it by its token when no answer ever came', async () => {
     const script = stage({ sends: [], known: [seen('lost', ['a'])], commands: { lost: [{ node: 'a', afterMs: 0 }] } })
     expect(await asked(script, ['a'])).toEqual([['a passed']])

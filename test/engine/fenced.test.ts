@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { fenced } from '../../src/engine/fenced.ts'
-import { plus, SECOND } from '../../src/kit/instant.ts'
+import { MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
 import { Stage } from '../scenarios/stage.ts'
 import { fleet, group } from '../scenarios/documents.ts'
 
 const CELL = { account: '222222222222', region: 'us-east-1' }
+const ORDER = {
+  cell: CELL,
+  token: '01900000-0000-7000-8000-000000000001.1',
+  nodes: ['i-00000000000000001'],
+  parameters: {},
+  executionSeconds: 60,
+}
 const SIGNAL = new AbortController().signal
 
 describe('the world of a driver’s steps', () => {
@@ -35,11 +42,18 @@ describe('the world of a driver’s steps', () => {
       () => mine.scaling.exitStandby(CELL, 'none', [node], SIGNAL),
       () => mine.machines.start(CELL, [node], SIGNAL),
       () => mine.machines.stop(CELL, [node], SIGNAL),
+      () =>
+        mine.commands.send(
+          { ...ORDER, document: { name: 'Acme-Quiesce', hash: null }, startBefore: plus(stage.clock.now(), MINUTE) },
+          SIGNAL,
+        ),
     ]
     const ends: string[] = []
     for (const change of changes) ends.push(await code(change))
     expect(ends.map((end) => end !== 'aws.stale')).toEqual(changes.map(() => asks))
     expect(asked.some((operation) => /^(De)?[Rr]egister|Standby|Instances$/.test(operation))).toBe(asks)
+    const own = { ...ORDER, document: { name: 'Patchwave-Hook', hash: 'ab'.repeat(32) }, startBefore: plus(stage.clock.now(), MINUTE) }
+    expect(await code(() => mine.commands.send(own, SIGNAL)), 'ours is known by its token').not.toBe('aws.stale')
     await code(() => mine.balancers.targetsOf(CELL, [node], SIGNAL))
     expect(asked).toContain('DescribeTargetGroups')
   })

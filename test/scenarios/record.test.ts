@@ -114,6 +114,15 @@ describe('what a run was made of', () => {
     expect(undone?.state.waves.map(({ name }) => name)).toEqual(['undo-broad', 'undo-canary'])
   })
 
+  it('whose own rollback failed can be undone once more', async () => {
+    const faults = "packages: [{ match: 'openssl*', breaks: health, share: 100% }, { match: 'openssl*', fails: rollback, share: 100% }]"
+    const then = await given(SIX).faults(faults).runbook().when().runs()
+    then.nodes({ 'rollback-failed': 1, skipped: 5 })
+    const { world } = await then.stage.start()
+    const plan = await then.stage.run(() => planRollback(world, then.state().run))
+    expect(plan.headline).toMatchObject({ total: 6, waves: 1, planned: 1 })
+  })
+
   it('is undone by a plan that tells its own waves, worst cases and nodes, not those of what it undoes', async () => {
     const then = await given(SIX).runbook().when().runs()
     const { world } = await then.stage.start()

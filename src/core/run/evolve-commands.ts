@@ -6,7 +6,7 @@ import { move } from './moving.ts'
 import { byPatchManager, LIST_REFUSED } from './patch-manager.ts'
 import { cellAnswered, isRefused } from './refused-cells.ts'
 import { beginReturn } from './returning.ts'
-import { end, giveUp, recount } from './standing.ts'
+import { end, giveUp, isUnchanged, recount } from './standing.ts'
 import { CHANGED, stepsBefore, TAKEN } from './steps.ts'
 import { at, codeOf, commandOf, provesNothingSent, STAGE, unwant, want, type RunState } from './state.ts'
 import type { Batch, Command } from './parts.ts'
@@ -19,7 +19,7 @@ export function batchChosen(state: RunState, event: Of<'BatchChosen'>): void {
   assert(event.batch === state.batchCount + 1, 'batches are numbered without holes')
   state.batchCount = event.batch
   for (const position of event.nodes) {
-    assert(at(state.nodes.stage, position) === STAGE.waiting, `node ${String(position)} does not wait`)
+    assert(at(state.nodes.stage, position) === STAGE.waiting || isSpared(state, position), `node ${String(position)} does not wait`)
     move(state, position, STAGE.chosen)
     state.nodes.changed[position] = CHANGED.no
     recount(state, position)
@@ -237,6 +237,7 @@ export function reported(state: RunState, event: Of<'NodesReported'>, now: Insta
       command.open -= 1
     }
     settle(state, command, position, outcome, known(event.reasons[index], 'the reason'), flying)
+    if (at(state.nodes.outcome, position) === 0 && (event.changed[index] ?? 0) > 0) state.changedEarlier.add(position)
     recount(state, position)
   })
   if (freed) placesFreed(state, now)
@@ -304,7 +305,7 @@ export function skipped(state: RunState, event: Of<'NodesSkipped'>): void {
   const rollback = state.phase.name === 'rolling-back' || state.plan.work === 'rollback'
   for (const position of event.nodes) {
     const stage = at(state.nodes.stage, position)
-    assert(stage === STAGE.waiting || stage === STAGE.retrying, `node ${String(position)} does not wait`)
+    assert(stage === STAGE.waiting || stage === STAGE.retrying || isSpared(state, position), `node ${String(position)} does not wait`)
     if (rollback) end(state, position, 'rollback-failed', event.reason)
     else giveUp(state, position, event.reason)
     recount(state, position)
@@ -330,6 +331,9 @@ function backToWaiting(state: RunState, position: number, inLine = true): boolea
   if (waits && inLine) enqueue(state, position)
   return waits
 }
+
+/** Older journals roll back what was never changed too. */
+const isSpared = (state: RunState, position: number): boolean => state.phase.name === 'rolling-back' && isUnchanged(state, position)
 
 function batchOf(state: RunState, number: number): Batch {
   return known(state.batches.get(number), `batch ${String(number)}`)

@@ -124,6 +124,7 @@ function reopen(state: RunState, position: number): void {
   wave.counts[before] = at(wave.counts, before) - 1
   wave.counts[0] = at(wave.counts, 0) + 1
   state.livePatched.delete(position)
+  state.changedEarlier.delete(position)
   for (const values of [nodes.outcome, nodes.applied, nodes.touched, nodes.attempts, nodes.changed, nodes.endedSeconds])
     values[position] = 0
   nodes.reason[position] = ''

@@ -7,7 +7,7 @@ import { isIsolating } from './isolation.ts'
 import { addOutside } from './limits.ts'
 import { move } from './moving.ts'
 import { askRefused } from './refused-cells.ts'
-import { end, recount } from './standing.ts'
+import { end, isUnchanged, recount } from './standing.ts'
 import { approvalOf, at, codeOf, STAGE, unwant, want, type Phase, type RunState } from './state.ts'
 import type { Measure, WaveState } from './parts.ts'
 import { measureChains } from './chains.ts'
@@ -102,7 +102,8 @@ export function nodesScanned(state: RunState, event: Of<'NodesScanned'>): void {
 export function nodesUnscanned(state: RunState, event: Of<'NodesUnscanned'>): void {
   for (const position of event.nodes) {
     state.scanLeft.delete(position)
-    end(state, position, 'skipped', event.reason)
+    // One on which a change was found that the journal does not know says for itself how it ended.
+    if (at(state.nodes.stage, position) === STAGE.idle) end(state, position, 'skipped', event.reason)
   }
 }
 
@@ -286,10 +287,13 @@ function loadRollback(state: RunState): void {
 /** Touched, and ended in a way that may have changed it. */
 export function needsRollback(state: RunState, position: number): boolean {
   const outcome = at(state.nodes.outcome, position)
-  const ended = outcome === codeOf('patched') || outcome === codeOf('failed') || outcome === codeOf('unknown')
+  const needed = outcome !== codeOf('not-needed') || state.changedEarlier.has(position)
+  const ended = CHANGING.has(outcome) && needed
   if (isIsolating(state.isolation) && state.isolation.kept.has(position)) return false
-  return at(state.nodes.touched, position) === 1 && ended && state.nodes.reason[position] !== 'gone'
+  return at(state.nodes.touched, position) === 1 && ended && state.nodes.reason[position] !== 'gone' && !isUnchanged(state, position)
 }
+
+const CHANGING: ReadonlySet<number> = new Set([codeOf('patched'), codeOf('not-needed'), codeOf('failed'), codeOf('unknown')])
 
 /** Every planned node has an outcome now: those that were never reached are skipped. */
 export function runFinished(state: RunState, event: Of<'RunFinished'>): void {

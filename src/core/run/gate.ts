@@ -176,8 +176,15 @@ export function nextMeasure(
 
 const roundMs = (bakeMs: Ms): Ms => Math.min(ROUND_MAX_MS, Math.max(ROUND_MIN_MS, Math.floor(bakeMs / 6)))
 
-/** The last rounds of a gate also look whether the touched nodes still exist; before, one look in the end says as much. */
-function ask(state: RunState, purpose: Measure['purpose'], wave: number, named: readonly string[], round: number, last: boolean): RunEvent {
+/** A round of checks. The last rounds of a gate also look whether the touched nodes still exist; before, one look in the end says as much. */
+export function ask(
+  state: RunState,
+  purpose: Measure['purpose'],
+  wave: number,
+  named: readonly string[],
+  round: number,
+  last: boolean,
+): RunEvent {
   const checks = purpose === 'gate' && last ? [PRESENCE, ...named] : named
   return { type: 'MeasureAsked', purpose, wave, round, checks, n: state.tokenCount + 1, tokens: checks.length, last }
 }

@@ -1,5 +1,5 @@
 import { known } from '../../kit/assert.ts'
-import { instant, type Instant } from '../../kit/instant.ts'
+import { instant, MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import { events, nothing, wake, type Decision } from './decision.ts'
 import { nextDispatch, placesDue, soonest } from './dispatch.ts'
 import type { Effect } from './effect.ts'
@@ -8,12 +8,12 @@ import type { RunEvent, RunOutcome } from './event.ts'
 import { finished } from './finish.ts'
 import { freezeNow, heldByFreeze } from './freezing.ts'
 import type { Opening } from './opening.ts'
-import { checksVerdict, nextGate, nextMeasure } from './gate.ts'
+import { ask, checksVerdict, nextGate, nextMeasure } from './gate.ts'
 import { nextIsolation, quarantinedText } from './next-isolation.ts'
 import { nextReturns } from './next-steps.ts'
 import { neverSeen } from './patch-manager.ts'
 import { countOf, nextRollback } from './rollback.ts'
-import { approvalOf, type RunState } from './state.ts'
+import { approvalOf, spentInRun, type RunState } from './state.ts'
 import { goesOnInNextWindow } from './unfinished.ts'
 import type { WaveState } from './parts.ts'
 
@@ -150,8 +150,17 @@ function nextBefore(state: RunState, now: Instant): Decision {
   const checks = runsChecks(state, 'before', lastStart(state), now)
   if (checks.pending) return checks.pending
   if (checks.why.length > 0) return finish(state, 'stopped', `before: ${checks.why.join(', ')}`)
+  if (isStale(state, now))
+    return events(ask(state, 'before', -1, state.plan.before, known(state.measure, 'the last round').round + 1, true))
   return afterBefore(state).name === 'scanning' ? nextScan(state, now) : nextWave(state, 0, now)
 }
+
+/** What held before a long pause, a freeze, or a time without a driver says nothing of now; twice what an agent's ping is old at most. */
+const BEFORE_FRESH_MS: Ms = 10 * MINUTE
+
+/** Whether something would start now that was looked at too long ago. */
+const isStale = ({ measure, paused, window }: RunState, now: Instant): boolean =>
+  !paused && now < known(window, 'the window').lastStart && now > plus(known(measure?.endedAt, 'the end of the checks'), BEFORE_FRESH_MS)
 
 /** A check that stays unclear is measured at least so often before it counts against the run, also when the window has closed. */
 const OWN_ROUNDS_MIN = 3
@@ -310,7 +319,7 @@ function nextAfter(state: RunState, now: Instant): Decision {
 
 /** The end of a run that undoes another one: within its budget some nodes may have stayed changed. */
 function undone(state: RunState): Decision {
-  const failed = countOf(state, 'rollback-failed')
+  const failed = spentInRun(state) // A node that was gone after it had been restored as well.
   if (failed === 0) return finish(state, 'rolled-back', 'restored')
   return finish(state, 'failed', `rollback: ${String(countOf(state, 'rolled-back'))} restored, ${String(failed)} failed`)
 }

@@ -43,6 +43,24 @@ export function giveUp(state: RunState, position: number, reason: string): void 
   else end(state, position, 'failed', reason === 'gone' ? reason : (state.nodes.reason[position] ?? '') || reason)
 }
 
+/**
+ * Whether a node has failed with its own word that nothing was changed: it waited for a lock in vain. It has no before-record either
+ * (documents/PROTOCOL.md): its rollback could only fail, and might so stop that of others. In a search it has one, from before.
+ */
+export function isUnchanged(state: RunState, position: number): boolean {
+  const { nodes, plan, isolation, livePatched, commands } = state
+  if (plan.rollback.method !== 'packages' || isolation !== null) return false
+  if (at(nodes.outcome, position) !== codeOf('failed') || nodes.reason[position] !== LOCK_HELD) return false
+  const told = at(nodes.endedSeconds, position) !== 0 && commands.get(at(nodes.command, position))?.doubtful === false
+  const onlyOne = at(nodes.attempts, position) === 1 || plan.retry?.on.every((reason) => UNCHANGED.has(reason)) === true
+  return told && onlyOne && !livePatched.has(position)
+}
+
+const LOCK_HELD = 'lock-held'
+
+/** Reasons that promise that nothing was changed, of attempts that were followed by another one. */
+const UNCHANGED: ReadonlySet<string> = new Set([LOCK_HELD, 'repository-unreachable'])
+
 /** Whether a node that is given up for this reason is gone or silent since its kernel was patched, which may be why. */
 export const isLost = (state: RunState, position: number, reason: string): boolean => LOST.has(reason) && state.livePatched.has(position)
 

@@ -117,6 +117,8 @@ export type RunState = {
   readonly notBack: Map<number, string[]>
   /** Nodes whose packages or kernel the step before their change has changed, or may have. */
   readonly livePatched: Set<number>
+  /** Nodes of which an attempt that was followed by another one has changed something. */
+  readonly changedEarlier: Set<number>
   /** The last number given to a token. */
   tokenCount: number
   /** Nodes chosen or in flight. */
@@ -229,6 +231,7 @@ export function initial(run: RunId, plan: PlanContent): RunState {
     things: new Map(),
     notBack: new Map(),
     livePatched: new Set(),
+    changedEarlier: new Set(),
     tokenCount: 0,
     inFlight: 0,
     retrying: 0,

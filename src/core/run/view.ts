@@ -1,5 +1,5 @@
 import type { Instant } from '../../kit/instant.ts'
-import { OUTCOMES, type Outcome } from './event.ts'
+import { OUTCOMES, type Outcome, type Subject } from './event.ts'
 import { tally } from './finish.ts'
 import { freezeNow } from './freezing.ts'
 import { isIsolating } from './isolation.ts'
@@ -94,7 +94,7 @@ function stateWord(state: RunState): string {
   const { phase } = state
   if (phase.name === 'finished') return phase.outcome
   if (state.aborting !== null && phase.name !== 'rolling-back') return 'aborting'
-  if (state.approvals.some((one) => one.state === 'asked')) return 'waiting-for-approval'
+  if (state.approvals.some((one) => one.state === 'asked' && isAwaited(state, one.subject))) return 'waiting-for-approval'
   if (state.paused) return 'paused'
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
   if (phase.name === 'rolling-back') return isIsolating(state.isolation) ? 'isolating' : 'rolling-back'
@@ -103,12 +103,22 @@ function stateWord(state: RunState): string {
   return phase.name === 'waves' ? 'running' : phase.name
 }
 
+/** Whether an answer to a question about this still changes anything: it is not decided or over, nor is the run on its way back or out. */
+export function isAwaited(state: RunState, subject: Subject): boolean {
+  const { phase, aborting, waves } = state
+  if (phase.name === 'finished' || phase.name === 'rolling-back') return false
+  if (subject.kind === 'rollback') return aborting?.rollback !== false
+  if (aborting !== null) return false
+  if (subject.kind === 'freeze') return freezeNow(state, state.at) !== undefined
+  return subject.kind !== 'gate' || waves.some((wave) => wave.name === subject.wave && wave.decidedAt === null && !wave.expired)
+}
+
 /** What nobody but a person can give now. */
 export function waitsFor(state: RunState): string | null {
-  const asked = state.approvals.find((one) => one.state === 'asked')
+  const asked = state.approvals.find((one) => one.state === 'asked' && isAwaited(state, one.subject))
   if (asked)
     return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
-  const held = state.waves.find((wave) => wave.held !== null)
+  const held = state.waves.find((wave) => wave.held !== null && isAwaited(state, { kind: 'gate', wave: wave.name }))
   return held ? `a decision on gate ${held.name}: ${held.held?.join(', ') ?? ''}` : null
 }
 

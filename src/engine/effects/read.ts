@@ -2,6 +2,7 @@ import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import type { NodeSeen } from '../../core/plan/fleet.ts'
 import { cellOf } from '../../kit/ids.ts'
+import { READ_FRESH_MS } from '../../core/run/dispatch.ts'
 import { planned } from '../../core/run/state.ts'
 import { byPatchManager, LIST_REFUSED } from '../../core/run/patch-manager.ts'
 import { hindered, isDown } from '../../core/run/reread.ts'
@@ -14,9 +15,14 @@ import { cellRefused, refusesCell } from './refused-cell.ts'
 /** Looks at the nodes of a round once more, just before the intent. One stale id would make SSM refuse the whole command. */
 export async function* readBatch({ world, state, signal }: Performing, effect: EffectOf<'read'>): Found {
   const nodes = effect.nodes.map((position) => planned(state, position).node)
+  // Before the look: S3 may take longer than the look stays true.
+  const hindering = byPatchManager(state.plan, effect.work) && !(await hasList({ world, state, signal }, effect))
   let looked: readonly NodeSeen[]
   try {
+    const began = world.clock.now()
     looked = await world.fleet.look(cellOf(effect.cell), nodes, signal)
+    // Pauses and repeats lie between the calls of a slow look; a throttled cell is not asked for ever.
+    if (world.clock.now() - began > READ_FRESH_MS) looked = await world.fleet.look(cellOf(effect.cell), nodes, signal)
   } catch (error) {
     if (!(error instanceof PatchwaveError) || !refusesCell(error, effect.cell)) throw error
     const facts = cellRefused(state, effect.cell, error)
@@ -41,11 +47,7 @@ export async function* readBatch({ world, state, signal }: Performing, effect: E
     skipped.push(position)
     reasons.push(reason)
   }
-  if (
-    skipped.length < effect.nodes.length &&
-    byPatchManager(state.plan, effect.work) &&
-    !(await hasList({ world, state, signal }, effect))
-  ) {
+  if (hindering) {
     const left = effect.nodes.filter((position) => !skipped.includes(position))
     skipped.push(...left)
     reasons.push(...left.map(() => LIST_REFUSED))

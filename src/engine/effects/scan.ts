@@ -1,13 +1,16 @@
 import { known } from '../../kit/assert.ts'
 import { fromBase64 } from '../../kit/base64.ts'
 import { sha256 } from '../../kit/digest.ts'
-import { tokenOf } from '../../kit/ids.ts'
+import { mapBounded } from '../../kit/bounded.ts'
+import { PatchwaveError } from '../../kit/error.ts'
+import { cellKey, tokenOf } from '../../kit/ids.ts'
 import { HOUR, MINUTE, plus, SECOND } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { planned } from '../../core/run/state.ts'
 import { ask, type Answer } from '../ask.ts'
 import { kernelOf } from '../kernel.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
+import { refusesCell } from './refused-cell.ts'
 
 /** How long a scan of one node may take, delivery included. */
 const SCAN_MS = 30 * MINUTE
@@ -15,10 +18,29 @@ const SCAN_MS = 30 * MINUTE
 /** A list longer than this is refused: no real node misses so much. */
 const LIST_BYTES_MAX = 4_000_000
 
-/** Asks the trial's nodes what they miss. Each list is kept as a blob under its digest; the journal names the digest. */
+/**
+ * Asks the trial's nodes what they miss. Each list is kept as a blob under its digest; the journal names the digest. Cells are told one by one: one
+ * that does not answer keeps only its own nodes waiting, those of one that refuses are left out.
+ */
 export async function* scanNodes(performing: Performing, effect: EffectOf<'scan'>): Found {
-  const { world, state, signal } = performing
+  const { state } = performing
   const positions = [...state.scanLeft].sort((a, b) => a - b)
+  const cells = Map.groupBy(positions, (position) => cellKey(planned(state, position)))
+  const failures: PatchwaveError[] = []
+  const work = ([cell, some]: readonly [string, readonly number[]]): Promise<readonly RunEvent[]> =>
+    scanCell(performing, effect, some).catch((error: unknown) => {
+      if (!(error instanceof PatchwaveError)) throw error
+      if (refusesCell(error, cell)) return [{ type: 'NodesUnscanned', nodes: some, reason: 'cell-refused' }]
+      failures.push(error)
+      return []
+    })
+  for await (const events of mapBounded(cells, Math.max(1, cells.size), work)) if (events.length > 0) yield events
+  const [failure] = failures
+  if (failure !== undefined) throw failure
+}
+
+async function scanCell(performing: Performing, effect: EffectOf<'scan'>, positions: readonly number[]): Promise<readonly RunEvent[]> {
+  const { world, state, signal } = performing
   const name = 'Patchwave-Scan'
   const answers = await ask(
     world,
@@ -55,7 +77,7 @@ export async function* scanNodes(performing: Performing, effect: EffectOf<'scan'
       missing: scanned.map((one) => one.missing),
     })
   if (silent.length > 0) events.push({ type: 'NodesUnscanned', nodes: silent, reason: 'unscanned' })
-  if (events.length > 0) yield events
+  return events
 }
 
 /** The rows of one node's scan, complete and with the digest that the node gave; `undefined` when they cannot be had. */

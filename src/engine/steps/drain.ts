@@ -9,7 +9,7 @@ import type { Target, TargetSeen } from '../../ports/balancers.ts'
 import type { Found, Performing } from '../effects/perform.ts'
 import { stepEnded, type StepResult } from './step.ts'
 import { targetKey, targetsBy, targetsIn, targetsText } from './targets.ts'
-import { eachWilling, goneResult, idsOf, lookAt, lookFirst, polled, prevented, skipped, tried } from './trying.ts'
+import { eachWilling, goneResult, idsOf, isSettled, lookAt, lookFirst, polled, prevented, skipped, tried } from './trying.ts'
 
 /** ELBv2 shows the end of a drain a little after it; beyond this the connections that are left have been cut. */
 const GRACE_MS: Ms = 30 * SECOND
@@ -117,14 +117,21 @@ export async function* rejoin(performing: Performing, step: Step): Found {
   const { state } = performing
   const nodes = step.nodes
   const targets = targetsBy(state, nodes, (position) => state.things.get(thingKey(position, 'drain')) ?? '')
-  const lost = new Set<string>()
-  const look = (left: readonly number[]): Promise<readonly StepResult[]> => rejoined(performing, step, { left, targets, lost })
+  const [lost, wasOut] = [new Set<string>(), new Set<string>()]
+  const look = (left: readonly number[]): Promise<readonly StepResult[]> => rejoined(performing, step, { left, targets, lost, wasOut })
   yield* polled(performing, step, nodes, look, (position) => ({ position, done: false, reason: 'not-rejoined' }))
 }
 
-type Rejoining = Readonly<{ left: readonly number[]; targets: ReadonlyMap<number, readonly Target[]>; lost: Set<string> }>
+/** `lost`: groups that are gone. `wasOut`: targets that this step has seen out; one that never was may still be about to leave. */
+type Rejoining = Readonly<{
+  left: readonly number[]
+  targets: ReadonlyMap<number, readonly Target[]>
+  lost: Set<string>
+  wasOut: Set<string>
+}>
 
-async function rejoined(performing: Performing, step: Step, { left, targets, lost }: Rejoining): Promise<readonly StepResult[]> {
+async function rejoined(performing: Performing, step: Step, rejoining: Rejoining): Promise<readonly StepResult[]> {
+  const { left, targets, lost, wasOut } = rejoining
   const { world, signal } = performing
   const wanted = (position: number): readonly Target[] => (targets.get(position) ?? []).filter((target) => !lost.has(target.group))
   const trying = { world, signal, until: step.until, patient: true }
@@ -136,10 +143,13 @@ async function rejoined(performing: Performing, step: Step, { left, targets, los
   if (!seen.ok) return []
   const byKey = new Map(seen.value.map((one) => [targetKey(one), one]))
   const out = asked.filter((target) => isOut(byKey.get(targetKey(target))))
+  for (const target of out) wasOut.add(targetKey(target))
+  const settled = isSettled(performing, step)
   const troubled = await registered(performing, step, { out, lost })
   const gone = troubled ? await goneOf(performing, step, left) : []
   const ended = new Set(gone.map(({ position }) => position))
-  const back = left.filter((position) => !ended.has(position) && wanted(position).every((target) => isBack(byKey.get(targetKey(target)))))
+  const serves = (target: Target): boolean => isBack(byKey.get(targetKey(target))) && (settled || wasOut.has(targetKey(target)))
+  const back = left.filter((position) => !ended.has(position) && wanted(position).every(serves))
   return [...gone, ...back.map((position) => ({ position, done: true, reason: 'rejoined' }))]
 }
 

@@ -68,7 +68,7 @@ class DocumentRun {
       if (sent.kind === 'sent') return yield* this.#follow([sent.id])
       if (sent.kind === 'late') return yield await this.tellAll(doubtful ? 'unknown' : 'unsent')
       if (sent.kind === 'unclear') doubtful = true
-      else yield await this.#told(sent.nodes, () => 'refused')
+      else yield await this.#told(sent.nodes, () => (doubtful ? 'unknown' : 'refused'))
     }
   }
 
@@ -106,7 +106,9 @@ class DocumentRun {
         if (!(error instanceof PatchwaveError) || signal.aborted) throw error
         log.warn(`${step.name} ${token}: ${error.code}: ${error.message}`)
         if (error.code === 'aws.unclear') return { kind: 'unclear' }
-        if (!error.retryable) return { kind: 'refused', nodes: this.#refused(error) }
+        if (error.more.detail?.['error'] === 'TooLate') return { kind: 'late' }
+        // A request that stood still for so long that AWS calls its time wrong says nothing of the nodes.
+        if (!error.retryable && error.code !== 'clock.skewed') return { kind: 'refused', nodes: this.#refused(error) }
       }
       await clock.sleep(plus(clock.now(), AGAIN_MS), signal)
     }

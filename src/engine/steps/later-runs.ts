@@ -50,11 +50,19 @@ async function opened({ world }: Pick<Performing, 'world'>, run: string): Promis
 
 type Change = Readonly<{ node: NodeId; startedAt: Instant }>
 
-/** What a run may have done to nodes. When it replaced a root volume is not known any more: at its end at the latest. */
-function* changesOf(state: RunState): Generator<Change> {
+/** What a run may have done to nodes. When it replaced a root volume, or turned live patching on, is not known any more: at its end at the latest. */
+export function* changesOf(state: RunState): Generator<Change> {
   for (const { work, phase, nodes, intendedAt } of state.commands.values())
     if (work !== 'scan' && phase !== 'refused')
       for (const position of nodes) yield { node: planned(state, position).node, startedAt: intendedAt }
   for (let position = 0; position < state.nodes.count; position++)
-    if (at(state.nodes.changed, position) === CHANGED.rootReplaced) yield { node: planned(state, position).node, startedAt: state.at }
+    if (at(state.nodes.changed, position) === CHANGED.rootReplaced || isLivePatchedLast(state, position))
+      yield { node: planned(state, position).node, startedAt: state.at }
+}
+
+/** Live patches were its last change. Where a command followed them, they are older than that. */
+function isLivePatchedLast({ livePatched, commands, nodes }: RunState, position: number): boolean {
+  if (!livePatched.has(position)) return false
+  const command = commands.get(at(nodes.command, position))
+  return command === undefined || command.phase === 'refused' || nodes.reason[position]?.startsWith('livepatch-') === true
 }

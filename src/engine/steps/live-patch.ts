@@ -20,6 +20,7 @@ export const livePatch = (performing: Performing, step: Step): Found =>
     parts: (positions) =>
       Promise.resolve([{ nodes: positions.map((position) => planned(performing.state, position).node), parameters: { Mode: 'enable' } }]),
     judge: switchedOn,
+    changes: true,
   })
 
 function switchedOn(position: number, { line, status }: Answer): Told {

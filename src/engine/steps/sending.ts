@@ -49,9 +49,9 @@ export async function calendarsRead({ world, state, signal }: Performing, step: 
     await clock.sleep(plus(clock.now(), CALENDARS_MS), signal)
 }
 
-/** A freeze that holds already ends all starting: the step was meant to begin before it. */
+/** An abort, and a freeze that holds already, ends all starting: the step was meant to begin before it. */
 function changesEnd(state: RunState, now: Instant): Instant {
-  if (awaitsFreezes(state) || freezeNow(state, now) !== undefined) return now
+  if (state.aborting !== null || awaitsFreezes(state) || freezeNow(state, now) !== undefined) return now
   const { lastStart } = known(state.window, 'the window')
   const freeze = nextFreeze(state, now)
   return freeze === null ? lastStart : earliest(lastStart, freeze)
@@ -89,13 +89,17 @@ async function goneOf(performing: Performing, step: Step, positions: readonly nu
   }
 }
 
-/** Does a step's work anew after each failure that may pass, until its time is over or AWS refuses for good; then `giveUp` ends it. */
+/**
+ * Does a step's work anew after each failure that may pass, until its time is over or AWS refuses for good; then `giveUp` ends it. `toTheEnd`: also
+ * what AWS refuses is waited for, because what was sent works on and whoever has the hand on the node must keep it meanwhile.
+ */
 export async function* patiently(
   { world, signal }: Performing,
   step: Step,
   until: Instant,
   work: () => Found,
   giveUp: () => Promise<readonly RunEvent[]>,
+  toTheEnd = false,
 ): Found {
   const { clock, log } = world
   while (!signal.aborted) {
@@ -105,7 +109,7 @@ export async function* patiently(
     } catch (error) {
       if (!(error instanceof PatchwaveError) || signal.aborted) throw error
       log.warn(`${step.name}: ${error.code}: ${error.message}`)
-      if (!mayPass(error) || clock.now() >= until) {
+      if ((!toTheEnd && !mayPass(error)) || clock.now() >= until) {
         yield await giveUp()
         return
       }
@@ -114,13 +118,14 @@ export async function* patiently(
   }
 }
 
-/** What a step sends in one of our own documents, and what an answer amounts to. */
+/** What a step sends in one of our own documents, and what an answer amounts to. `changes`: it may change packages. */
 export type Sending = Readonly<{
   document: string
   /** How long the document may work once it has begun. */
   worksMs: Ms
   parts: (positions: readonly number[]) => Promise<readonly Part[]>
   judge: (position: number, answer: Answer) => Told
+  changes?: boolean
 }>
 
 /** Sends one of our own documents to the step's nodes and ends the step for each as it answers. The token makes every repeat harmless. */
@@ -155,7 +160,7 @@ export async function* sendOwn(performing: Performing, step: Step, sending: Send
     line: undefined,
     status: 'unheard',
   })
-  yield* patiently(performing, step, time.until, work, () => judged(step.nodes.map(silent)))
+  yield* patiently(performing, step, time.until, work, () => judged(step.nodes.map(silent)), sending.changes)
 }
 
 /** A document of ours, with the hash that the plan pins. */

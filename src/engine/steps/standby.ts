@@ -7,7 +7,20 @@ import { planned } from '../../core/run/state.ts'
 import type { MemberSeen } from '../../ports/scaling.ts'
 import type { Found, Performing } from '../effects/perform.ts'
 import { stepEnded, type StepResult } from './step.ts'
-import { eachWilling, goneResult, idsOf, lookAt, lookFirst, mayPass, polled, prevented, skipped, tried, type Refused } from './trying.ts'
+import {
+  eachWilling,
+  goneResult,
+  idsOf,
+  isSettled,
+  lookAt,
+  lookFirst,
+  mayPass,
+  polled,
+  prevented,
+  skipped,
+  tried,
+  type Refused,
+} from './trying.ts'
 
 /**
  * Puts members of Auto Scaling groups into standby, so that nobody replaces them. A node of no group goes on; one that its group cannot spare
@@ -79,11 +92,12 @@ async function entered(performing: Performing, step: Step, members: readonly Mem
 
 /** Puts members back into service and waits until they are. */
 export async function* inService(performing: Performing, step: Step): Found {
+  const wasOut = new Set<number>()
   yield* polled(
     performing,
     step,
     step.nodes,
-    (left) => served(performing, step, left),
+    (left) => served(performing, step, left, wasOut),
     (position) => ({
       position,
       done: false,
@@ -92,7 +106,8 @@ export async function* inService(performing: Performing, step: Step): Found {
   )
 }
 
-async function served(performing: Performing, step: Step, left: readonly number[]): Promise<readonly StepResult[]> {
+/** `wasOut`: members that this step has seen out of service. Who was never seen so may still be about to leave. */
+async function served(performing: Performing, step: Step, left: readonly number[], wasOut: Set<number>): Promise<readonly StepResult[]> {
   const { world, state, signal } = performing
   const taken = left.filter((position) => (state.things.get(thingKey(position, 'standby')) ?? '') !== '')
   const rest = left.filter((position) => !taken.includes(position)).map(isServing)
@@ -105,7 +120,9 @@ async function served(performing: Performing, step: Step, left: readonly number[
     const nodes = some.map(({ node }) => node)
     await eachWilling(performing, nodes, (willing) => world.scaling.exitStandby(cellOf(step.cell), group, willing, signal))
   }
-  const back = taken.filter((position) => memberOf(position)?.lifecycle === 'InService')
+  const isIn = (position: number): boolean => memberOf(position)?.lifecycle === 'InService'
+  for (const position of taken) if (!isIn(position)) wasOut.add(position)
+  const back = taken.filter((position) => isIn(position) && (wasOut.has(position) || isSettled(performing, step)))
   const unlisted = taken.filter((position) => isLeaving(memberOf(position)))
   return [...rest, ...back.map(isServing), ...(await gone(performing, step, { unlisted, memberOf }))]
 }

@@ -90,6 +90,12 @@ export async function* polled(
   }
 }
 
+/** What Auto Scaling and ELBv2 show may lag so far behind what they were asked for, also where the answer was lost. */
+const LAGS_MS: Ms = MINUTE
+
+/** Whether what is shown now is certainly younger than what the steps before this one have asked for. */
+export const isSettled = ({ world }: Pick<Performing, 'world'>, step: Step): boolean => world.clock.now() >= plus(step.intendedAt, LAGS_MS)
+
 /** A call that one node made AWS refuse. */
 export type Refused = Readonly<{ node: NodeId; error: PatchwaveError }>
 

@@ -106,3 +106,15 @@ describe('a command without an intent', () => {
     expect(told.state.activities.has('watch:5')).toBe(false)
   })
 })
+
+describe('a command that is found while its node is still scanned', () => {
+  it('says how the node ended, not the scan that had no answer; and the run ends', () => {
+    const told = new Telling({ act: 'trial', trial: { lineages: [], path: '/baselines', approval: null }, waves: [{ nodes: 2 }] })
+    told.open()
+    told.tell(found(9, [0]), { type: 'NodesUnscanned', nodes: [0, 1], reason: 'unscanned' })
+    expect(told.node(0)).toBe('open')
+    told.tell(report(9, { 0: 'failed: timeout' }, told.now), { type: 'CommandClosed', n: 9 })
+    expect([told.node(0), told.node(1)]).toEqual(['failed: timeout', 'skipped: unscanned'])
+    expect(told.state.phase).toMatchObject({ name: 'finished', outcome: 'aborted' })
+  })
+})

@@ -3,7 +3,9 @@ import type { RunEvent, Verdict } from '../../../src/core/run/event.ts'
 import { plainOpening } from '../../../src/core/run/opening.ts'
 import { DAY, HOUR, MINUTE, plus } from '../../../src/kit/instant.ts'
 import { TRIMMED } from '../../../src/core/plan/trim.ts'
-import { briefly, CUTOFF, measured, NO_FREEZE, OPENS, pinned, REQUESTED, Telling } from './telling.ts'
+import { viewOf } from '../../../src/core/run/view.ts'
+import { answer as answerOf } from '../../../src/engine/inbox.ts'
+import { briefly, CUTOFF, measured, NO_FREEZE, OPENS, pinned, report, REQUESTED, Telling } from './telling.ts'
 
 const CHECK = { type: 'http', url: 'https://x.example', expect: 200, timeoutMs: 1_000 } as never
 
@@ -34,6 +36,43 @@ describe('checks before a run', () => {
   })
 })
 
+describe('checks before a run that held', () => {
+  const RESUMED: RunEvent = { type: 'Resumed', reason: 'x' }
+  const held = (ms: number): Telling => {
+    const told = new Telling({ waves: [{ nodes: 1 }], before: ['web'], checks: { web: CHECK } })
+    told.open()
+    told.tell({ type: 'Paused', reason: 'x' })
+    answer(told, { web: 'pass' })
+    expect(told.wait(ms)).toEqual([])
+    return told
+  }
+
+  it('are made again when a pause was long, and what they say then counts', () => {
+    const told = held(2 * HOUR)
+    expect(briefly(told.tell(RESUMED))).toEqual(['MeasureAsked web last'])
+    answer(told, { web: 'fail' })
+    told.wait(MINUTE)
+    expect(briefly(answer(told, { web: 'fail' }))).toEqual(['RunFinished stopped: before: web: fail'])
+    expect(told.refolded()).toEqual(told.lived)
+  })
+
+  it('are made again once, and the run begins', () => {
+    const told = held(2 * HOUR)
+    told.tell(RESUMED)
+    expect(briefly(answer(told, { web: 'pass' }))[0]).toMatch(/^WaveStarted/)
+  })
+
+  it('are not made again when it was short', () => {
+    expect(briefly(held(5 * MINUTE).tell(RESUMED))[0]).toMatch(/^WaveStarted/)
+  })
+
+  it('are not made any more when nothing may start', () => {
+    const told = held(2 * HOUR)
+    told.now = CUTOFF
+    expect(briefly(told.tell(RESUMED))).toEqual(['RunFinished stopped: window-ended'])
+  })
+})
+
 describe('a gate that was held for too long', () => {
   it('ends the run for what it waited for in the end, not for what was unclear at first', () => {
     const approval = { group: 'leads', count: 1, expiresMs: 24 * HOUR }
@@ -49,6 +88,61 @@ describe('a gate that was held for too long', () => {
     told.wake()
     expect(ending(told)).toBe('stopped: wave wave-1: approval: expired')
     expect(told.refolded()).toEqual(told.lived)
+  })
+})
+
+describe('a question that is not open any more', () => {
+  const APPROVAL = { group: '', count: 1, expiresMs: 24 * HOUR }
+  const approves = (told: Telling): readonly string[] =>
+    answerOf({ groups: new Map(), clock: { now: () => told.now } }, told.state, {
+      what: 'approve',
+      reason: 'x',
+      gate: null,
+      actor: { kind: 'cli', id: 'ann' },
+    }).map(({ type }) => type)
+  const asking = (): Telling => {
+    const told = new Telling({ waves: [{ nodes: 1, gate: { approval: APPROVAL } }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'patched')
+    answer(told, {})
+    expect([viewOf(told.state).state, approves(told)]).toEqual(['waiting-for-approval', ['ApprovalGiven']])
+    return told
+  }
+
+  it('as its run is rolled back by now, is not shown as what the run waits for, and takes no answer', () => {
+    const told = asking()
+    told.tell({ type: 'RollbackAsked', reason: 'x' })
+    expect(viewOf(told.state)).toMatchObject({ state: 'rolling-back', waitsFor: null })
+    expect(approves(told)).toEqual(['SteeringRefused'])
+  })
+
+  it('as its gate was held, and the run is rolled back by now, takes no answer either', () => {
+    const told = new Telling({ waves: [{ nodes: 2, gate: { evidencePercent: 100, failuresMax: 2 } }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.tell(report(1, { 0: 'patched', 1: 'failed: x' }, told.now), { type: 'CommandClosed', n: 1 })
+    answer(told, {})
+    expect([viewOf(told.state).state, approves(told)]).toEqual(['held', ['ApprovalAsked', 'ApprovalGiven']])
+    told.tell({ type: 'RollbackAsked', reason: 'x' })
+    expect(viewOf(told.state)).toMatchObject({ state: 'rolling-back', waitsFor: null })
+    expect(approves(told)).toEqual(['SteeringRefused'])
+  })
+
+  it('as the freeze is over that it was about, is not what the run waits for', () => {
+    const told = new Telling({ waves: [{ nodes: 1 }] })
+    told.open()
+    const to = plus(OPENS, HOUR)
+    const subject = { kind: 'freeze' } as const
+    told.tell(
+      { type: 'FreezesRead', from: [OPENS], to: [to], why: ['x'], source: [''], again: null },
+      { type: 'ApprovalAsked', subject, group: '', count: 1, expires: plus(OPENS, DAY) },
+    )
+    expect([viewOf(told.state).state, approves(told)]).toEqual(['waiting-for-approval', ['ApprovalGiven']])
+    told.until(to)
+    expect(viewOf(told.state)).toMatchObject({ state: 'running', waitsFor: null })
   })
 })
 
@@ -79,6 +173,17 @@ describe('a run that undoes another one', () => {
   it('has restored everything, or says how many nodes stayed changed, within its budget too', () => {
     expect(ending(undoing(['rolled-back', 'rolled-back']))).toBe('rolled-back: restored')
     expect(ending(undoing(['rolled-back', 'rollback-failed']))).toBe('failed: rollback: 1 restored, 1 failed')
+  })
+
+  it('has not restored a node that is gone since', () => {
+    const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 2, gate: { failuresMax: 1 } }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'rolled-back')
+    told.tell({ type: 'NodesGone', nodes: [1] })
+    answer(told, {})
+    expect(ending(told)).toBe('failed: rollback: 1 restored, 1 failed')
   })
 })
 

@@ -104,6 +104,21 @@ describe('rejoin', () => {
     expect(calls).toEqual([])
   })
 
+  it('does not believe that a target never left which may only be about to', async () => {
+    // DeregisterTargets was done, its answer was lost, and ELBv2 shows it half a minute later.
+    let looks = 0
+    const back = new Set<string>()
+    const register = (_: unknown, targets: readonly Target[]) => Promise.resolve(targets.forEach(({ node }) => back.add(node)))
+    const health: Balancers['health'] = (_, targets) => {
+      looks += 1
+      return Promise.resolve(targets.map((target) => seen(target, looks <= 3 || back.has(target.node) ? 'healthy' : 'draining')))
+    }
+    const { ports } = balancer(() => ({ state: 'healthy' }), { register, health })
+    const { ended } = await perform(rejoin, ports, { ...BACK, things: IN })
+    expect(ended).toMatchObject([{ done: true }, { done: true }])
+    expect(back.size).toBe(2)
+  })
+
   it('names nodes that do not become healthy in time', async () => {
     const { ports } = balancer(({ node }) => ({ state: node === idOf(0) ? 'unhealthy' : 'healthy' }))
     const { ended } = await perform(rejoin, ports, { ...BACK, things: IN })

@@ -4,7 +4,7 @@ import { known } from '../../../src/kit/assert.ts'
 import type { RunState } from '../../../src/core/run/state.ts'
 import { HOUR, MINUTE, plus, type Instant } from '../../../src/kit/instant.ts'
 import type { Commands, InvocationSeen } from '../../../src/ports/commands.ts'
-import { idOf, perform, START, type Ports, type StepSpec } from './stand.ts'
+import { idOf, perform, refusing, START, type Ports, type StepSpec } from './stand.ts'
 
 const RUN = '01900000-0000-7000-8000-000000000001'
 
@@ -36,6 +36,24 @@ const says = (verdict: string, reason: string, changed = 0): string =>
   JSON.stringify({ pw: 1, token: `${RUN}.1`, verdict, reason, changed, endedAt: 1 })
 
 describe('live-patch', () => {
+  it('keeps the hand on a node that was sent to for as long as it may be at it, also where nobody may read its answer', async () => {
+    const sent = { commandId: 'sent', requestedAt: START, expiresAfter: plus(START, 70 * MINUTE) }
+    const commands: Partial<Commands> = {
+      send: () => Promise.resolve(sent),
+      async *sweep() {
+        yield await Promise.resolve({ ...sent, comment: `${RUN}.1`, ended: false, nodes: [idOf(0)] })
+      },
+      // eslint-disable-next-line require-yield -- it is refused
+      async *invocations() {
+        await refusing('aws.denied')()
+      },
+    }
+    const spec = { documents: { 'Patchwave-LivePatch': 'ab'.repeat(32) } }
+    const { ended } = await perform(livePatch, { commands }, { name: 'live-patch', nodes: 1, batch: 1, n: 1, untilMs: 30 * MINUTE, spec })
+    expect(ended).toMatchObject([{ outcome: 'unknown', reason: 'livepatch-unknown' }])
+    expect(ended[0]?.afterMs).toBeGreaterThanOrEqual(30 * MINUTE)
+  })
+
   it.each([
     ['skipped', 'livepatch-unsupported', 0, 'skipped: livepatch-unsupported'],
     ['failed', 'lock-held', 0, 'skipped: livepatch-lock-held'],
@@ -53,7 +71,7 @@ describe('live-patch', () => {
     expect(await switched({ status: 'InProgress', ended: false }, () => undefined)).toBe('failed: gone')
   })
 
-  const late = (again: Instant | null, freezes: NonNullable<RunState['frost']>['freezes']) =>
+  const late = (again: Instant | null, freezes: NonNullable<RunState['frost']>['freezes'], aborting: RunState['aborting'] = null) =>
     switched({ output: says('patched', 'installed', 3) }, undefined, (state) => {
       const cell = known(state.cells[0], 'a cell')
       state.batches.set(1, { batch: 1, cell, list: 0, work: 'apply', nodes: [0], readAt: START, step: 0, running: 1 })
@@ -62,12 +80,17 @@ describe('live-patch', () => {
       state.window = { ...times, native: '', nativeDigest: '', opened: true }
       state.frost = { freezes, again, epoch: 0 }
       state.epoch = 1
+      state.aborting = aborting
     })
 
   it('is not begun in a freeze by a driver that comes late', async () => {
     const freeze = { from: plus(START, -MINUTE), to: plus(START, HOUR), why: 'quarter end', source: '' }
     expect(await late(null, [freeze])).toBe('skipped: livepatch-unsent')
     expect(await late(null, [])).toBe('open: installed')
+  })
+
+  it('is not begun after an abort by a driver that comes late', async () => {
+    expect(await late(null, [], { rollback: false, reason: 'x' })).toBe('skipped: livepatch-unsent')
   })
 
   it('is not begun by a driver that has not read the calendars yet', async () => {

@@ -78,6 +78,19 @@ describe('in-service', () => {
     expect(calls).toEqual(['exit 0'])
   })
 
+  it('does not believe that a member never left which may only be about to', async () => {
+    // EnterStandby was done, its answer was lost, and Auto Scaling shows it half a minute later.
+    const { scaling, members } = group(['Standby', 'InService'], 9)
+    let looks = 0
+    const membersOf: Scaling['membersOf'] = async (cell, nodes, signal) => {
+      const now = (await scaling.membersOf?.(cell, nodes, signal)) ?? []
+      return (looks += 1) <= 3 ? now.map((one) => ({ ...one, lifecycle: 'InService' })) : now
+    }
+    const { ended } = await perform(inService, { scaling: { ...scaling, membersOf } }, { ...BACK, things: { 0: 'web', 1: 'web' } })
+    expect(ended).toMatchObject([{ done: true }, { done: true }])
+    expect([...members.values()]).toEqual(['InService', 'InService'])
+  })
+
   it('names a member that stays out', async () => {
     const { scaling } = group(['Standby', 'Standby'], 9, { exitStandby: refusing('aws.invalid') })
     const { ended } = await perform(inService, { scaling }, { ...BACK, things: { 0: 'web', 1: 'web' } })
