@@ -2,10 +2,12 @@ import { budgetKept } from './budget.ts'
 import { claimsHeld } from './claims.ts'
 import { disruption } from './disruption.ts'
 import type { Checker, Evidence } from './evidence.ts'
+import { freezes } from './freezes.ts'
 import { noCut, once, oneHand } from './hands.ts'
 import { order, window } from './order.ts'
 import { budget, itEnds, nobodyLost, putBack } from './outcomes.ts'
 import { journal, told } from './record.ts'
+import { toldTruly } from './truth.ts'
 import { testedOnly, undo } from './versions.ts'
 
 /** The invariants of docs/architecture.md, each with its checker. */
@@ -14,8 +16,10 @@ export const CHECKERS: Readonly<Record<string, Checker>> = {
   'I1 claims held': claimsHeld,
   'I2 disruption': disruption,
   'I3 window': window,
+  'I3 freezes': freezes,
   'I4 order': order,
   'I5 nobody lost': nobodyLost,
+  'I5 told truly': toldTruly,
   'I6 undo': undo,
   'I7 tested only': testedOnly,
   'I8 once': once,

@@ -1,3 +1,4 @@
+import type { PlannedWave } from '../../src/core/plan/plan.ts'
 import { iso, type Instant } from '../../src/kit/instant.ts'
 import type { LedgerRow } from '../../src/sandbox/ledger.ts'
 import { nodeAt, tokenParts, wavesOf, type Checker, type Evidence, type RunEvidence } from './evidence.ts'
@@ -7,7 +8,7 @@ import { Beginnings, type Beginning } from './steps.ts'
 /** A node that an intent or the first step before one took out of service; it was in service before. */
 type Take = Readonly<{ run: RunEvidence; position: number; at: Instant }>
 
-/** A span of a node in one group; `atMost`: the limit that its run has there. */
+/** A span of a node in one group; `atMost`: the limit that its wave has there. */
 type GroupSpan = Readonly<{ node: string; run: string; atMost: number; from: Instant; to: Instant }>
 
 /** I2: no intent takes a node out of service where a limit is reached: within its run, over all runs, and as the nodes saw it. */
@@ -35,8 +36,17 @@ export const disruption: Checker = function* (evidence) {
   yield* byLedger(evidence, absences)
 }
 
-const groupsAt = ({ plan }: RunEvidence, position: number) =>
-  (plan.nodes[position]?.groups ?? []).flatMap((index) => plan.groups[index] ?? [])
+/** The node's groups with the limits of its wave, which may be tighter than the run's. */
+function groupsAt({ plan }: RunEvidence, position: number) {
+  const tighter = tighterOf(plan.waves.find(({ nodes }) => nodes.includes(position)))
+  return (plan.nodes[position]?.groups ?? []).flatMap((index) => {
+    const group = plan.groups[index]
+    return group === undefined ? [] : [{ ...group, atMost: Math.min(group.atMost, tighter.get(index) ?? Infinity) }]
+  })
+}
+
+const tighterOf = (wave: PlannedWave | undefined): ReadonlyMap<number, number> =>
+  new Map(wave?.tighter.map((one) => [one.group, one.atMost]))
 
 /** What the run itself can see: its own nodes, those that are down, strangers that are down; its wave's tighter limits; turns. */
 function* takesOf(now: Following, beginning: Beginning, before: ReadonlySet<number>, takes: Take[]): Generator<string> {
@@ -46,7 +56,7 @@ function* takesOf(now: Following, beginning: Beginning, before: ReadonlySet<numb
   const fresh = nodes.filter((position) => !before.has(position))
   takes.push(...fresh.map((position) => ({ run, position, at })))
   const wave = wavesOf(run.plan).get(nodes[0] ?? -1)
-  const tighter = new Map(run.plan.waves[wave ?? -1]?.tighter.map((one) => [one.group, one.atMost]))
+  const tighter = tighterOf(run.plan.waves[wave ?? -1])
   for (const index of new Set(fresh.flatMap((position) => run.plan.nodes[position]?.groups ?? []))) {
     const group = run.plan.groups[index]
     if (group === undefined) continue

@@ -3,7 +3,7 @@ import type { PinnedList, Plan, PlanContent } from '../../src/core/plan/plan.ts'
 import type { EventType, Fact, RunEvent } from '../../src/core/run/event.ts'
 import type { RunState } from '../../src/core/run/state.ts'
 import type { NodeId, RunId } from '../../src/kit/ids.ts'
-import type { Instant } from '../../src/kit/instant.ts'
+import type { Instant, Ms } from '../../src/kit/instant.ts'
 import type { Claim } from '../../src/ports/store.ts'
 import type { LedgerRow } from '../../src/sandbox/ledger.ts'
 
@@ -18,6 +18,15 @@ export type CloudEvent = Readonly<{ type: string; run: RunId; n: number; seq: nu
 
 /** A claim was taken or let go. */
 export type ClaimChange = Readonly<{ at: Instant; run: RunId; node: NodeId; change: 'taken' | 'released' }>
+
+/** So far a host's clock may be off without anybody's being told: what it writes is compared with what others saw no closer. */
+export const SKEW_MS: Ms = 30_000
+
+/** What a person said to a run, when it was left: whoever drives puts it on record later. */
+export type Word = Readonly<{ at: Instant; run: RunId; by: string; what: string }>
+
+/** A freeze that stands in the config with which a driver was started. */
+export type Frozen = Readonly<{ driver: string; from: Instant; to: Instant }>
 
 /** One run as its journal has it, from its first fact. What is absent is not checked. */
 export type RunEvidence = Readonly<{
@@ -52,6 +61,10 @@ export type Evidence = Readonly<{
   claims?: readonly Claim[]
   /** What became of the claims, in order. */
   claimChanges?: readonly ClaimChange[]
+  /** All that people said to runs. */
+  words?: readonly Word[]
+  /** Freezes that drivers knew of from their start. */
+  frozen?: readonly Frozen[]
   /** A fault of this night may take a node's power, or the node; without one, no transaction may be cut at all. */
   powerLosses?: boolean
   /** Faults were over, people had answered, and the runs had time to end. */

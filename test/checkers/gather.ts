@@ -18,6 +18,8 @@ export async function gather(stage: Stage, more: Pick<Evidence, 'calm' | 'powerL
     serviceBefore: services([...stage.before.values()]),
     serviceAfter: services(stage.sandbox.nodes()),
     claims: await stage.store.claims(),
+    words: stage.words,
+    frozen: stage.frozen,
     ...(bodies && { feedback: bodies.map((body) => JSON.parse(body) as CloudEvent) }),
   }
 }

@@ -85,13 +85,22 @@ const startsOf = (rows: readonly LedgerRow[]): number =>
 
 const isForeign = ({ document }: LedgerRow): boolean => document === 'AWS-RunPatchBaseline'
 
-/** I14: a transaction is cut by a loss of power that a fault brought, and by nothing else; what still works on a root volume that is replaced goes with it. */
+/**
+ * I14: a transaction is cut by a loss of power that a fault brought, and by nothing else: not by our stopping of a node that was started. What still
+ * works on a root volume that is replaced goes with it.
+ */
 export const noCut: Checker = function* ({ runs, ledger = [], powerLosses = false }: Evidence) {
-  const replaced = runs.flatMap((run) => rootsReplaced(run))
+  const replaced = runs.flatMap((run) => timesOf(run, 'replace-root'))
+  const stopped = runs.flatMap((run) => timesOf(run, 'stop'))
   for (const row of ledger) {
     if (row.transaction === null || row.transaction.cut === null) continue
     const cutAt = Date.parse(row.transaction.endedAt ?? '')
-    if (row.exitCode === KILLED && replaced.some(({ node, from, to }) => node === row.node && from <= cutAt && cutAt <= to)) continue
+    const isIn = ({ node, from, to }: Stay): boolean => node === row.node && from <= cutAt && cutAt <= to
+    if (row.exitCode === KILLED && replaced.some(isIn)) continue
+    if (stopped.some(isIn)) {
+      yield `${row.node} ${row.token}: its transaction was cut while its node was being stopped`
+      continue
+    }
     // It works in the agent's process group and ends with it. We never cancel it, and its time is longer than any of these nights' commands.
     if (isForeign(row)) continue
     if (!powerLosses) yield `${row.node} ${row.token}: its transaction was cut (${row.transaction.cut}) in a night without a loss of power`
@@ -99,14 +108,14 @@ export const noCut: Checker = function* ({ runs, ledger = [], powerLosses = fals
   }
 }
 
-/** Times in which a rollback replaced a node's root volume. */
-function rootsReplaced(run: RunEvidence): { node: string; from: Instant; to: Instant }[] {
+/** Times in which a step did something to a node. */
+function timesOf(run: RunEvidence, step: StepName): Stay[] {
   const intended = run.facts.flatMap(({ at, event }) =>
-    event.type === 'StepIntended' && event.step === 'replace-root' ? [{ at, id: event.id, nodes: event.nodes }] : [],
+    event.type === 'StepIntended' && event.step === step ? [{ at, id: event.id, nodes: event.nodes }] : [],
   )
   return intended.flatMap(({ at, id, nodes }) => {
-    const end = run.facts.find(({ event }) => event.type === 'StepEnded' && event.id === id)?.at ?? at
-    return nodes.map((position) => ({ node: nodeAt(run, position), from: at, to: end }))
+    const end = run.facts.findLast(({ event }) => event.type === 'StepEnded' && event.id === id)?.at ?? at
+    return nodes.map((position) => ({ run: run.run, node: nodeAt(run, position), from: at, to: end }))
   })
 }
 

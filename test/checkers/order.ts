@@ -1,6 +1,8 @@
 import type { Fact, RunEvent } from '../../src/core/run/event.ts'
 import { earliest, iso, type Instant } from '../../src/kit/instant.ts'
-import { each, nodeAt, wavesOf, type Checker, type RunEvidence } from './evidence.ts'
+import { each, nodeAt, SKEW_MS, wavesOf, type Checker, type Evidence, type RunEvidence } from './evidence.ts'
+import { follow, type Following } from './follow.ts'
+import { Frost } from './freezes.ts'
 import { Beginnings, type Beginning } from './steps.ts'
 
 type Window = Readonly<{ opens: Instant; cutoff: Instant; closes: Instant; lastStart: Instant }>
@@ -80,7 +82,7 @@ function* inWindow(run: RunEvidence, starts: Map<string, Instant>): Generator<st
     if (event.type === 'StepIntended' && event.n > 0)
       starts.set(
         `${run.run}.${String(event.n)}`,
-        beginning.work === 'apply' && opened ? earliest(event.until, opened.lastStart) : event.until,
+        beginning.work === 'apply' && opened ? earliest(event.until, opened.lastStart, frost.next(at)) : event.until,
       )
     yield* intentInWindow(beginning, startBefore, opened, rollingBack)
     if (beginning.work === 'apply') yield* frost.against(beginning, startBefore)
@@ -92,27 +94,6 @@ function* openedInTime(run: RunEvidence, event: Of<'WindowOpened'>, chosen: Of<'
   if (chosen === null) return
   if (at < chosen.startAt) yield `${run.run}: begun at ${iso(at)}, before its jitter ended at ${iso(chosen.startAt)}`
   if (at > chosen.openBy) yield `${run.run}: begun at ${iso(at)}, later than ${iso(chosen.openBy)}`
-}
-
-/** The freezes as the run read them last, without those that it broke on record. */
-class Frost {
-  #freezes: Readonly<{ from: Instant; to: Instant; why: string }>[] = []
-  readonly #broken = new Set<string>()
-
-  hear(event: RunEvent): void {
-    if (event.type === 'FreezesRead')
-      this.#freezes = event.from.map((from, index) => ({ from, to: event.to[index] ?? from, why: event.why[index] ?? '' }))
-    if (event.type === 'FreezeBroken') this.#broken.add(`${String(event.from)} ${String(event.to)} ${event.why}`)
-    if (event.type === 'WindowChosen') this.#freezes = []
-  }
-
-  *against({ name, at }: Beginning, startBefore: Instant): Generator<string> {
-    for (const { from, to, why } of this.#freezes) {
-      if (this.#broken.has(`${String(from)} ${String(to)} ${why}`)) continue
-      if (from <= at && at < to) yield `${name}: intended at ${iso(at)}, in the freeze until ${iso(to)}`
-      if (at < from && startBefore > from) yield `${name}: may start until ${iso(startBefore)}, in the freeze from ${iso(from)}`
-    }
-  }
 }
 
 /** Steps before a change belong to it: they begin where it may. */
@@ -128,10 +109,11 @@ function* intentInWindow(beginning: Beginning, startBefore: Instant, opened: Win
 }
 
 /** I4: waves in order and behind their gates, nothing before its approval, no rollout on baselines that were not approved. */
-export const order: Checker = function* ({ runs }) {
+export const order: Checker = function* ({ runs, words }) {
   for (const run of runs) {
     yield* waveOrder(run)
-    yield* approvalOrder(run)
+    yield* wholeAtGates(run)
+    yield* approvalOrder(run, words)
   }
   yield* baselineOrder(runs)
 }
@@ -167,9 +149,22 @@ function* waveOrder(run: RunEvidence): Generator<string> {
   }
 }
 
+/** A gate judges what has come to its end: no node of the run is on its way back, unless a person has decided. */
+function* wholeAtGates(run: RunEvidence): Generator<string> {
+  const found: string[] = []
+  follow(run, (now, { event }) => {
+    if (event.type !== 'GateDecided' || event.verdict !== 'pass' || event.why.some((one) => one.startsWith('approved by'))) return
+    for (const name of restless(now)) found.push(`${run.run}: the gate of wave ${String(event.wave)} passed while ${name} was not back`)
+  })
+  yield* found
+}
+
+const restless = (now: Following): string[] =>
+  now.lives.filter(({ flying, around }) => flying || around.away !== 'no').map(({ planned }) => planned.node)
+
 /** What must have its approvals before it: the first wave behind the plan's, a passed gate behind its own. */
-function* approvalOrder(run: RunEvidence): Generator<string> {
-  const approvals = new Approvals()
+function* approvalOrder(run: RunEvidence, words: Evidence['words']): Generator<string> {
+  const approvals = new Approvals(words?.filter((word) => word.run === run.run))
   for (const fact of run.facts) {
     approvals.tell(fact)
     const { event } = fact
@@ -183,18 +178,30 @@ function* approvalOrder(run: RunEvidence): Generator<string> {
   }
 }
 
-/** Who was asked for what, and who gave it: one id counts once, the requester's own not where a group was asked. */
+/** Who was asked for what, and who gave it in time: one id counts once, the requester's own not where a group was asked. */
 class Approvals {
-  readonly #asked = new Map<string, { readonly count: number; readonly group: string; readonly by: Set<string> }>()
+  readonly #asked = new Map<string, { readonly count: number; readonly group: string; readonly by: Set<string>; readonly until: Instant }>()
+  readonly #words: Evidence['words']
   #requester = ''
+
+  constructor(words: Evidence['words']) {
+    this.#words = words
+  }
 
   tell({ actor, event }: Fact): void {
     if (event.type === 'RunRequested') this.#requester = actor.id
-    if (event.type === 'ApprovalAsked') this.#asked.set(subjectOf(event), { count: event.count, group: event.group, by: new Set() })
+    if (event.type === 'ApprovalAsked')
+      this.#asked.set(subjectOf(event), { count: event.count, group: event.group, by: new Set(), until: event.expires })
     if (event.type === 'ApprovalRefused' || event.type === 'ApprovalExpired') this.#asked.delete(subjectOf(event))
     if (event.type !== 'ApprovalGiven') return
     const asked = this.#asked.get(subjectOf(event))
-    if (asked && (asked.group === '' || event.by !== this.#requester)) asked.by.add(event.by)
+    const counts = asked && (asked.group === '' || event.by !== this.#requester) && this.#inTime(event.by, asked.until)
+    if (counts) asked.by.add(event.by)
+  }
+
+  /** What was said in time may be put on record later, when a driver comes. */
+  #inTime(by: string, until: Instant): boolean {
+    return this.#words?.some((word) => word.what === 'approve' && word.by === by && word.at < until + SKEW_MS) ?? true
   }
 
   given(subject: string): boolean {

@@ -1,5 +1,7 @@
-import { OUTCOMES, type EventType, type Outcome } from '../../src/core/run/event.ts'
-import { each, nodeAt, type Checker, type Evidence, type RunEvidence, type Service } from './evidence.ts'
+import { OUTCOMES, type EventType, type Outcome, type StepName } from '../../src/core/run/event.ts'
+import { iso, type Instant } from '../../src/kit/instant.ts'
+import type { LedgerRow } from '../../src/sandbox/ledger.ts'
+import { each, nodeAt, SKEW_MS, type Checker, type Evidence, type RunEvidence, type Service } from './evidence.ts'
 import { follow } from './follow.ts'
 import { preparesNodes } from './steps.ts'
 
@@ -61,6 +63,7 @@ function worstOf({ plan }: RunEvidence, index: number): number {
 export const putBack: Checker = function* (evidence) {
   const { runs, claims = [] } = evidence
   yield* serveAgain(evidence)
+  yield* backTooEarly(evidence)
   for (const run of runs) {
     const ended = toItsEnd(run)
     if (!ended) continue
@@ -72,9 +75,11 @@ export const putBack: Checker = function* (evidence) {
       if (around.owed.size > 0) yield `${run.run}: ${nodeAt(run, position)} ended without ${[...around.owed].join(', ')}`
     }
     const named = new Set(ended.lives.filter(({ outcome }) => LOST.has(outcome)).map(({ planned }) => planned.node))
+    const working = new Set(follow(run).hands.filter(({ to }) => to > Date.UTC(9000, 0)).map(({ node }) => node)) // prettier-ignore
     for (const claim of claims.filter((one) => one.run === run.run)) {
       if (!claim.hand) yield `${run.run}: ${claim.node} still counts as out of service after the end`
       else if (!named.has(claim.node)) yield `${run.run}: a hand is still on ${claim.node}, which did not fail`
+      else if (!working.has(claim.node)) yield `${run.run}: a hand is still on ${claim.node}, where nothing is open any more`
     }
   }
 }
@@ -92,6 +97,31 @@ function* serveAgain({ runs, serviceBefore, serviceAfter }: Evidence): Generator
     if (!named && before && after) for (const what of differences(before, after)) yield `${node}: ${what}, and no run says so`
   }
 }
+
+/** What puts a node back where it serves, or stops it. */
+const PUTS_BACK: ReadonlySet<StepName> = new Set<StepName>(['in-service', 'rejoin', 'stop'])
+
+/** By the nodes themselves: nobody is put back while the run's own change still works there, but those of which it says that nothing is known. */
+function* backTooEarly({ runs, ledger = [] }: Evidence): Generator<string> {
+  const changes = ledger.filter(({ transaction }) => transaction !== null)
+  for (const run of runs) {
+    const found: string[] = []
+    follow(run, (now, { at, event }) => {
+      if (event.type !== 'StepIntended' || !PUTS_BACK.has(event.step)) return
+      for (const { planned, outcome } of event.nodes.map((position) => now.life(position))) {
+        if (LOST.has(outcome)) continue
+        const row = changes.find(({ node, token, transaction }) => node === planned.node && token.startsWith(`${run.run}.`) && spans(transaction, at)) // prettier-ignore
+        if (row) found.push(`${run.run}: ${planned.node} is put back (${event.step}) at ${iso(at)}, while ${row.token} works there`)
+      }
+    })
+    yield* found
+  }
+}
+
+const spans = (transaction: LedgerRow['transaction'], at: Instant): boolean =>
+  transaction !== null &&
+  Date.parse(transaction.startedAt) <= at &&
+  (transaction.endedAt === null || at + SKEW_MS < Date.parse(transaction.endedAt))
 
 const LOST: ReadonlySet<Outcome> = new Set(['failed', 'unknown', 'rollback-failed'])
 

@@ -61,10 +61,10 @@ const sorted = (value: unknown): string =>
   )
 
 /** What each `detail` tells of, by the first word of the event. `node` tells of everything. */
-const RUN_WORDS = ['Run', 'Plan', 'Approval', 'Window', 'Rollback', 'Paused', 'Resumed', 'Abort']
+const RUN_WORDS = ['Run', 'Plan', 'Approval', 'Window', 'Freeze', 'Rollback', 'Paused', 'Resumed', 'Abort']
 const WORDS = {
   run: RUN_WORDS,
-  wave: [...RUN_WORDS, 'Wave', 'Gate', 'Check', 'Baseline', 'Baselines', 'Cell', 'Fleet'],
+  wave: [...RUN_WORDS, 'Wave', 'Gate', 'Check', 'Isolation', 'Tries', 'Try', 'Culprits', 'Baseline', 'Baselines', 'Cell', 'Fleet'],
   node: null,
 } as const
 

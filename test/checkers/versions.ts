@@ -9,6 +9,7 @@ export const undo: Checker = function* (evidence) {
   for (const run of evidence.runs) {
     yield* onlyTouched(run)
     yield* newestFirst(run)
+    yield* undoesAnother(run, evidence, followed)
     yield* sameDigest(run)
   }
   yield* samePackages(evidence, followed)
@@ -54,6 +55,26 @@ function* newestFirst(run: RunEvidence): Generator<string> {
       const wave = waves.get(position) ?? -1
       if (!scope.has(wave)) yield `${beginning.name}: ${nodeAt(run, position)} of wave ${String(wave)} does not belong to this rollback`
       if (wave > lowest) yield `${beginning.name}: wave ${String(wave)} is rolled back after wave ${String(lowest)}`
+      lowest = Math.min(lowest, wave)
+    }
+  }
+}
+
+/** A run that undoes another one: only nodes that this one touched, its newest wave first. */
+function* undoesAnother(run: RunEvidence, { runs }: Evidence, followed: ReadonlyMap<string, Following>): Generator<string> {
+  const undone = runs.find((one) => one.run === run.plan.undoes)
+  if (run.plan.work !== 'rollback' || undone === undefined) return
+  const touched = new Set(
+    (followed.get(undone.run)?.lives ?? []).flatMap(({ planned, everTouched }) => (everTouched ? [planned.node] : [])),
+  )
+  const waves = new Map(undone.plan.waves.flatMap(({ nodes }, wave) => nodes.map((position) => [nodeAt(undone, position), wave] as const)))
+  const beginnings = new Beginnings(run)
+  let lowest = Infinity
+  for (const fact of run.facts) {
+    for (const node of beginnings.of(fact)?.nodes.map((position) => nodeAt(run, position)) ?? []) {
+      const wave = waves.get(node) ?? -1
+      if (!touched.has(node)) yield `${run.run}: ${node} is rolled back and was never touched by ${undone.run}`
+      if (wave > lowest) yield `${run.run}: wave ${String(wave)} is rolled back after wave ${String(lowest)}`
       lowest = Math.min(lowest, wave)
     }
   }

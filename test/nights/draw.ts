@@ -5,6 +5,7 @@ import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
 import { HOLD, troublesOf, hasTags, type Troubles } from './draw-troubles.ts'
 import { aroundOf, BUCKETS, type Around } from './draw-around.ts'
+import { laterOf, withLater, type Later } from './draw-later.ts'
 import { faults, fleet, group, HEALTHZ, runbook, START, TESTED, type Sections } from '../scenarios/documents.ts'
 
 /** Everything that a seed decides before the night begins. */
@@ -21,6 +22,7 @@ export type Script = Readonly<{
   operatorEveryMs: Ms | null
   events: boolean
   troubles: Troubles
+  later: Later
 }>
 
 /** Swarm: each night has its own mix of troubles, some none at all, or the loudest would hide the rest. */
@@ -28,11 +30,12 @@ export function scriptOf(seed: number): Script {
   const of = (what: string): Random => seeded(derive(seed, what))
   const around = aroundOf(of('around'))
   const calmAfterMs = pick(of('calm'), [30 * MINUTE, 2 * HOUR, 6 * HOUR])
-  const runbooks = runbooksOf(of('runbooks'), around, hasTags(seed))
+  const later = laterOf(seed, around !== null)
+  const runbooks = runbooksOf(of('runbooks'), around, hasTags(seed), later)
   return {
     seed,
     fleet: fleetOf(seed, of('fleet'), around),
-    faults: faultsOf(seed, of('faults'), around),
+    faults: faultsOf(seed, of('faults'), around, later),
     calmAfterMs,
     runbooks,
     crash: pick(of('crash'), [
@@ -43,6 +46,7 @@ export function scriptOf(seed: number): Script {
     operatorEveryMs: pick(of('operator'), [null, null, 15 * MINUTE, 2 * HOUR]),
     events: pick(of('events'), [true, true, true, false]),
     troubles: troublesOf(seed, { alone: runbooks.length === 1, around: around !== null }),
+    later,
   }
 }
 
@@ -74,7 +78,7 @@ function fleetOf(seed: number, random: Random, around: Around | null): FleetFile
 const EVE = plus(START, 40 * MINUTE)
 
 /** Lines of a fault file, each with the odds that a night has it. */
-function faultsOf(seed: number, random: Random, around: Around | null): FaultsFile | null {
+function faultsOf(seed: number, random: Random, around: Around | null, later: Later): FaultsFile | null {
   if (chance(random, 0.15)) return null
   const odds = pick(random, [0.15, 0.35, 0.6])
   const some = (lines: readonly string[]): string => lines.filter(() => chance(random, odds)).join(', ')
@@ -113,7 +117,7 @@ function faultsOf(seed: number, random: Random, around: Around | null): FaultsFi
     `api: { ${api} }`,
     `agents: { ${agents} }`,
     `events: { ${events} }`,
-    `packages: [${packages}]`,
+    `packages: [${[packages, ...later.packages].filter(Boolean).join(', ')}]`,
     `zones: [${zones}]`,
     `listCommands: { ${list} }`,
     `output: { ${output} }`,
@@ -123,9 +127,10 @@ function faultsOf(seed: number, random: Random, around: Around | null): FaultsFi
   return faults(`seed: ${String(seed)}\n${sections.join('\n')}`)
 }
 
-function runbooksOf(random: Random, around: Around | null, tags: boolean): Runbook[] {
+function runbooksOf(random: Random, around: Around | null, tags: boolean, later: Later): Runbook[] {
   const disruption = disruptionOf(random)
-  const sections = (index: number): Sections => heldOut(around?.sections(index, sectionsOf(random)) ?? sectionsOf(random), tags)
+  const sections = (index: number): Sections =>
+    withLater(heldOut(around?.sections(index, sectionsOf(random)) ?? sectionsOf(random), tags), later, index)
   const first = runbook('first', { ...sections(0), disruption })
   const second = runbook('second', { ...sections(1), disruption: chance(random, 0.7) ? disruption : disruptionOf(random) })
   return chance(random, 0.45) ? [first, second] : [first]

@@ -2,8 +2,10 @@ import type { Random } from '../../src/kit/random.ts'
 import { iso, MINUTE, plus, SECOND, type Instant, type Ms } from '../../src/kit/instant.ts'
 import { readPlan } from '../../src/core/plan/make.ts'
 import { feedbackCursor } from '../../src/engine/relay.ts'
+import { Roles } from '../scenarios/roles.ts'
 import type { EngineProcess, ProcessOptions, Stage } from '../scenarios/stage.ts'
 import { gapMs, pick } from './draw.ts'
+import type { Later } from './draw-later.ts'
 import { HOLD, type Troubles } from './draw-troubles.ts'
 
 /** How long a tag may have been on before an intent that still names the node: what was read of it may be a minute old, and is read in pages. */
@@ -14,6 +16,7 @@ type Tagged = Readonly<{ node: string; from: Instant; to: Instant }>
 export type MishapParts = Readonly<{
   stage: Stage
   troubles: Troubles
+  later: Later
   random: (what: string) => Random
   over: AbortSignal
   /** Nothing goes wrong any more. */
@@ -28,8 +31,13 @@ export class Mishaps {
   readonly #parts: MishapParts
   readonly #living = new Set<EngineProcess>()
   readonly #tagged: Tagged[] = []
+  /** Nobody starts a process before this. */
+  absentUntil: Instant | null = null
+  #frozen: Readonly<{ from: Instant; to: Instant }> | null = null
   #freezes: Random
   #calls: Random
+  #stuck: Random
+  #asked = false
   #intents = 0
   /** Processes that were started with a clock that is off. */
   #clocks = 0
@@ -38,6 +46,7 @@ export class Mishaps {
     this.#parts = parts
     this.#freezes = parts.random('freezes')
     this.#calls = parts.random('calls')
+    this.#stuck = parts.random('stuck')
   }
 
   begin(): void {
@@ -45,11 +54,13 @@ export class Mishaps {
     void this.#every(troubles.reapedEveryMs, random('reaper'), (dice) => this.#reap(dice))
     void this.#every(troubles.forgetEveryMs, random('forget'), () => this.#forget())
     void this.#every(troubles.tagEveryMs, random('tags'), (dice) => this.#tag(dice))
+    void this.#declareFreeze()
+    void this.#deny()
   }
 
   /** How a process is watched, beside what else watches it. */
   options(of: () => EngineProcess): ProcessOptions {
-    const { troubles } = this.#parts
+    const { troubles, later } = this.#parts
     const { callCrash, clock } = troubles
     const dies = (): void => {
       if (!this.#parts.calm() && this.#calls() < callCrash) of().life.kill()
@@ -58,15 +69,18 @@ export class Mishaps {
     return {
       after: ({ entries }) => {
         if (entries.some(({ type }) => type === 'CommandIntended' || type === 'StepIntended')) this.#freeze(of())
+        if (entries.some(({ type }) => type === 'ApprovalAsked')) this.#goesHome(of())
         if (entries.some(({ type }) => type === 'CommandIntended') && (this.#intents += 1) === troubles.loss?.intents) void this.#lose()
       },
       calls: {
-        before: () => {
+        before: (operation) => {
           if (callCrash > 0) dies()
+          if (operation === 'SendCommand') this.#sticks(of())
         },
         after: () => {
           if (callCrash > 0) dies()
         },
+        ...(later.stuck.share > 0 && { expires: true as const }),
       },
       ...(off && { offMs: this.#offMs() }),
     }
@@ -117,20 +131,63 @@ export class Mishaps {
     if (victims.length > 0) pick(random, victims).life.kill()
   }
 
-  /**
-   * Stands still after an intent, and comes back later: perhaps as a zombie. Never between signing and sending: AWS refuses a signature older
-   * than five minutes, which the sandbox does not.
-   */
-  #freeze({ life }: EngineProcess): void {
-    const { troubles, stage, over, calm } = this.#parts
-    const { share, atMostMs } = troubles.freeze
-    if (calm() || share === 0 || !life.alive || this.#freezes() >= share) return
-    const untilMs = Math.max(SECOND, Math.round((this.#freezes() * atMostMs) / SECOND) * SECOND)
+  /** Stands still after an intent, and comes back later: perhaps as a zombie. */
+  #freeze(process: EngineProcess): void {
+    this.#standsStill(process, this.#parts.troubles.freeze, this.#freezes)
+  }
+
+  /** Stands still when a request is signed and has not left: AWS takes it for five minutes, whoever has looked for it meanwhile. */
+  #sticks(process: EngineProcess): void {
+    this.#standsStill(process, this.#parts.later.stuck, this.#stuck)
+  }
+
+  #standsStill({ life }: EngineProcess, { share, atMostMs }: Later['stuck'], dice: Random): void {
+    const { stage, over, calm } = this.#parts
+    if (calm() || share === 0 || !life.alive || life.frozen || dice() >= share) return
+    const untilMs = Math.max(SECOND, Math.round((dice() * atMostMs) / SECOND) * SECOND)
     life.freeze()
     void stage.clock.sleep(plus(stage.clock.now(), untilMs), over).then(() => {
       if (over.aborted) life.kill()
       else life.thaw()
     })
+  }
+
+  /** Whoever asked somebody has gone home, the first time. */
+  #goesHome({ life }: EngineProcess): void {
+    if (this.#asked || this.#parts.later.absentMs === 0 || this.#parts.calm()) return
+    this.#asked = true
+    this.absentUntil = plus(this.#parts.stage.clock.now(), this.#parts.later.absentMs)
+    life.kill()
+  }
+
+  /** From a while on the config names a freeze: whoever runs is ended, and started again with it. */
+  async #declareFreeze(): Promise<void> {
+    const { stage, over, calm, later } = this.#parts
+    if (later.freeze === null) return
+    await stage.clock.sleep(plus(stage.clock.now(), later.freeze.afterMs), over)
+    if (over.aborted || calm()) return
+    const from = stage.clock.now()
+    this.#frozen = { from, to: plus(from, later.freeze.forMs) }
+    for (const { life } of this.#living) life.kill()
+  }
+
+  /** The process with the config as it is now. */
+  configured(process: EngineProcess): EngineProcess {
+    if (this.#frozen === null) return process
+    const { from, to } = this.#frozen
+    this.#parts.stage.frozen.push({ driver: process.world.driver, from, to })
+    return { ...process, world: { ...process.world, freezes: [{ kind: 'period', from, to }] } }
+  }
+
+  async #deny(): Promise<void> {
+    const { stage, over, calm, later } = this.#parts
+    if (later.denied === null) return
+    const roles = new Roles(stage)
+    await stage.clock.sleep(plus(stage.clock.now(), later.denied.afterMs), over)
+    if (over.aborted || calm()) return
+    roles.revoke(later.denied.account)
+    await stage.clock.sleep(plus(stage.clock.now(), later.denied.forMs), over)
+    roles.restore(later.denied.account)
   }
 
   /** The clock of the host is off, and jumps once. */
@@ -146,7 +203,7 @@ export class Mishaps {
     for (const run of await this.#parts.stage.runs()) await store.setCursor(feedbackCursor(run), 0)
     if (!this.#parts.alone) return
     for (const { life } of this.#living) life.kill()
-    for (const { node } of await store.claims()) await store.releaseClaim(node)
+    for (const { node, run } of await store.claims()) await store.releaseClaim(node, run)
   }
 
   async #tag(random: Random): Promise<void> {

@@ -1,11 +1,15 @@
 import { derive, seeded, type Random } from '../../src/kit/random.ts'
 import { DAY, iso, MINUTE, plus, SECOND } from '../../src/kit/instant.ts'
 import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
-import { assert } from '../../src/kit/assert.ts'
+import { assert, known } from '../../src/kit/assert.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
 import type { FaultsFile } from '../../src/sandbox/faults.ts'
 import type { Steering } from '../../src/engine/inbox.ts'
+import { conduct } from '../../src/engine/conduct.ts'
 import { tellLeftovers } from '../../src/engine/leftovers.ts'
+import { planRollback } from '../../src/engine/planning.ts'
+import { requestRun } from '../../src/engine/request.ts'
 import { approveAll } from '../scenarios/approver.ts'
 import { faultsFound } from '../scenarios/holds.ts'
 import { Stage, type EngineProcess } from '../scenarios/stage.ts'
@@ -62,6 +66,7 @@ class Players {
     this.#mishaps = new Mishaps({
       stage,
       troubles: script.troubles,
+      later: script.later,
       random: (what) => seeded(derive(script.seed, 'mishaps', what)),
       over: this.#over.signal,
       calm: () => this.#calm,
@@ -77,7 +82,7 @@ class Players {
     void this.#operator()
     void this.#consumer()
     this.#mishaps.begin()
-    const engines = Promise.all(runbooks.map((runbook, index) => this.#engine(runbook, index))).then(() => 'ended')
+    const engines = Promise.all(runbooks.map((runbook, index) => this.#evening(runbook, index))).then(() => 'ended')
     const ended = await Promise.race([engines, clock.sleep(plus(fleet.start, LONGEST_MS), this.#over.signal).then(() => 'late')])
     this.#over.abort()
     this.#mishaps.end()
@@ -119,31 +124,44 @@ class Players {
     sandbox.setFaults(null)
   }
 
-  /** Whoever runs the runbook, again and again after each crash, until there is nothing left to do. */
-  async #engine(runbook: Runbook, index: number): Promise<void> {
-    const stage = this.#stage
+  async #evening(runbook: Runbook, index: number): Promise<void> {
     const random = this.#random(`engine ${String(index)}`)
-    await stage.clock.sleep(plus(stage.clock.now(), index * gapMs(random, 4 * MINUTE)))
+    await this.#stage.clock.sleep(plus(this.#stage.clock.now(), index * gapMs(random, 4 * MINUTE)))
+    await this.#engine(random, (process) => this.#acts(process, runbook), () => this.#isDone(runbook)) // prettier-ignore
+    if (this.#script.later.undo !== null) await this.#undo(runbook, index)
+  }
+
+  /** Whoever does something, again and again after each crash, until there is nothing left to do. */
+  async #engine(
+    random: Random,
+    does: (process: EngineProcess) => Promise<'done' | 'again'>,
+    isDone: () => Promise<boolean>,
+  ): Promise<void> {
+    const stage = this.#stage
     for (;;) {
+      const { absentUntil } = this.#mishaps
+      if (absentUntil !== null) await stage.clock.sleep(absentUntil)
       const watched = this.#mishaps.options(() => process)
-      const process: EngineProcess = await stage.start({
-        ...watched,
-        events: this.#script.events,
-        before: () => {
-          if (this.#strikes(random)) process.life.kill()
-        },
-        after: (append, appended) => {
-          if (this.#strikes(random)) process.life.kill()
-          watched.after?.(append, appended)
-        },
-      })
+      const process: EngineProcess = this.#mishaps.configured(
+        await stage.start({
+          ...watched,
+          events: this.#script.events,
+          before: () => {
+            if (this.#strikes(random)) process.life.kill()
+          },
+          after: (append, appended) => {
+            if (this.#strikes(random)) process.life.kill()
+            watched.after?.(append, appended)
+          },
+        }),
+      )
       this.#mishaps.started(process)
-      const went = await Promise.race([this.#acts(process, runbook), process.life.stopped])
+      const went = await Promise.race([does(process), process.life.stopped])
       if (went === 'done') return
       await stage.clock.sleep(plus(stage.clock.now(), pick(random, [0, 5 * SECOND, 10 * MINUTE, 90 * MINUTE])))
       if (process.life.alive && !this.#zombies) continue
       if (!process.life.alive) this.crashes += 1
-      if (await this.#isDone(runbook)) return
+      if (await isDone()) return
     }
   }
 
@@ -152,17 +170,61 @@ class Players {
     return this.#script.troubles.freeze.share > 0
   }
 
-  async #acts(process: EngineProcess, runbook: Runbook): Promise<'done' | 'again'> {
-    try {
+  #acts(process: EngineProcess, runbook: Runbook): Promise<'done' | 'again'> {
+    return this.#trying(runbook, async () => {
       const acts = await this.#stage.acts(process, runbook)
       // A store that lost a trial's end has a rollout beside it that is not over.
       const open = await this.#stage.store.runs({ unfinished: true, runbook: runbook.name })
       return acts.left === null && open.length === 0 ? 'done' : 'again'
+    })
+  }
+
+  async #trying(runbook: Runbook, does: () => Promise<'done' | 'again'>): Promise<'done' | 'again'> {
+    try {
+      return await does()
     } catch (error) {
       // What a person would be told; the engine is started again, as long as the night is rough.
       assert(error instanceof Error && 'code' in error, `a bug: ${error instanceof Error ? (error.stack ?? '') : String(error)}`)
       this.#stage.warnings.push(`${runbook.name}: ${error.message}`)
       return this.#calm && !PASSING.has(String(error.code)) ? 'done' : 'again'
+    }
+  }
+
+  /** Whoever ran it takes it back, when some of its nodes have gone. */
+  async #undo(runbook: Runbook, index: number): Promise<void> {
+    const { clock, store, disguises } = this.#stage
+    const { gone, waitMs } = known(this.#script.later.undo, 'the undoing')
+    const random = this.#random(`undo ${String(index)}`)
+    await clock.sleep(plus(clock.now(), waitMs))
+    const run = (await store.runs({ runbook: runbook.name })).findLast(({ act, outcome }) => act === 'rollout' && outcome !== null)?.run
+    if (run === undefined) return
+    for (let count = 0; count < gone; count++) {
+      const node = pick(random, this.#stage.sandbox.nodes()).node
+      if (!disguises.has(node)) disguises.set(node, () => undefined)
+    }
+    const undoing = async (): Promise<boolean | undefined> => {
+      const begun = (await store.runs({ runbook: runbook.name })).at(-1)
+      return begun === undefined || begun.run === run ? undefined : begun.outcome !== null
+    }
+    const does = (process: EngineProcess): Promise<'done' | 'again'> =>
+      this.#trying(runbook, async () => {
+        const last = known((await store.runs({ runbook: runbook.name })).at(-1), 'the run').run
+        const undo = last === run ? await this.#requested(process, run) : last
+        if (undo === null) return 'done'
+        const parts = { listen: () => undefined, signal: new AbortController().signal }
+        return (await conduct(process.world, undo, parts)) === undefined ? 'again' : 'done'
+      })
+    await this.#engine(random, does, async () => (await undoing()) === true)
+  }
+
+  /** The run that undoes this one; null where there is nothing to be undone. */
+  async #requested({ world, rehearsal }: EngineProcess, run: string): Promise<string | null> {
+    try {
+      const plan = await planRollback(world, run)
+      return await requestRun(world, { plan, actor: rehearsal.requester, reason: 'it is taken back', now: true, trial: null })
+    } catch (error) {
+      if (error instanceof PatchwaveError && ['plan.empty', 'plan.invalid'].includes(error.code)) return null
+      throw error
     }
   }
 
@@ -190,7 +252,7 @@ class Players {
     const { fleet, calmAfterMs } = this.#script
     await clock.sleep(plus(fleet.start, calmAfterMs), this.#over.signal)
     for (const run of await this.#stage.runs()) await this.#stage.steer(run, { what: 'resume', reason: 'the night is over' })
-    await approveAll(this.#stage, this.#over.signal)
+    await approveAll(this.#stage, this.#over.signal, this.#script.later.lateAnswers)
   }
 
   async #meddle(random: Random): Promise<void> {

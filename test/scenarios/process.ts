@@ -3,7 +3,9 @@ import { known } from '../../src/kit/assert.ts'
 import { MINUTE, plus, type Instant, type Ms } from '../../src/kit/instant.ts'
 import type { Append, Appended, Store } from '../../src/ports/store.ts'
 import type { Dispatch } from '../../src/sandbox/dispatch.ts'
+import { ServiceError } from '../../src/sandbox/model.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
+import { address, failed } from '../../src/sandbox/wire/protocols.ts'
 
 /** A promise that nobody keeps: whoever waits for it has died. */
 const forever = <T>(): Promise<T> => new Promise(() => undefined)
@@ -148,7 +150,7 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
     senders: through((commands) => inner.senders(commands)),
     notes: through((...args) => inner.notes(...args)),
     claims: through((filter) => inner.claims(filter)),
-    releaseClaim: through((node) => inner.releaseClaim(node)),
+    releaseClaim: through((...args) => inner.releaseClaim(...args)),
     restoreClaims: through((claims) => inner.restoreClaims(claims)),
     putPlan: through((...args) => inner.putPlan(...args)),
     plan: through((digest) => inner.plan(digest)),
@@ -160,8 +162,14 @@ export function mortalStore(inner: Store, life: Life, watch: AppendWatch = {}): 
   }
 }
 
-/** Told of a request by its operation (`SendCommand`) before the sandbox gets it, and after it has answered. */
-export type CallWatch = Readonly<{ before?: (operation: string) => void; after?: (operation: string) => void }>
+/**
+ * Told of a request by its operation (`SendCommand`) before the sandbox gets it, and after it has answered. `expires`: a request that its process held
+ * back for too long after it was signed is refused, as AWS does.
+ */
+export type CallWatch = Readonly<{ before?: (operation: string) => void; after?: (operation: string) => void; expires?: true }>
+
+/** AWS refuses a signature that is older. */
+const SIGNATURE_MS: Ms = 5 * MINUTE
 
 /** As the JSON protocols name it in a header, and the query protocols in the body; `''`: neither does. */
 function operationOf({ headers, body }: Parameters<Dispatch>[0]): string {
@@ -169,12 +177,16 @@ function operationOf({ headers, body }: Parameters<Dispatch>[0]): string {
   return target ?? new URLSearchParams(typeof body === 'string' ? body : new TextDecoder().decode(body)).get('Action') ?? ''
 }
 
+const EXPIRED = new ServiceError('InvalidSignatureException', 'Signature expired: it is too old', 400)
+
 /** The sandbox as one process reaches it. */
 export function mortalSandbox(inner: Sandbox, life: Life, watch: CallWatch = {}): Sandbox {
   const dispatch: Dispatch = (request, signal) => {
     const operation = operationOf(request)
+    const signedAt = inner.clock.now()
     watch.before?.(operation)
     return life.ask(async () => {
+      if (watch.expires && inner.clock.now() > plus(signedAt, SIGNATURE_MS)) return failed(address(request).service, EXPIRED, 'r')
       const answer = await inner.dispatch(request, signal)
       watch.after?.(operation)
       return answer

@@ -20,6 +20,7 @@ import type { FleetFile } from '../../src/sandbox/fleet-file.ts'
 import type { RealNodes } from '../../src/sandbox/nodes/real-nodes.ts'
 import type { NodeView } from '../../src/sandbox/nodes/world.ts'
 import { createSandbox, FEEDBACK_QUEUE, type Sandbox } from '../../src/sandbox/sandbox.ts'
+import type { Frozen, Word } from '../checkers/evidence.ts'
 import { config } from './documents.ts'
 import { Life, MortalClock, mortalSandbox, mortalStore, type AppendWatch, type CallWatch } from './process.ts'
 
@@ -56,6 +57,10 @@ export class Stage {
   readonly before: ReadonlyMap<NodeId, NodeView>
   /** How nodes look to the engine from now on, whatever AWS says. */
   readonly disguises = new Map<NodeId, Disguise>()
+  /** All that people said, when they said it. */
+  readonly words: Word[] = []
+  /** Freezes that processes knew of from their start. */
+  readonly frozen: Frozen[] = []
   /** Warnings of all processes, for the message of a failing test. */
   readonly warnings: string[] = []
   #processes = 0
@@ -107,6 +112,7 @@ export class Stage {
   /** A person's word to a run, whoever drives it. */
   steer(run: string, steering: Pick<Steering, 'what'> & Partial<Steering> & Readonly<{ by?: string }>): Promise<void> {
     const { what, reason = 'a person says so', gate = null, by = 'rehearsal:sre-leads/1', actor = { kind: 'cli', id: by } } = steering
+    this.words.push({ at: this.clock.now(), run, by: actor.id, what })
     return leaveNote({ store: this.store, clock: this.clock }, run, { what, reason, gate, actor })
   }
 
