@@ -143,8 +143,10 @@ export const PERSON: EffectScene = {
     }
     while ((await asked()) === undefined) await stage.clock.sleep(plus(stage.clock.now(), MINUTE))
     const run = known(await asked(), 'the run')
-    for (const id of ['rehearsal:sre-leads/1', 'rehearsal:sre-leads/2'])
+    for (const id of ['rehearsal:sre-leads/1', 'rehearsal:sre-leads/2']) {
+      stage.words.push({ at: stage.clock.now(), run, by: id, what: 'approve' })
       await leaveNote(world, run, { what: 'approve', reason: 'it was tried', gate: null, actor: { kind: 'cli', id } })
+    }
   },
   end: async (stage) => ({ ...(await endOfRuns(stage)), approvals: await approvalsOf(stage) }),
 }
