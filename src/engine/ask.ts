@@ -31,6 +31,9 @@ export type Part = Readonly<{ nodes: readonly NodeId[]; parameters: Readonly<Rec
 /** SSM's list of commands may lag behind itself for about a minute; after twice that it shows what was sent. */
 export const SETTLE_MS: Ms = 2 * MINUTE
 
+/** How far before its intent what was sent is looked for: the clock of the host that put it on record, and AWS's, may differ. */
+export const SKEW_MS: Ms = 15 * MINUTE
+
 /** SSM takes at most so many ids in one SendCommand. */
 const NODES_MAX = 50
 
@@ -174,7 +177,7 @@ class Asking {
 
   /** Takes the commands of this token that SSM shows for copies that nobody has seen yet. */
   async #adopt(): Promise<void> {
-    for await (const seen of this.#world.commands.sweep(this.#cell, plus(this.#question.askedAt, -MINUTE), this.#signal)) {
+    for await (const seen of this.#world.commands.sweep(this.#cell, plus(this.#question.askedAt, -SKEW_MS), this.#signal)) {
       if (seen.comment === this.#question.token) this.#take(seen)
     }
   }

@@ -5,7 +5,7 @@ import type { RunState } from '../core/run/state.ts'
 import type { CommandSeen } from '../ports/commands.ts'
 import { mapBounded } from '../kit/bounded.ts'
 import { plus } from '../kit/instant.ts'
-import { SKEW_MS } from './effects/find.ts'
+import { SKEW_MS } from './ask.ts'
 import { FETCH_TOKENS } from './effects/scan.ts'
 import type { World } from './world.ts'
 

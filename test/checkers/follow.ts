@@ -302,13 +302,15 @@ export class Following {
     if (work === 'scan' || this.#commands.has(n)) return []
     const isFound = (life: Life): boolean => this.#commands.get(life.n)?.found === true
     const free = nodes.map((position) => this.life(position)).filter((life) => life.around.away === 'no' && !this.rollingBack)
-    const flying = free.filter((life) => (life.flying ? isFound(life) : life.outcome === 'open' && !life.touched))
+    const flying = free.filter((life) => life.flying || life.outcome === 'open')
     const ended = free.filter(
       (life) => !life.flying && life.outcome !== 'open' && (work === 'rollback' || life.outcome === 'skipped' || isFound(life)),
     )
     const both = [...flying, ...ended].map(({ position }) => position)
     this.#commands.set(n, { n, work, nodes: both, phase: 'sent', doubtful: true, found: true })
     for (const life of [...flying, ...ended]) {
+      const before = this.#commands.get(life.n)
+      if (before && life.flying) before.nodes = before.nodes.filter((position) => position !== life.position)
       this.#letGo(life.n, life.position, at)
       Object.assign(life, { n, spoke: false, attempts: life.attempts + 1, touched: true, everTouched: true })
       const node = nodeAt(this.evidence, life.position)

@@ -63,7 +63,7 @@ export class Intervals {
 export type Told = {
   readonly n: number
   readonly work: Work
-  readonly nodes: readonly number[]
+  nodes: readonly number[]
   phase: 'intended' | 'sent' | 'unclear' | 'refused' | 'closed'
   doubtful: boolean
   /** The journal has no intent of it. */

@@ -37,7 +37,7 @@ function* ofTheNodes(run: RunEvidence, { ledger }: Evidence): Generator<string> 
       (event.type === 'CommandIntended' || event.type === 'CommandFound') && event.work === 'apply' ? [event.n] : [],
     ),
   )
-  const turned = new Set(run.facts.flatMap(({ event }) => (event.type === 'StepIntended' && event.step === 'live-patch' ? [event.n] : [])))
+  const turned = turnedOn(run)
   const tried = run.facts.some(({ event }) => event.type === 'TriesChosen')
   const byNode = Map.groupBy(
     ledger.filter(({ token }) => tokenParts(token).run === run.run),
@@ -47,13 +47,31 @@ function* ofTheNodes(run: RunEvidence, { ledger }: Evidence): Generator<string> 
   for (const life of follow({ ...run, facts: run.facts.filter(({ at }) => at <= end) }).lives) {
     const changed = (byNode.get(life.planned.node) ?? []).filter(isChange)
     const by = (numbers: ReadonlySet<number>) => changed.filter(({ token }) => numbers.has(tokenParts(token).n))
-    const hidden = [...by(applies), ...(life.reason.startsWith('livepatch-') ? by(turned) : [])]
+    const untold = turned.get(life.position) ?? new Set<number>()
+    const hidden = [...by(applies), ...(life.reason.startsWith('livepatch-') ? by(untold) : [])]
     // What is tried after a failed trial is undone, and the node told as it was before.
     if (life.outcome === 'skipped' && !tried && hidden.some(early))
       yield `${run.run}: ${nodeAt(run, life.position)} is told as skipped (${life.reason}), but ${hidden[0]?.token ?? ''} changed it`
     if (isPatched(life) && by(applies).length === 0)
       yield `${run.run}: ${nodeAt(run, life.position)} is told as patched, but no command of the run changed it`
   }
+}
+
+/** By node, the tokens that should have turned live patching on there and are not on record as having done so. */
+function turnedOn(run: RunEvidence): ReadonlyMap<number, ReadonlySet<number>> {
+  const tokens = new Map<number, number>()
+  const turned = new Map<number, Set<number>>()
+  for (const { event } of run.facts) {
+    if (event.type === 'StepIntended' && event.step === 'live-patch') {
+      tokens.set(event.id, event.n)
+      for (const position of event.nodes) turned.set(position, (turned.get(position) ?? new Set()).add(event.n))
+    } else if (event.type === 'StepEnded') {
+      const n = tokens.get(event.id)
+      for (const [index, position] of event.nodes.entries())
+        if (n !== undefined && event.done[index] === true) turned.get(position)?.delete(n)
+    }
+  }
+  return turned
 }
 
 const isPatched = ({ outcome, everTouched }: Life): boolean => outcome === 'patched' && everTouched

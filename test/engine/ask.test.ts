@@ -45,8 +45,9 @@ function stage({ sends, known = [], blindMs = 0, commands = {} }: Script) {
         running.set(commandId, { at: clock.now(), parts: next })
         return Promise.resolve({ commandId, requestedAt: clock.now(), expiresAfter: plus(clock.now(), 70 * MINUTE) })
       },
-      async *sweep() {
-        yield* await Promise.resolve(clock.now() < plus(START, blindMs) ? [] : known)
+      async *sweep(_, since) {
+        const shown = clock.now() < plus(START, blindMs) ? [] : known.filter(({ requestedAt }) => requestedAt >= since)
+        yield* await Promise.resolve(shown)
       },
       async *invocations(_, id) {
         const { at, parts } = await Promise.resolve(running.get(id) ?? { at: START, parts: [] })
@@ -215,6 +216,12 @@ describe('asking nodes', () => {
       const script = stage({ sends: [], known: [seen('hidden', ['a'])], blindMs: SETTLE_MS, commands: { hidden: [{ node: 'a', afterMs: 60 * MINUTE }] } }) // prettier-ignore
       expect(await asked(script, ['a'], { ...late, until: plus(START, SECOND) })).toEqual([['a sent']])
       expect(script.clock.now()).toBe(plus(START, SETTLE_MS))
+    })
+
+    it('finds what AWS says was sent minutes before it was asked: the host that asked had a clock of its own', async () => {
+      const early = { ...seen('early', ['a']), requestedAt: plus(START, -4 * MINUTE) }
+      const script = stage({ sends: [], known: [early], commands: { early: [{ node: 'a', afterMs: 0 }] } })
+      expect(await asked(script, ['a'], late)).toEqual([['a passed']])
     })
 
     it('knows then that what is not listed was not sent', async () => {

@@ -32,6 +32,7 @@ export function scriptOf(seed: number): Script {
   const calmAfterMs = pick(of('calm'), [30 * MINUTE, 2 * HOUR, 6 * HOUR])
   const later = laterOf(seed, around !== null)
   const runbooks = runbooksOf(of('runbooks'), around, hasTags(seed), later)
+  const troubles = troublesOf(seed, { alone: runbooks.length === 1, around: around !== null })
   return {
     seed,
     fleet: fleetOf(seed, of('fleet'), around),
@@ -45,8 +46,9 @@ export function scriptOf(seed: number): Script {
     ]),
     operatorEveryMs: pick(of('operator'), [null, null, 15 * MINUTE, 2 * HOUR]),
     events: pick(of('events'), [true, true, true, false]),
-    troubles: troublesOf(seed, { alone: runbooks.length === 1, around: around !== null }),
-    later,
+    troubles,
+    // What a lost part of a journal had sent can be found only where the account can be asked, and by somebody who is still there.
+    later: troubles.loss === null ? later : { ...later, denied: null, undo: null },
   }
 }
 

@@ -199,7 +199,8 @@ export function missed(state: RunState, n: number, now: Instant): void {
   const command = commandOf(state, n)
   unwant(state, `find:${String(n)}`)
   const foreign = byPatchManager(state.plan, command.work)
-  if (now < command.startBefore && !mayNotStart(state, command.work, now) && !foreign) {
+  // Its nodes may all have been found at work for a later one.
+  if (now < command.startBefore && !mayNotStart(state, command.work, now) && !foreign && command.nodes.length > 0) {
     command.phase = 'intended'
     want(state, { kind: 'send', key: `send:${String(n)}`, n })
   } else if (now < provedAt(state, n)) want(state, { kind: 'find', key: `find:${String(n)}`, n })

@@ -10,7 +10,8 @@ export const UNINTENDED = 'found-without-intent'
 
 /**
  * A command that bears this run's id and that no intent of this journal explains: a part of the journal was lost. Its number is never given
- * again; nodes that it may have changed are touched, and fly for it until they report. Nodes that the journal knows to be busy stay as they are.
+ * again; nodes that it may have changed are touched, and fly for it until they report, also where they fly for an earlier command: the lost part
+ * knew how that one had ended. Nodes that are on their way out of service or back stay as they are.
  */
 export function commandFound(state: RunState, event: Of<'CommandFound'>): void {
   state.tokenCount = Math.max(state.tokenCount, event.n)
@@ -46,7 +47,8 @@ function touches(state: RunState, position: number, n: number): void {
 
 function flies(state: RunState, position: number, n: number): void {
   const before = state.commands.get(at(state.nodes.command, position))
-  if (at(state.nodes.stage, position) === STAGE.flying && before !== undefined) before.open -= 1
+  if (at(state.nodes.stage, position) === STAGE.flying && before !== undefined)
+    state.commands.set(before.n, { ...before, nodes: before.nodes.filter((one) => one !== position), open: before.open - 1 })
   else move(state, position, STAGE.flying)
   touches(state, position, n)
   recount(state, position)
@@ -78,12 +80,12 @@ function watched(state: RunState, event: Of<'CommandFound'>, { flying, ended }: 
 
 const isFound = (state: RunState, position: number): boolean => state.commands.get(at(state.nodes.command, position))?.found === true
 
-/** It waits for the change that it may have had; or an older command that was found too is said to be at work on it. */
+/** It waits for the change that it may have had, or for another attempt; or an older command is said to be at work on it. */
 function mayFly(state: RunState, position: number): boolean {
-  const stage = at(state.nodes.stage, position)
-  if (state.phase.name === 'rolling-back') return false
-  return stage === STAGE.idle || stage === STAGE.waiting || (stage === STAGE.flying && isFound(state, position))
+  return state.phase.name !== 'rolling-back' && MAY_FLY.has(at(state.nodes.stage, position))
 }
+
+const MAY_FLY: ReadonlySet<number> = new Set([STAGE.idle, STAGE.waiting, STAGE.retrying, STAGE.flying])
 
 /** It was given up before its change, or ended with a change that this undid. A rollback that goes on undoes it again. */
 function mayHaveEnded(state: RunState, position: number, work: Of<'CommandFound'>['work']): boolean {

@@ -1,19 +1,16 @@
 import { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, tokenOf } from '../../kit/ids.ts'
-import { DAY, latest, MINUTE, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
+import { DAY, latest, plus, SECOND, type Instant, type Ms } from '../../kit/instant.ts'
 import { provedAt } from '../../core/run/evolve-commands.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { commandOf } from '../../core/run/state.ts'
 import type { Command } from '../../core/run/parts.ts'
-import { SETTLE_MS } from '../ask.ts'
+import { SETTLE_MS, SKEW_MS } from '../ask.ts'
 import { unknownReport } from './report.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 import { cellRefused, refusalOf, REFUSED_MS } from './refused-cell.ts'
 
 const SWEEP_MS: Ms = 30 * SECOND
-
-/** How far before the intent a sweep begins: the host's clock and AWS's may differ. */
-export const SKEW_MS: Ms = 15 * MINUTE
 
 /** SSM forgets commands after 30 days. An intent older than this is unknown, never "not sent". */
 const FORGOTTEN_MS: Ms = 25 * DAY

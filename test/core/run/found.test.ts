@@ -96,14 +96,26 @@ describe('a command without an intent', () => {
     expect(told.state.phase).toMatchObject({ name: 'rolling-back', waves: [1, 0] })
   })
 
-  it('leaves nodes alone that fly for another command', () => {
-    const told = restored(1)
+  it('is at work on nodes that fly for an earlier one: the lost part knew how that one had ended', () => {
+    const told = restored(2)
     told.read()
     told.tell(sent(1, told.now))
     told.tell(found(5, [0]))
     expect(told.state.nodes.stage[0]).toBe(STAGE.flying)
     expect(told.state.tokenCount).toBe(5)
-    expect(told.state.activities.has('watch:5')).toBe(false)
+    expect([commandOf(told.state, 1), commandOf(told.state, 5)].map(({ nodes, open }) => ({ nodes, open }))).toEqual([
+      { nodes: [1], open: 1 },
+      { nodes: [0], open: 1 },
+    ])
+    told.tell(report(5, { 0: 'patched' }, told.now), { type: 'CommandClosed', n: 5 })
+    expect([told.node(0), told.state.nodes.stage[1]]).toEqual(['patched: reason', STAGE.flying])
+  })
+
+  it('leaves nothing to send again where all nodes of an earlier one are found at work for it', () => {
+    const told = restored(1)
+    told.read()
+    told.tell({ type: 'DriverTook', driver: 'two', epoch: 2 }, found(5, [0]), { type: 'CommandMissed', n: 1 })
+    expect([...told.state.activities.keys()].filter((key) => key.endsWith(':1'))).toEqual(['find:1'])
   })
 })
 
