@@ -85,14 +85,15 @@ describe('a command that was found without its intent', () => {
     expect(wanted(known)).not.toContain(`prepare:${CELL}`)
   })
 
-  it('whose nodes fly for a command of the journal leaves them', () => {
+  it('whose nodes fly for an earlier command of the journal takes them over', () => {
     const told = new Telling({ waves: [{ nodes: 2, gate: { failuresMax: 9 } }] })
     told.open()
     told.read()
     told.sent(1)
     told.tell(found(7, [0, 1]))
-    expect([told.state.nodes.command[0], commandOf(told.state, 1).open, told.state.commands.size]).toEqual([1, 2, 1])
-    expect(wanted(told)).toEqual(['watch:1'])
+    expect([told.state.nodes.command[0], told.state.nodes.attempts[0], told.state.inFlight]).toEqual([7, 2, 2])
+    expect([1, 7].map((n) => commandOf(told.state, n).open)).toEqual([0, 2])
+    expect(wanted(told)).toEqual(expect.arrayContaining(['watch:1', 'watch:7']))
   })
 
   it('after another one that was found: its nodes fly for the last', () => {
