@@ -47,9 +47,10 @@ function touches(state: RunState, position: number, n: number): void {
 
 function flies(state: RunState, position: number, n: number): void {
   const before = state.commands.get(at(state.nodes.command, position))
-  if (at(state.nodes.stage, position) === STAGE.flying && before !== undefined)
-    state.commands.set(before.n, { ...before, nodes: before.nodes.filter((one) => one !== position), open: before.open - 1 })
-  else move(state, position, STAGE.flying)
+  if (at(state.nodes.stage, position) === STAGE.flying && before !== undefined) {
+    before.nodes = before.nodes.filter((one) => one !== position)
+    before.open -= 1
+  } else move(state, position, STAGE.flying)
   touches(state, position, n)
   recount(state, position)
 }

@@ -38,7 +38,8 @@ export type Command = {
   readonly cell: string
   readonly list: number
   readonly work: Work
-  readonly nodes: readonly number[]
+  /** Without those that were found at work for a later command whose intent was lost. */
+  nodes: readonly number[]
   readonly intendedAt: Instant
   readonly startBefore: Instant
   readonly notBefore: Instant
