@@ -149,18 +149,25 @@ function* waveOrder(run: RunEvidence): Generator<string> {
   }
 }
 
-/** A gate judges what has come to its end: no node of the run is on its way back, unless a person has decided. */
+/**
+ * A gate judges what has come to its end: no node up to its wave is on its way back, unless a person has decided. Of later waves one may be at work
+ * whose command a lost part of the journal had sent.
+ */
 function* wholeAtGates(run: RunEvidence): Generator<string> {
   const found: string[] = []
+  const waves = wavesOf(run.plan)
   follow(run, (now, { event }) => {
     if (event.type !== 'GateDecided' || event.verdict !== 'pass' || event.why.some((one) => one.startsWith('approved by'))) return
-    for (const name of restless(now)) found.push(`${run.run}: the gate of wave ${String(event.wave)} passed while ${name} was not back`)
+    for (const name of restless(now, (position) => (waves.get(position) ?? -1) <= event.wave))
+      found.push(`${run.run}: the gate of wave ${String(event.wave)} passed while ${name} was not back`)
   })
   yield* found
 }
 
-const restless = (now: Following): string[] =>
-  now.lives.filter(({ flying, around }) => flying || around.away !== 'no').map(({ planned }) => planned.node)
+const restless = (now: Following, isJudged: (position: number) => boolean): string[] =>
+  now.lives
+    .filter(({ flying, around, position }) => isJudged(position) && (flying || around.away !== 'no'))
+    .map(({ planned }) => planned.node)
 
 /** What must have its approvals before it: the first wave behind the plan's, a passed gate behind its own. */
 function* approvalOrder(run: RunEvidence, words: Evidence['words']): Generator<string> {
