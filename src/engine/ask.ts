@@ -168,7 +168,7 @@ class Asking {
         if (left.length < before) continue
         unclear ||= error.code === 'aws.unclear'
         if (error.more.detail?.['error'] === 'TooLate') break
-        if (!mayPass(error)) return { id: undefined, refused: part.nodes, unclear }
+        if (!sendMayPass(error)) return { id: undefined, refused: part.nodes, unclear }
         await clock.sleep(plus(clock.now(), pause), signal)
       }
     }
@@ -246,8 +246,8 @@ class Asking {
   }
 }
 
-/** Says nothing of the nodes: also where a request stood still for so long that AWS calls its time wrong. */
-const mayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'
+/** Whether a send that failed may be tried again: nothing is wrong with the nodes. So it is where a request stood still until AWS calls its time wrong. */
+export const sendMayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'
 
 const longer = (pause: Ms): Ms => Math.min(MINUTE, pause * 2)
 

@@ -13,6 +13,7 @@ import { eachBounded } from '../../kit/bounded.ts'
 import type { NodeSeen, StatusSeen } from '../../ports/fleet.ts'
 import { ask } from '../ask.ts'
 import { endedAt } from '../journal.ts'
+import { mayPass } from '../steps/trying.ts'
 import type { World } from '../world.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 import { refusesCell } from './refused-cell.ts'
@@ -74,10 +75,9 @@ const TRIED_MS: Ms = 10 * MINUTE
 /** A cell that refuses to be asked, or does not answer for long, tells nothing of its nodes, and so nothing of all. */
 function untold({ world, state }: Performing, effect: EffectOf<'measure'>, error: unknown): Measured {
   if (!(error instanceof PatchwaveError)) throw error
-  const mayPass = error.retryable || error.code === 'aws.unclear'
   const rule = state.plan.checks[effect.check]
   const worksMs = rule?.type === 'script' ? rule.timeoutMs : 0
-  if (mayPass && world.clock.now() < plus(askedAt(state, effect), TRIED_MS + worksMs)) throw error
+  if (mayPass(error) && world.clock.now() < plus(askedAt(state, effect), TRIED_MS + worksMs)) throw error
   const unclear = subjectsOf(state, effect)
   return { verdict: 'inconclusive', evidence: `${error.code}: ${error.message}`, subjects: unclear.length, failing: [], unclear }
 }

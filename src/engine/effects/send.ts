@@ -10,6 +10,7 @@ import { commandOf, planned } from '../../core/run/state.ts'
 import type { Command } from '../../core/run/parts.ts'
 import { byPatchManager, LIST_REFUSED } from '../../core/run/patch-manager.ts'
 import type { CommandOrder } from '../../ports/commands.ts'
+import { sendMayPass } from '../ask.ts'
 import { kernelOf } from '../kernel.ts'
 import { listsOf } from '../lists.ts'
 import { patchBaselineOrder } from './patch-manager.ts'
@@ -68,7 +69,7 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
         yield [{ type: 'CommandRefused', n: command.n, code: 'too-late', message, invalid: [] }]
         return
       }
-      if (!mayPass(error)) {
+      if (!sendMayPass(error)) {
         const code = sending || !byPatchManager(state.plan, command.work) ? error.code : LIST_REFUSED
         yield [{ type: 'CommandRefused', n: command.n, code, message, invalid: invalidNodes(command, error, nameOf) }]
         return
@@ -80,9 +81,6 @@ export async function* sendCommand({ world, state, signal }: Performing, effect:
 }
 
 const HELD_BACK = 'before it could be sent, somebody or something forbade it'
-
-/** Nothing was sent, and nothing is wrong with the nodes: also where a request stood still for so long that AWS calls its time wrong. */
-const mayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'
 
 /** The nodes that SSM named; all of them when it named none, for then each may be the one. */
 function invalidNodes(command: Command, error: PatchwaveError, nameOf: (position: number) => string): number[] {
