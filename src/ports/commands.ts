@@ -38,6 +38,7 @@ export type InvocationSeen = Readonly<{
   /** `StatusDetails` without spaces: Pending, InProgress, Delayed, Success, DeliveryTimedOut, ExecutionTimedOut, Failed, Cancelled, Cancelling, Undeliverable, Terminated, InvalidPlatform, AccessDenied. */
   status: string
   ended: boolean
+  /** Of the first step that started; null: none has. */
   exitCode: number | null
   /** At most 2,500 characters of stdout, well-formed. */
   output: string
@@ -55,7 +56,8 @@ export interface Commands {
    * @repeat Is not made: what may have been sent is looked for by its comment, and else counts as unknown or failed. A document of `onExit` is sent
    * again.
    * @throws `aws.throttled`, `aws.denied`, `aws.invalid` (InvalidInstanceId names the nodes in `detail.nodes` where SSM does), `aws.expired`, `aws.unreachable`: nothing was sent
-   * @throws `aws.unclear`: it may have been sent
+   * @throws `aws.unclear`: it may have been sent; any other code: nothing was
+   * @throws `aws.stale`: a document of others that waited too long to leave, and was kept back
    */
   send(order: CommandOrder, signal: AbortSignal): Promise<Pick<CommandSeen, 'commandId' | 'requestedAt' | 'expiresAfter'>>
   /** Commands of this cell requested since then, newest first, whoever sent them. SSM may lag about a minute behind itself. @looks */
@@ -63,7 +65,7 @@ export interface Commands {
   /** All invocations of a command, 50 a call; or the one of `node` alone, which is a fiftieth of the answer. @looks */
   invocations(cell: Cell, commandId: CommandId, signal: AbortSignal, node?: NodeId): AsyncIterable<InvocationSeen>
   /**
-   * Asks to stop what has not started on these nodes. Best effort.
+   * Asks to stop what has not started on these nodes. Best effort. One that SSM refuses (`aws.invalid`) keeps none of the others from being asked.
    * @effect cancel what has not started: CancelCommand
    * @repeat Is asked only of invocations that still have not started; one that is cancelled stays so.
    */

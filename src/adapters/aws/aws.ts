@@ -86,6 +86,7 @@ export function createAws(options: AwsOptions): Aws {
     accounts: options.accounts,
     control: control.account,
     own: remembered(async () => (await identity.caller(NEVER)).account),
+    told: () => told.account,
     assume: (access) => assume(calls, clock, home, access, sessionNameOf(options.sessionName)),
   })
   const credentials = {
@@ -99,7 +100,15 @@ export function createAws(options: AwsOptions): Aws {
     denied: (account: string) => sessions.denied(account),
   }
   const calls: Calls = new Calls({ lanes, quota, clock, random, credentials })
-  const identity = identityOver(calls, home)
+  const asking = identityOver(calls, home)
+  const told: { account: string | null } = { account: null }
+  const identity: Identity = {
+    async caller(signal) {
+      const answer = await asking.caller(signal)
+      told.account = answer.account
+      return answer
+    },
+  }
   return {
     fleet: fleetOver(calls),
     commands: commandsOver(calls, clock),

@@ -28,8 +28,8 @@ export type Call = Readonly<{
   kind: Kind
   signal: AbortSignal
   /**
-   * Changes who serves, runs or boots: its request leaves soon after this instant, at which the engine asked for it, or not at all. One port call may
-   * make several, and each of them is as old as that.
+   * Changes who serves, runs or boots, or sends a document of others: its request leaves soon after this instant, at which the engine asked for it, or
+   * not at all. One port call may make several, and each of them is as old as that.
    */
   fresh?: Instant
   /** Called when the request is signed and about to leave; throws to keep it back. */

@@ -48,7 +48,9 @@ async function send(
   const leaving = (): void => {
     if (clock.now() >= order.startBefore) throw tooLate(order, 'the request would leave too late')
   }
-  const call = { cell: order.cell, operation: 'SendCommand', kind: 'once', signal, leaving } as const
+  // No marker keeps a document of others from running beside what a successor does: like what changes who serves, it leaves soon or not at all.
+  const fresh = order.document.hash === null ? { fresh: calls.now } : {}
+  const call = { cell: order.cell, operation: 'SendCommand', kind: 'once', signal, leaving, ...fresh } as const
   return calls.ssm(call, async ({ sdk, client, options }) => {
     // Computed here, after the wait for quota: what is left of the time counts.
     const seconds = Math.floor((order.startBefore - clock.now()) / SECOND)
@@ -155,14 +157,15 @@ function invocationSeen(node: NodeId, one: CommandInvocation): InvocationSeen {
   const word = statusOf(one.Status ?? '')
   const details = statusOf(one.StatusDetails ?? '')
   const status = details || word || 'Pending'
-  const [plugin] = one.CommandPlugins ?? []
-  const code = plugin?.ResponseCode
+  const steps = one.CommandPlugins ?? []
+  // -1: not started. Of a document with several steps one may have run, whichever SSM names first.
+  const code = steps.map(({ ResponseCode }) => ResponseCode).find((each) => each !== undefined && each !== -1)
   return {
     node,
     status,
     ended: !OPEN.has(status) && !OPEN.has(word), // Details that we do not know end nothing that goes on.
-    exitCode: code === undefined || code === -1 ? null : code, // -1: not started
-    output: clean(plugin?.Output ?? '', PLUGIN_OUTPUT_MAX),
+    exitCode: code ?? null,
+    output: clean(steps[0]?.Output ?? '', PLUGIN_OUTPUT_MAX),
   }
 }
 
@@ -173,15 +176,29 @@ const statusOf = (details: string): string =>
     .replace(/^Canceled$/, 'Cancelled')
 
 async function cancel(calls: Calls, cell: Cell, commandId: CommandId, nodes: readonly NodeId[], signal: AbortSignal): Promise<void> {
+  const refused: PatchwaveError[] = []
   // An empty list would mean all nodes of the command.
-  for (const some of chunks(nodes, NODES_MAX)) {
-    try {
-      await calls.ssm({ cell, operation: 'CancelCommand', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
-        client.send(new sdk.CancelCommandCommand({ CommandId: commandId, InstanceIds: [...some] }), options),
-      )
-    } catch (error) {
-      if (!failedAs(error, 'aws.missing')) throw error // A command that AWS has forgotten starts nothing any more.
-    }
+  for (const some of chunks(nodes, NODES_MAX)) refused.push(...(await cancelSome(calls, { cell, commandId, nodes: some }, signal)))
+  const [first] = refused
+  if (first) throw first
+}
+
+type Some = Readonly<{ cell: Cell; commandId: CommandId; nodes: readonly NodeId[] }>
+
+/** SSM refuses a list for one node that is gone, and such nodes are those that wait: then the others are cancelled without it. Resolves to the refusals. */
+async function cancelSome(calls: Calls, { cell, commandId, nodes }: Some, signal: AbortSignal): Promise<readonly PatchwaveError[]> {
+  try {
+    await calls.ssm({ cell, operation: 'CancelCommand', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
+      client.send(new sdk.CancelCommandCommand({ CommandId: commandId, InstanceIds: [...nodes] }), options),
+    )
+    return []
+  } catch (error) {
+    if (failedAs(error, 'aws.missing')) return [] // A command that AWS has forgotten starts nothing any more.
+    if (!namedAs(error, 'InvalidInstanceId')) throw error
+    if (nodes.length === 1) return [error]
+    const half = Math.ceil(nodes.length / 2)
+    const first = await cancelSome(calls, { cell, commandId, nodes: nodes.slice(0, half) }, signal)
+    return [...first, ...(await cancelSome(calls, { cell, commandId, nodes: nodes.slice(half) }, signal))]
   }
 }
 

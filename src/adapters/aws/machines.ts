@@ -53,6 +53,7 @@ type Wish = Readonly<{ cell: Cell; node: NodeId; run: string; deleteAfter: Insta
 
 async function snapshot(calls: Calls, wish: Wish, signal: AbortSignal): Promise<readonly SnapshotSeen[]> {
   const { cell, node, run, deleteAfter } = wish
+  const fresh = calls.now
   const values = {
     [TAG.run]: run,
     [TAG.node]: node,
@@ -61,17 +62,15 @@ async function snapshot(calls: Calls, wish: Wish, signal: AbortSignal): Promise<
   }
   const Tags = Object.entries(values).map(([Key, Value]) => ({ Key, Value }))
   try {
-    const answer = await calls.ec2(
-      { cell, operation: 'CreateSnapshots', kind: 'careful', signal, fresh: calls.now },
-      ({ sdk, client, options }) =>
-        client.send(
-          new sdk.CreateSnapshotsCommand({
-            InstanceSpecification: { InstanceId: node },
-            Description: `Patchwave: ${node} before ${run}`,
-            TagSpecifications: [{ ResourceType: 'snapshot', Tags }],
-          }),
-          options,
-        ),
+    const answer = await calls.ec2({ cell, operation: 'CreateSnapshots', kind: 'careful', signal, fresh }, ({ sdk, client, options }) =>
+      client.send(
+        new sdk.CreateSnapshotsCommand({
+          InstanceSpecification: { InstanceId: node },
+          Description: `Patchwave: ${node} before ${run}`,
+          TagSpecifications: [{ ResourceType: 'snapshot', Tags }],
+        }),
+        options,
+      ),
     )
     return (answer.Snapshots ?? []).flatMap(snapshotSeen)
   } catch (error) {

@@ -138,7 +138,8 @@ async function labelVersion(
   signal: AbortSignal,
 ): Promise<void> {
   const { cell, path, version, label } = order
-  const answer = await calls.ssm({ cell, operation: 'LabelParameterVersion', kind: 'repeatable', signal }, ({ sdk, client, options }) =>
+  const call = { cell, operation: 'LabelParameterVersion', kind: 'repeatable', fresh: calls.now, signal } as const
+  const answer = await calls.ssm(call, ({ sdk, client, options }) =>
     client.send(new sdk.LabelParameterVersionCommand({ Name: path, ParameterVersion: version, Labels: [label] }), options),
   )
   // Bad labels come back in a list, with HTTP 200.

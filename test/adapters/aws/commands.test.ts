@@ -165,6 +165,16 @@ describe('reading commands', () => {
     expect(asked[0]?.input).toEqual({ CommandId: commandId, Details: true, MaxResults: 50 })
   })
 
+  it('a node on which a later step of a document was cut off has begun', async () => {
+    const CommandPlugins = [
+      { Name: 'PatchMacOS', ResponseCode: -1, Output: '' },
+      { Name: 'PatchLinux', ResponseCode: 137, Output: '' },
+    ]
+    const json = { CommandInvocations: [{ InstanceId: 'i-12345678', Status: 'Cancelled', StatusDetails: 'Cancelled', CommandPlugins }] }
+    const { aws, clock } = wire(() => ({ json }))
+    expect(await clock.run(() => all(aws.commands.invocations(control, commandId, signal)))).toMatchObject([{ exitCode: 137 }])
+  })
+
   it.each([
     ['InProgress', '', 'InProgress'],
     ['InProgress', 'Queued', 'Queued'],
@@ -203,6 +213,21 @@ describe('reading commands', () => {
       await aws.commands.cancel(control, commandId, nodes, signal)
     })
     expect(asked.map(({ input }) => (input['InstanceIds'] as string[]).length)).toEqual([50, 10])
+  })
+
+  it('cancels on all others when one is gone, which makes SSM refuse the list', async () => {
+    const nodes = Array.from({ length: 50 }, (_, i) => `i-${String(i).padStart(8, '0')}`)
+    const gone = 'i-00000017'
+    const done: string[] = []
+    const { aws, clock } = wire(({ input }) => {
+      const named = input['InstanceIds'] as string[]
+      if (named.includes(gone)) return refusal('InvalidInstanceId')
+      done.push(...named)
+      return { json: {} }
+    })
+    const asked = clock.run(() => aws.commands.cancel(control, commandId, nodes, signal))
+    await expect(asked, 'that one may still be waiting').rejects.toMatchObject({ code: 'aws.invalid' })
+    expect(done.sort()).toEqual(nodes.filter((node) => node !== gone))
   })
 
   it('is content when the command is forgotten', async () => {

@@ -4,7 +4,7 @@ import type { NodeId } from '../../../src/kit/ids.ts'
 import { DAY, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { SnapshotSeen } from '../../../src/ports/machines.ts'
 import { CONTROL, EstateStage, failureOf, FLEET, signal, STAGING } from './estate.ts'
-import { all } from './wire.ts'
+import { all, control, wire } from './wire.ts'
 
 const RUN = '0190a000-0000-7000-8000-000000000001'
 const OTHER = '0190a000-0000-7000-8000-000000000002'
@@ -95,6 +95,16 @@ describe('snapshots', () => {
     expect(taken).toHaveLength(2)
     expect(await listed(stage, { run: RUN })).toEqual(taken)
     expect(stage.calls('ec2.CreateSnapshots')).toBe(1)
+  })
+
+  it('none is taken when its process stood still while it looked for the root volume: another driver has the node by then', async () => {
+    const { aws, clock, names } = wire(async ({ name }) => {
+      if (name === 'ec2.DescribeInstances') await clock.sleep(plus(clock.now(), 10 * MINUTE))
+      return { xml: `<Answer>${name === 'ec2.DescribeInstances' ? '<reservationSet/>' : '<snapshotSet/>'}</Answer>` }
+    })
+    const asked = (): Promise<unknown> => aws.machines.snapshot(control, 'i-00000000000000000', { run: RUN, deleteAfter }, signal)
+    await expect(clock.run(asked)).rejects.toMatchObject({ code: 'aws.stale' })
+    expect(names()).toEqual(['ec2.DescribeInstances'])
   })
 })
 

@@ -64,6 +64,20 @@ describe('credentials', () => {
     expect(made.asked.at(-1)?.accessKey).toBe('AKIABASE')
   })
 
+  it('does not enter an account without a role once AWS has said that its own credentials are of another one', async () => {
+    const { clock, aws, names } = wire(
+      sts(() => start),
+      { accounts: [{ id: prod.account, role: null, externalId: null }] },
+    )
+    const entered = clock.run(async () => {
+      await aws.identity.caller(signal)
+      await all(aws.commands.sweep(control, start, signal))
+      await all(aws.commands.sweep(prod, start, signal))
+    })
+    await expect(entered).rejects.toMatchObject({ code: 'config.invalid', more: { detail: { account: prod.account } } })
+    expect(names()).toEqual(['sts.GetCallerIdentity', 'ssm.ListCommands'])
+  })
+
   it('knows no account beside the config', async () => {
     const { clock, sweep, asked } = world()
     const unknown = clock.run(() => sweep({ account: '999999999999', region: 'us-east-1' }))
@@ -101,6 +115,25 @@ describe('credentials', () => {
     }
     await clock.run(() => aws.commands.send(order, signal))
     expect(asked.filter(({ name }) => name === 'ssm.SendCommand').map(({ accessKey }) => accessKey)).toEqual(['ASIA1', 'ASIA2'])
+  })
+
+  it('one call that is denied does not cost the account its session when no other one is to be had', async () => {
+    let made = 0
+    const closed: ReturnType<typeof wire> = wire((asked) => {
+      if (asked.name === 'sts.GetCallerIdentity') return { xml: callerXml(control.account) }
+      if (asked.name !== 'sts.AssumeRole') return asked.name === 'ssm.CancelCommand' ? refusal('AccessDeniedException') : { json: {} }
+      made += 1
+      if (made === 1) return { xml: assumedXml('ASIA1', new Date(closed.clock.now() + HOUR_MS)) }
+      return { status: 403, xml: '<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>' }
+    })
+    await closed.clock.run(async () => {
+      await all(closed.aws.commands.sweep(prod, start, signal))
+      await closed.clock.sleep(plus(start, 2 * MINUTE))
+      await expect(closed.aws.commands.cancel(prod, 'c', ['i-12345678'], signal)).rejects.toMatchObject({ code: 'aws.denied' })
+      await all(closed.aws.commands.sweep(prod, start, signal))
+    })
+    expect(closed.asked.filter(({ name }) => name === 'ssm.ListCommands').map(({ accessKey }) => accessKey)).toEqual(['ASIA1', 'ASIA1'])
+    expect(made, 'it was tried, once').toBe(2)
   })
 
   // prettier-ignore
