@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -171,7 +171,7 @@ async function openSession(config: Config, environment: NodeJS.ProcessEnv, io: I
     log,
     ...surroundings(config),
     rehearsing: isLoopback(environment),
-    driver: `${hostname()}:${String(process.pid)}:${systemRandom.uuid(clock.now()).slice(-8)}`,
+    driver: `${HERE}:${String(process.pid)}:${systemRandom.uuid(clock.now()).slice(-8)}`,
     mayLive: mayLive,
   }
   return {
@@ -228,17 +228,30 @@ function probeOf(clock: Clock, environment: NodeJS.ProcessEnv): Probe {
   return endpoint !== undefined && isLoopback(environment) ? loopbackProbe(clock, endpoint) : httpProbe(clock)
 }
 
-/** Whether every AWS call goes to this machine: then it is a sandbox. */
+/** Whether every AWS call goes to this machine: then it is a sandbox. One service's own variable wins over the one for all. */
 function isLoopback(environment: NodeJS.ProcessEnv): boolean {
-  const endpoint = environment['AWS_ENDPOINT_URL']
-  if (endpoint === undefined || !URL.canParse(endpoint)) return false
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(endpoint).hostname)
+  if ((environment['AWS_ENDPOINT_URL'] ?? '') === '' || environment['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return false
+  return Object.entries(environment).every(([name, url = '']) => {
+    if (!name.startsWith('AWS_ENDPOINT_URL') || url === '') return true
+    return URL.canParse(url) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)
+  })
+}
+
+/** Where a process id means one process: this host, and on Linux its own namespace of them, for containers may share the host's name. */
+const HERE = `${hostname()}${namespaceOfProcesses()}`
+
+function namespaceOfProcesses(): string {
+  try {
+    return `/${readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, '')}`
+  } catch {
+    return ''
+  }
 }
 
 /** A driver of this host whose process is gone is certainly dead; of any other nothing is known. */
 function mayLive(driver: string): boolean {
-  const [host, pid] = driver.split(':')
-  if (host !== hostname() || pid === undefined || !/^\d+$/.test(pid)) return true
+  const [here, pid] = driver.split(':')
+  if (here !== HERE || pid === undefined || !/^\d+$/.test(pid)) return true
   try {
     process.kill(Number(pid), 0)
     return Number(pid) !== process.pid

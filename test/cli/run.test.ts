@@ -229,10 +229,13 @@ describe('a month at the command line', () => {
         if (line.includes('"command.sent"')) leaving.abort()
       },
     }
-    const printed = await desk.type('run night.yaml --json', { io: heard })
+    const printed = await desk.type("run night.yaml --json --config it's.yaml --store other.db", { io: heard })
     expect(printed.code).toBe(5)
     expect(out.some((line) => line.includes('"wave.started"'))).toBe(true)
-    expect(err.join('\n')).toMatch(new RegExp(`continuing run ${rollout}[^]*left: run ${rollout} goes on where it stands[^]*go on with`))
+    expect(err.join('\n')).toMatch(new RegExp(`continuing run ${rollout}[^]*left: run ${rollout} goes on where it stands`))
+    expect(err.join('\n'), 'in another store it would be a second run').toContain(
+      "go on with `patchwave run night.yaml --store other.db --config 'it'\\''s.yaml'`",
+    )
   })
 
   it('run goes on with it to the end', async () => {

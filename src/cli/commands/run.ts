@@ -15,6 +15,7 @@ import { mayLeave } from '../leave.ts'
 import { conclude, type Went } from '../outcome.ts'
 import { painter } from '../render/paint.ts'
 import { ageRemark, planPage } from '../render/plan-page.ts'
+import { quoted } from '../render/text.ts'
 import { readTarget, type Target } from '../target.ts'
 
 /** The trial, if no fresh baseline stands, and the rollout: driven and followed to their end, or as far as the window reaches. */
@@ -97,7 +98,13 @@ async function follow(call: Call, world: World, request: ActsRequest): Promise<W
   }
 }
 
-const againOf = (file: string, call: Call): string => `patchwave run ${file}${flagOf(call, 'now') ? ' --now' : ''}`
+/** The same command line: in another store it would begin a second run, and without its inputs none. */
+function againOf(file: string, call: Call): string {
+  const { store, config } = call.common
+  const inputs = Object.entries(inputsOf(call)).flatMap(([name, value]) => ['--input', `${name}=${value}`])
+  const places = [...(store === undefined ? [] : ['--store', store]), ...(config === undefined ? [] : ['--config', config])]
+  return ['patchwave', 'run', file, ...inputs, ...places, ...(flagOf(call, 'now') ? ['--now'] : [])].map(quoted).join(' ')
+}
 
 /** Puts the act that is due on record, and nothing more. */
 async function detach(call: Call, world: World, request: ActsRequest): Promise<number> {

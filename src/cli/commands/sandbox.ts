@@ -1,5 +1,6 @@
 import { countOf, textOf, type Call, type CommandSpec } from '../call.ts'
 import { EXIT, usage } from '../exit.ts'
+import { quoted } from '../render/text.ts'
 
 /** A whole month passes in an hour; more would leave a driver no time to think. */
 const SPEED_MAX = 100_000
@@ -73,8 +74,6 @@ function identityLine({ name, arn, env }: Fields): string[] {
 type Fields = Readonly<Record<string, unknown>>
 
 const objectOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? { ...value } : {})
-
-const quoted = (value: string): string => (/^[\w./:@-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`)
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
