@@ -22,6 +22,8 @@ export type Question = Readonly<{
   until: Instant
   /** Nothing begins on a node after this; absent: as long as an answer can come in time. */
   startBefore?: Instant
+  /** Asked before each send, for something may forbid it by now. Absent: nothing does. */
+  mayBegin?: () => boolean
   executionSeconds: number
 }>
 
@@ -80,7 +82,7 @@ function fifties(nodes: readonly NodeId[], parameters: Part['parameters']): Part
   return Array.from({ length: count }, (_, index) => ({ nodes: nodes.slice(index * NODES_MAX, (index + 1) * NODES_MAX), parameters }))
 }
 
-/** What a copy of the command came to in a node that has not answered. A `line` says that it came too late. */
+/** What a copy of the command came to in a node that has not answered. A `line` says that it came too late, or waited for the node's lock in vain. */
 type Copy = Readonly<{ status: string; line?: ResultLine | undefined }>
 
 /** What is known of a node that has not answered: each copy that was sent to it, or why there is none. */
@@ -148,7 +150,7 @@ class Asking {
 
   /** Tries until it can be in time no more. What may have been sent is sent again: the node knows the token. */
   async #send(part: Part): Promise<Sent> {
-    const { token, document, executionSeconds, until } = this.#question
+    const { token, document, executionSeconds, until, mayBegin = () => true } = this.#question
     const { clock, commands, log } = this.#world
     const signal = this.#signal
     const startBefore = wholeSecond(earliest(this.#question.startBefore ?? until, until, plus(clock.now(), DELIVERY_MS)))
@@ -156,6 +158,7 @@ class Asking {
     let left = part.nodes
     let unclear = false
     for (let pause = FIRST_MS; left.length > 0 && !signal.aborted && clock.now() < plus(startBefore, -31 * SECOND); pause = longer(pause)) {
+      if (!mayBegin()) break
       try {
         const { commandId } = await commands.send({ ...order, nodes: left }, signal)
         return { id: commandId, refused: without(part.nodes, left), unclear }
@@ -217,26 +220,30 @@ class Asking {
     return earliest(plus(now, pause), until)
   }
 
-  /** What is new of a command. That a copy of it came too late is only kept: another copy may say more. */
+  /** What is new of a command. That a copy of it came too late, or got no lock, is only kept: another copy may say more. */
   async #readAnswers(commandId: CommandId): Promise<readonly Answer[]> {
     const answers: Answer[] = []
     let ended = true
-    let parts = 0
-    for await (const one of this.#world.commands.invocations(this.#cell, commandId, this.#signal)) {
-      parts += 1
-      const { node, status } = one
+    for (const [node, one] of await shownOf(this.#world, { cell: this.#cell, commandId }, this.#signal)) {
+      const { status } = one
       const silence = this.#open.get(node)
       if (!one.ended) ended = false
       if (!one.ended || silence === undefined) continue
       const line = lineOf(one, this.#question)
       silence.copies.set(commandId, { status, line })
-      if (line === undefined || line.reason === 'too-late') continue
+      if (line === undefined || !this.#isLastWord(node, line)) continue
       this.#open.delete(node)
       this.#unseen.delete(node)
       answers.push({ node, cell: this.#cell, commandId, line, status })
     }
-    if (ended && parts > 0) this.#running.delete(commandId)
+    // SSM may not show all its nodes yet.
+    if (ended && ![...this.#open.values()].some(({ copies }) => copies.get(commandId) === SENT)) this.#running.delete(commandId)
     return answers
+  }
+
+  #isLastWord(node: NodeId, { reason }: ResultLine): boolean {
+    const copies = this.#open.get(node)?.copies.size ?? 0
+    return reason !== 'too-late' && (!BEFORE_MARKER.has(reason) || (copies === 1 && !this.#unseen.has(node)))
   }
 
   #silent(node: NodeId, { refusal, copies }: Silence): Answer {
@@ -245,6 +252,30 @@ class Asking {
     return { node, cell: this.#cell, commandId: tells?.commandId ?? null, line: tells?.line, status: tells?.status ?? refusal }
   }
 }
+
+/**
+ * All parts of a command that SSM shows, or the one of `node` alone; a node that a later page shows once more counts once. None of a command that
+ * SSM does not know: what was just sent may not be shown yet, what is old may be forgotten.
+ */
+export async function shownOf(
+  { commands }: Pick<World, 'commands'>,
+  { cell, commandId, node }: Readonly<{ cell: Cell; commandId: CommandId; node?: NodeId | undefined }>,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<NodeId, InvocationSeen>> {
+  const shown = new Map<NodeId, InvocationSeen>()
+  try {
+    for await (const one of commands.invocations(cell, commandId, signal, node)) shown.set(one.node, one)
+  } catch (error) {
+    if (!(error instanceof PatchwaveError) || error.code !== 'aws.missing') throw error
+  }
+  return shown
+}
+
+/**
+ * Words of a copy that may have left no marker on its node: it waited for the lock in vain, or the marker found no room on the disk. Another copy
+ * may still begin.
+ */
+export const BEFORE_MARKER: ReadonlySet<string> = new Set(['lock-held', 'disk-full'])
 
 /** Whether a send that failed may be tried again: nothing is wrong with the nodes. So it is where a request stood still until AWS calls its time wrong. */
 export const sendMayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'

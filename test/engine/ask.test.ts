@@ -3,7 +3,7 @@ import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import { silentLog } from '../../src/adapters/system/log.ts'
 import { ask, asking, SETTLE_MS, type Answer, type Question } from '../../src/engine/ask.ts'
 import type { World } from '../../src/engine/world.ts'
-import { PatchwaveError } from '../../src/kit/error.ts'
+import { PatchwaveError, type ErrorCode } from '../../src/kit/error.ts'
 import type { CommandId, NodeId } from '../../src/kit/ids.ts'
 import { instant, MINUTE, plus, SECOND, type Instant, type Ms } from '../../src/kit/instant.ts'
 import type { CommandOrder, CommandSeen, InvocationSeen } from '../../src/ports/commands.ts'
@@ -15,19 +15,21 @@ const signal = new AbortController().signal
 
 const says = (reason: string, verdict = 'passed', token = TOKEN): string => JSON.stringify({ pw: 1, token, verdict, reason, endedAt: 1 })
 
-/** What a node's part of a command comes to, and when. */
-type Part = Readonly<{ node: NodeId; afterMs: Ms; status?: string; output?: string }>
+/** What a node's part of a command comes to, and when; until `hiddenMs` SSM does not show it. */
+type Part = Readonly<{ node: NodeId; afterMs: Ms; hiddenMs?: Ms; status?: string; output?: string }>
 /** What becomes of each send in turn: a command with these parts, or a failure. */
 type Script = Readonly<{
   sends: readonly (readonly Part[] | PatchwaveError)[]
   known?: readonly CommandSeen[]
   /** Until then SSM does not list what it knows. */
   blindMs?: Ms
+  /** Until then SSM says of a command that it does not know it. */
+  unknownMs?: Ms
   commands?: Readonly<Record<CommandId, readonly Part[]>>
 }>
 
 /** An SSM that follows a script, and what was asked of it. */
-function stage({ sends, known = [], blindMs = 0, commands = {} }: Script) {
+function stage({ sends, known = [], blindMs = 0, unknownMs = 0, commands = {} }: Script) {
   const clock = new VirtualClock(START)
   const orders: CommandOrder[] = []
   const running = new Map<CommandId, Readonly<{ at: Instant; parts: readonly Part[] }>>(
@@ -51,7 +53,9 @@ function stage({ sends, known = [], blindMs = 0, commands = {} }: Script) {
       },
       async *invocations(_, id) {
         const { at, parts } = await Promise.resolve(running.get(id) ?? { at: START, parts: [] })
-        for (const { node, afterMs, status = 'Success', output = says('passed') } of parts) {
+        if (clock.now() < plus(at, unknownMs)) throw failure('aws.missing')
+        for (const { node, afterMs, hiddenMs = 0, status = 'Success', output = says('passed') } of parts) {
+          if (clock.now() < plus(at, hiddenMs)) continue
           const ended = clock.now() >= plus(at, afterMs)
           yield {
             node,
@@ -69,7 +73,7 @@ function stage({ sends, known = [], blindMs = 0, commands = {} }: Script) {
   return { world: world as World, clock, orders } // Nothing else of the world is asked.
 }
 
-const failure = (code: 'aws.unclear' | 'aws.throttled' | 'aws.invalid' | 'aws.denied', nodes = ''): PatchwaveError =>
+const failure = (code: ErrorCode, nodes = ''): PatchwaveError =>
   new PatchwaveError(code, 'no', { hint: 'none', ...(nodes !== '' && { detail: { nodes } }) })
 const unclear = failure('aws.unclear')
 const seen = (commandId: CommandId, nodes: readonly NodeId[], comment = TOKEN): CommandSeen => ({
@@ -107,6 +111,23 @@ describe('asking nodes', () => {
   it('yields answers as they come, the silent ones at the end', async () => {
     const script = stage({ sends: [[{ node: 'a', afterMs: SECOND }, { node: 'b', afterMs: 5 * MINUTE }, { node: 'c', afterMs: MINUTE, status: 'Failed', output: 'no line' }]] }) // prettier-ignore
     expect(await asked(script, ['a', 'b', 'c'])).toEqual([['a passed'], ['b passed'], ['c Failed']])
+  })
+
+  it('waits for nodes that SSM does not show as long as it shows others', async () => {
+    const script = stage({
+      sends: [
+        [
+          { node: 'a', afterMs: 0 },
+          { node: 'b', afterMs: 5 * MINUTE, hiddenMs: MINUTE },
+        ],
+      ],
+    })
+    expect(await asked(script, ['a', 'b'])).toEqual([['a passed'], ['b passed']])
+  })
+
+  it('waits for a command that SSM says it does not know, for it was just sent', async () => {
+    const script = stage({ sends: [[{ node: 'a', afterMs: 0 }]], unknownMs: 20 * SECOND })
+    expect(await asked(script, ['a'])).toEqual([['a passed']])
   })
 
   it('does not wait for nodes beyond its time, and says that they were sent to', async () => {
@@ -178,6 +199,39 @@ describe('asking nodes', () => {
       commands: { late: [{ node: 'a', afterMs: 0, output: says('too-late', 'skipped') }], first: [{ node: 'a', afterMs: MINUTE }] },
     })
     expect(await asked(script, ['a'])).toEqual([['a passed']])
+  })
+
+  describe('of a copy that waited for the lock of its node in vain', () => {
+    const locked: Part = { node: 'a', afterMs: MINUTE, status: 'Failed', output: says('lock-held', 'failed') }
+
+    it('does not say that another one will not begin', async () => {
+      const known = [seen('locked', ['a']), seen('slow', ['a'])]
+      const script = stage({ sends: [], known, commands: { locked: [locked], slow: [{ node: 'a', afterMs: 5 * MINUTE }] } })
+      expect(await asked(script, ['a'])).toEqual([['a passed']])
+    })
+
+    it('does not say that another one is not at work when time is over', async () => {
+      const known = [seen('locked', ['a']), seen('slow', ['a'])]
+      const script = stage({ sends: [], known, commands: { locked: [locked], slow: [{ node: 'a', afterMs: 60 * MINUTE }] } })
+      expect(await asked(script, ['a'])).toEqual([['a sent']])
+    })
+
+    it('does not say that one will not begin which nobody has seen', async () => {
+      const script = stage({
+        sends: [unclear, [locked]],
+        known: [seen('lost', ['a'])],
+        blindMs: SETTLE_MS,
+        commands: { lost: [{ node: 'a', afterMs: 5 * MINUTE }] },
+      })
+      expect(await asked(script, ['a'])).toEqual([['a passed']])
+    })
+
+    it('says so at once where it is the only one, and at last where none had more luck', async () => {
+      const alone = stage({ sends: [[locked, { node: 'b', afterMs: 5 * MINUTE }]] })
+      expect(await asked(alone, ['a', 'b'])).toEqual([['a lock-held'], ['b passed']])
+      const two = stage({ sends: [], known: [seen('one', ['a']), seen('two', ['a'])], commands: { one: [locked], two: [locked] } })
+      expect(await asked(two, ['a'])).toEqual([['a lock-held']])
+    })
   })
 
   it.each([

@@ -11,12 +11,13 @@ import { cellKey, type Cell } from '../../src/kit/ids.ts'
 import { HOUR, plus } from '../../src/kit/instant.ts'
 import { plan } from '../core/run/plan.ts'
 import { OPENS, RUN } from '../core/run/telling.ts'
+import { refusing } from './steps/stand.ts'
 
 const DARK = '222222222222'
 const made = plan({ waves: [{ nodes: [{}, { account: DARK }] }], documents: { 'Patchwave-Scan': 'ab'.repeat(32) } })
 
-/** What is told of two nodes, one a cell, while one of the cells answers like this when the answers are to be read; and what is thrown at last. */
-async function scanned(code: ErrorCode): Promise<[told: RunEvent[], thrown: unknown]> {
+/** What is told of two nodes, one a cell, while one of the cells answers like this when the answers are to be read; and what is thrown at last. `unread`: how the other one answers when a list is to be read. */
+async function scanned(code: ErrorCode, unread?: ErrorCode): Promise<[told: RunEvent[], thrown: unknown]> {
   const clock = new VirtualClock(OPENS)
   const state = initial(RUN, made)
   for (const position of [0, 1]) state.scanLeft.add(position)
@@ -30,7 +31,7 @@ async function scanned(code: ErrorCode): Promise<[told: RunEvent[], thrown: unkn
       if (cell.account === DARK) throw new PatchwaveError(code, 'no', { hint: 'none', detail: { cell: cellKey(cell) } })
       yield await Promise.resolve({ node: made.nodes[0]?.node ?? '', status: 'Success', ended: true, exitCode: 0, output: line })
     },
-    output: () => Promise.resolve(`${line}\n{"end":true,"digest":"${sha256('')}"}\n`),
+    output: () => (unread ? refusing(unread)() : Promise.resolve(`${line}\n{"end":true,"digest":"${sha256('')}"}\n`)),
   }
   const world = { clock, commands, log: silentLog, store: { putBlob: () => Promise.resolve() } } as unknown as World // Nothing else of it is asked.
   const performing = { world, state, hints: {} as never, signal: new AbortController().signal }
@@ -55,6 +56,13 @@ describe('a scan over two cells', () => {
       expect.arrayContaining([expect.objectContaining(GOOD), { type: 'NodesUnscanned', nodes: [1], reason: 'cell-refused' }]),
     )
     expect(thrown).toBeUndefined()
+  })
+
+  it('tells of a node whose list AWS does not have, and does not wait for it for ever', async () => {
+    const [told, thrown] = await scanned('aws.denied', 'aws.missing')
+    expect(told).toContainEqual({ type: 'NodesUnscanned', nodes: [0], reason: 'unscanned' })
+    expect(thrown).toBeUndefined()
+    expect((await scanned('aws.denied', 'aws.throttled'))[1]).toMatchObject({ code: 'aws.throttled' })
   })
 
   it('of which one is dark tells the other, and is tried again for the rest', async () => {

@@ -48,7 +48,7 @@ describe('a survey of which one account is denied', () => {
 })
 
 describe('a survey of which one account is not answered', () => {
-  it.each(['aws.unclear', 'aws.unreachable'] as const)('is made again, and takes it for no refusal: %s', async (code) => {
+  it.each(['aws.unclear', 'aws.unreachable', 'clock.skewed'] as const)('is made again, and takes it for no refusal: %s', async (code) => {
     const broken = new PatchwaveError(code, 'x', { hint: 'x' })
     await expect(surveyed('ami-1', broken)).rejects.toThrow(broken)
   })

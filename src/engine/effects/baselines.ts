@@ -9,6 +9,7 @@ import { spoken } from '../../core/run/next-isolation.ts'
 import { at, codeOf, planned, type RunState } from '../../core/run/state.ts'
 import { listsOf } from '../lists.ts'
 import { labelApproved, storeBaselineAt } from '../shelf.ts'
+import { mayPass } from '../steps/trying.ts'
 import type { World } from '../world.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 
@@ -32,7 +33,7 @@ export async function* storeBaseline(performing: Performing, effect: EffectOf<'s
     const { version, digest, written } = await turn
     yield [{ type: 'BaselineStored', ...names, version, digest, written }]
   } catch (error) {
-    if (!(error instanceof PatchwaveError) || error.retryable || error.code === 'aws.unclear') throw error
+    if (!(error instanceof PatchwaveError) || mayPass(error)) throw error
     yield [{ type: 'BaselineRefused', account: names.account, image: names.image, code: error.code, message: error.message }]
   }
 }
@@ -77,12 +78,19 @@ function newlyQuarantined(patches: readonly Patch[], found: FoundCulprits | null
 const provesList = (state: RunState, position: number): boolean =>
   at(state.nodes.outcome, position) === codeOf('patched') || at(state.nodes.outcome, position) === codeOf('not-needed')
 
-/** Puts the label on every baseline of this trial. Moving a label twice changes nothing. */
+/** Puts the label on every baseline of this trial. Moving a label twice changes nothing. One that Parameter Store does not label is refused as one that it does not take. */
 export async function* approveBaselines({ world, state, signal }: Performing): Found {
   let count = 0
-  for (const one of state.stored.values()) {
+  for (const [key, one] of state.stored) {
     if ('refused' in one) continue
-    await labelApproved(world, one.path, one.version, signal)
+    try {
+      await labelApproved(world, one.path, one.version, signal)
+    } catch (error) {
+      if (!(error instanceof PatchwaveError) || mayPass(error)) throw error
+      const [image, account] = [key.slice(0, key.lastIndexOf('@')), key.slice(key.lastIndexOf('@') + 1)]
+      yield [{ type: 'BaselineRefused', account, image, code: error.code, message: error.message }]
+      return
+    }
     count += 1
   }
   yield [{ type: 'BaselinesApproved', count }]

@@ -6,7 +6,8 @@ import type { CheckRule } from '../../core/runbook/runbook.ts'
 import type { RunEvent, Verdict } from '../../core/run/event.ts'
 import { PRESENCE } from '../../core/run/gate.ts'
 import { isMeasured } from '../../core/run/isolate-judge.ts'
-import { at, codeOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
+import { isRefused } from '../../core/run/refused-cells.ts'
+import { at, cellAt, codeOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
 import { isGone } from '../../core/plan/fleet.ts'
 import { startsNodes } from '../../core/plan/select.ts'
 import { eachBounded } from '../../kit/bounded.ts'
@@ -96,9 +97,16 @@ function subjectsOf(state: RunState, effect: EffectOf<'measure'>): number[] {
     return [...(state.isolation?.tries ?? [])].flatMap(([position, one]) => (isMeasured(state, position, one) ? [position] : []))
   const nodes =
     effect.purpose === 'gate' ? known(state.plan.waves[effect.wave], 'the wave').nodes : state.plan.nodes.map((_, position) => position)
-  if (effect.purpose === 'before') return nodes.filter((position) => at(state.nodes.stage, position) !== STAGE.ended)
+  if (effect.purpose === 'before')
+    return nodes.filter((position) => at(state.nodes.stage, position) !== STAGE.ended && !isLeftOut(state, position))
   const good = new Set([codeOf('patched'), codeOf('rolled-back')])
   return nodes.filter((position) => good.has(at(state.nodes.outcome, position)))
+}
+
+/** Its cell has refused since before it was ever used: the run goes on without it. */
+const isLeftOut = (state: RunState, position: number): boolean => {
+  const cell = cellAt(state, position)
+  return isRefused(state, cell) && !state.refusals.has(cell)
 }
 
 async function lookAt({ world, state, signal }: Performing, positions: readonly number[]): Promise<Map<number, NodeSeen>> {

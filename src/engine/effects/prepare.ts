@@ -3,6 +3,7 @@ import { cellOf } from '../../kit/ids.ts'
 import { known } from '../../kit/assert.ts'
 import { MINUTE, plus, type Instant, type Ms } from '../../kit/instant.ts'
 import { deleteExpired, takesSnapshots } from '../expired-snapshots.ts'
+import { mayPass } from '../steps/trying.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 
 /** A cell that was lost is asked again after this long, or after a quarter of the time that it has been refused if that is longer … */
@@ -32,7 +33,7 @@ export async function* prepareCell({ world, state, signal }: Performing, effect:
 }
 
 function refusalIn(error: unknown): PatchwaveError {
-  if (!(error instanceof PatchwaveError) || error.retryable || error.code === 'aws.unclear') throw error
+  if (!(error instanceof PatchwaveError) || mayPass(error)) throw error
   return error
 }
 

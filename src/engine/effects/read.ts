@@ -8,6 +8,7 @@ import { byPatchManager, LIST_REFUSED } from '../../core/run/patch-manager.ts'
 import { hindered, isDown } from '../../core/run/reread.ts'
 import { groupKeysOf } from '../../core/plan/groups.ts'
 import { namesOf } from '../names.ts'
+import { mayPass } from '../steps/trying.ts'
 import { storeList } from './patch-manager.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 import { cellRefused, refusesCell } from './refused-cell.ts'
@@ -65,7 +66,7 @@ async function hasList(
     await storeList({ world, state, signal }, cellOf(effect.cell), list)
     return true
   } catch (error) {
-    if (!(error instanceof PatchwaveError) || error.retryable || error.code === 'aws.unclear') throw error
+    if (!(error instanceof PatchwaveError) || mayPass(error)) throw error
     world.log.warn(`list of batch ${String(effect.batch)}: ${error.code}: ${error.message}`)
     return false
   }

@@ -9,6 +9,7 @@ import type { RunEvent } from '../../core/run/event.ts'
 import { planned } from '../../core/run/state.ts'
 import { ask, type Answer } from '../ask.ts'
 import { kernelOf } from '../kernel.ts'
+import { mayPass } from '../steps/trying.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 import { refusesCell } from './refused-cell.ts'
 
@@ -60,7 +61,7 @@ async function scanCell(performing: Performing, effect: EffectOf<'scan'>, positi
   const silent: number[] = []
   for (const position of positions) {
     const answer = byId.get(planned(state, position).node)
-    const text = answer?.line?.verdict === 'scanned' ? await wholeList(performing, answer) : undefined
+    const text = answer?.line?.verdict === 'scanned' ? await wholeList(performing, answer).catch(unreadable(answer)) : undefined
     if (text === undefined || answer?.line === undefined) silent.push(position)
     else {
       const digest = sha256(text)
@@ -94,6 +95,13 @@ async function wholeList({ world, state, signal }: Performing, answer: Answer): 
   }
   return answer.line?.list ? await fetchList({ world, state, signal }, answer, answer.line.list) : undefined
 }
+
+/** What AWS does not have of one node keeps nobody else waiting. */
+const unreadable =
+  ({ cell }: Answer) =>
+  (error: unknown): undefined => {
+    if (!(error instanceof PatchwaveError) || mayPass(error) || refusesCell(error, cellKey(cell))) throw error
+  }
 
 function readDigest(line: string): string | undefined {
   try {

@@ -1,6 +1,6 @@
 import { known } from '../../kit/assert.ts'
 import { PatchwaveError } from '../../kit/error.ts'
-import { cellOf, tokenOf, type CommandId, type NodeId } from '../../kit/ids.ts'
+import { cellOf, tokenOf, type NodeId } from '../../kit/ids.ts'
 import { earliest, plus, type Instant } from '../../kit/instant.ts'
 import type { RunEvent } from '../../core/run/event.ts'
 import { at, codeOf, commandOf, planned, STAGE, type RunState } from '../../core/run/state.ts'
@@ -8,6 +8,7 @@ import type { Command } from '../../core/run/parts.ts'
 import { judge, judgePatchManager, type Report } from '../../core/run/verdict.ts'
 import { byPatchManager } from '../../core/run/patch-manager.ts'
 import type { InvocationSeen } from '../../ports/commands.ts'
+import { BEFORE_MARKER, shownOf } from '../ask.ts'
 import { reportsOf } from './report.ts'
 import type { EffectOf, Found, Performing } from './perform.ts'
 import { cellRefused, refusalOf, REFUSED_MS } from './refused-cell.ts'
@@ -24,6 +25,7 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
       for (const id of command.ids) hints.watch(id, nodes, reading.ring)
       const alone = await reading.due()
       if (signal.aborted) return
+      const asked = world.clock.now()
       const seen = await read(performing, command, alone).catch((error: unknown) => refusalOf(error, command))
       if (seen instanceof PatchwaveError) {
         yield* whileRefused(performing, command, seen)
@@ -32,8 +34,10 @@ export async function* watchCommand(performing: Performing, effect: EffectOf<'wa
       }
       const reports = newReports(state, command, seen, world.clock.now())
       if (reports) yield [reports]
-      if (command.open > 0 && world.clock.now() >= command.expiresAfter) yield [expired(state, command, world.clock.now())]
-      if (command.open === 0 && isOver(state, command, seen, world.clock.now())) {
+      // A page that was asked for before its time was over, or for one node, does not say how the others have ended.
+      const over = alone === undefined && asked >= command.expiresAfter
+      if (command.open > 0 && over) yield [expired(state, command, world.clock.now())]
+      if (command.open === 0 && (over || isOver(state, command, seen))) {
         yield [{ type: 'CommandClosed', n: command.n }]
         return
       }
@@ -58,24 +62,10 @@ type Seen = ReadonlyMap<string, readonly InvocationSeen[]>
 async function read({ world, signal }: Performing, command: Command, alone: NodeId | undefined): Promise<Seen> {
   const seen = new Map<string, InvocationSeen[]>()
   for (const id of command.ids) {
-    for await (const one of invocations(world, { command, id, alone }, signal)) seen.set(one.node, [...(seen.get(one.node) ?? []), one])
+    const shown = await shownOf(world, { cell: cellOf(command.cell), commandId: id, node: alone }, signal)
+    for (const [node, one] of shown) seen.set(node, [...(seen.get(node) ?? []), one])
   }
   return seen
-}
-
-type Asked = Readonly<{ command: Command; id: CommandId; alone: NodeId | undefined }>
-
-/** A command that SSM does not know any more shows nothing; its nodes end at its expiry. */
-async function* invocations(
-  world: Performing['world'],
-  { command, id, alone }: Asked,
-  signal: AbortSignal,
-): AsyncGenerator<InvocationSeen> {
-  try {
-    yield* world.commands.invocations(cellOf(command.cell), id, signal, alone)
-  } catch (error) {
-    if (!(error instanceof PatchwaveError) || error.code !== 'aws.missing') throw error
-  }
 }
 
 function newReports(state: RunState, command: Command, seen: Seen, now: Instant): RunEvent | undefined {
@@ -93,8 +83,7 @@ function newReports(state: RunState, command: Command, seen: Seen, now: Instant)
   return rows.length > 0 ? reportsOf(command, rows) : undefined
 }
 
-/** A copy that waited for the node's lock in vain leaves no marker there: another one may still begin. */
-const isLastWord = ({ ended, reason }: Report): boolean => ended !== 0 && reason !== 'lock-held'
+const isLastWord = ({ ended, reason }: Report): boolean => ended !== 0 && !BEFORE_MARKER.has(reason)
 
 /** Of copies that have all ended without such a word the one tells that may have run. */
 function mostDoubtful(reports: readonly Report[]): Report | undefined {
@@ -132,9 +121,8 @@ function expired(state: RunState, command: Command, now: Instant): RunEvent {
 
 const EXPIRED = { status: 'Expired', output: '' } as const
 
-/** Every node spoke and SSM shows every part as ended; or time has run out for all of it. */
-function isOver(state: RunState, command: Command, seen: Seen, now: Instant): boolean {
-  if (now >= command.expiresAfter) return true
+/** Every node spoke and SSM shows every part as ended. */
+function isOver(state: RunState, command: Command, seen: Seen): boolean {
   return command.nodes.every((position) => {
     const parts = seen.get(known(planned(state, position).node, 'the node')) ?? []
     const silent = at(state.nodes.endedSeconds, position) === 0 && at(state.nodes.outcome, position) !== codeOf('skipped')

@@ -7,9 +7,9 @@ import { planned } from '../../core/run/state.ts'
 import { kebab } from '../../core/run/verdict.ts'
 import type { HookRule } from '../../core/runbook/runbook.ts'
 import type { InvocationSeen } from '../../ports/commands.ts'
-import { SETTLE_MS, SKEW_MS } from '../ask.ts'
+import { SETTLE_MS, SKEW_MS, shownOf } from '../ask.ts'
 import type { Found, Performing } from '../effects/perform.ts'
-import { calendarsRead, patiently, timeOf, toldOf, type StepTime, type Told } from './sending.ts'
+import { calendarsRead, mayBegin, patiently, timeOf, toldOf, type StepTime, type Told } from './sending.ts'
 
 /** What a hook's end means for its node; null: it passed. */
 type Tell = (position: number, why: string | null) => Told
@@ -77,7 +77,10 @@ class DocumentRun {
   }
 
   #told(positions: readonly number[], why: (position: number) => string | null): Promise<readonly RunEvent[]> {
-    const results = positions.map((position) => ({ ...this.#tell(position, why(position)), silent: SILENT.has(why(position) ?? '') }))
+    const results = positions.map((position) => {
+      const word = why(position) ?? ''
+      return { ...this.#tell(position, why(position)), silent: SILENT.has(word), idle: !MAY_HAVE_RUN.has(word) }
+    })
     return toldOf(this.#performing, this.#step, results)
   }
 
@@ -98,7 +101,7 @@ class DocumentRun {
       startBefore,
       executionSeconds: Math.ceil(this.#rule.timeoutMs / SECOND),
     }
-    while (!signal.aborted && clock.now() < plus(startBefore, -SEND_LAST_MS)) {
+    while (!signal.aborted && clock.now() < plus(startBefore, -SEND_LAST_MS) && mayBegin(this.#performing, step)) {
       try {
         return { kind: 'sent', id: (await commands.send(order, signal)).commandId }
       } catch (error) {
@@ -158,8 +161,8 @@ class DocumentRun {
     const positions = new Map(this.#step.nodes.map((position) => [planned(state, position).node, position]))
     const seen = new Map<number, InvocationSeen[]>()
     for (const id of ids) {
-      for await (const one of world.commands.invocations(cellOf(this.#step.cell), id, signal)) {
-        const position = positions.get(one.node)
+      for (const [node, one] of await shownOf(world, { cell: cellOf(this.#step.cell), commandId: id }, signal)) {
+        const position = positions.get(node)
         if (position !== undefined) seen.set(position, [...(seen.get(position) ?? []), one])
       }
     }
@@ -169,6 +172,9 @@ class DocumentRun {
 
 /** Of nodes about which this is said, nothing was heard: they may be gone. */
 const SILENT: ReadonlySet<string> = new Set(['unknown', 'refused', 'unsent', 'delivery-timed-out', 'undeliverable'])
+
+/** Of these, those that leave open whether the document ran there. */
+const MAY_HAVE_RUN: ReadonlySet<string> = new Set(['unknown', 'delivery-timed-out'])
 
 /** One success is enough; a failure counts when no copy can succeed any more. Undefined: not yet. */
 function verdictOf(parts: readonly InvocationSeen[], copies: number, over: boolean): string | null | undefined {

@@ -6,6 +6,7 @@ import type { RunEvent } from '../../core/run/event.ts'
 import { awaitsFreezes, freezeNow, nextFreeze } from '../../core/run/freezing.ts'
 import type { Step } from '../../core/run/parts.ts'
 import { planned, type RunState } from '../../core/run/state.ts'
+import { neverRan } from '../../core/run/verdict.ts'
 import type { CommandOrder } from '../../ports/commands.ts'
 import { asking, type Answer, type Part, type Question } from '../ask.ts'
 import type { Found, Performing } from '../effects/perform.ts'
@@ -39,6 +40,10 @@ export function timeOf({ world, state }: Performing, step: Step, worksMs: Ms): S
 /** Whether it stands before a forward change. */
 const isForward = ({ batches }: RunState, { batch }: Step): boolean => batches.get(batch)?.work === 'apply'
 
+/** Whether what stands before a forward change may still begin: a person may have aborted the run since, or a freeze have come. */
+export const mayBegin = ({ world, state }: Performing, step: Step): boolean =>
+  !isForward(state, step) || world.clock.now() < changesEnd(state, world.clock.now())
+
 /** How often a step looks whether the calendars have been read. */
 const CALENDARS_MS: Ms = 5 * SECOND
 
@@ -60,19 +65,20 @@ function changesEnd(state: RunState, now: Instant): Instant {
 /** What became of a node, and whether its wave goes on. */
 export type Told = StepResult & Readonly<{ stop?: boolean }>
 
+/** The same with how it is known. `silent`: nothing was heard of the node. `idle`: nothing of what was sent can have run there. */
+export type Heard = Told & Readonly<{ silent?: boolean; idle?: boolean }>
+
 /** The facts that end a step for these nodes. Nodes that are gone are told as such where nothing was heard of them. */
-export async function toldOf(
-  performing: Performing,
-  step: Step,
-  results: readonly (Told & Readonly<{ silent?: boolean }>)[],
-): Promise<readonly RunEvent[]> {
+export async function toldOf(performing: Performing, step: Step, results: readonly Heard[]): Promise<readonly RunEvent[]> {
   const silent = results.filter((one) => one.silent === true).map(({ position }) => position)
   const gone = new Set(silent.length === 0 ? [] : await goneOf(performing, step, silent))
-  const told = results.map(({ silent: _, ...one }): Told => {
+  const told = results.map(({ silent: _, idle = false, ...one }): Told => {
     if (!gone.has(one.position)) return one
-    // What may have changed it may be why it is gone.
-    const lost = step.batch !== 0 && one.outcome === 'unknown'
-    return lost ? { ...one, outcome: 'failed', reason: 'gone' } : goneResult(performing.state, step, one.position)
+    const result = goneResult(performing.state, step, one.position)
+    if (idle) return result
+    // What may have run on it may be why it is gone.
+    const lost = step.batch !== 0 && (one.outcome === 'unknown' || one.outcome === 'failed')
+    return { ...result, ...(lost && { outcome: 'failed' as const }), ...(one.stop === true && { stop: true }) }
   })
   const [goOn, stop] = [told.filter((one) => one.stop !== true), told.filter((one) => one.stop === true)]
   return [...(goOn.length > 0 ? [stepEnded(step, goOn)] : []), ...(stop.length > 0 ? [stepEnded(step, stop, true)] : [])]
@@ -128,6 +134,9 @@ export type Sending = Readonly<{
   changes?: boolean
 }>
 
+/** What was not sent to the node at all. */
+const UNSENT: ReadonlySet<string> = new Set(['refused', 'unsent'])
+
 /** Sends one of our own documents to the step's nodes and ends the step for each as it answers. The token makes every repeat harmless. */
 export async function* sendOwn(performing: Performing, step: Step, sending: Sending): Found {
   const { world, state, signal } = performing
@@ -139,13 +148,16 @@ export async function* sendOwn(performing: Performing, step: Step, sending: Send
     document: pinned(state, sending.document),
     askedAt: step.intendedAt,
     ...time,
+    mayBegin: () => mayBegin(performing, step),
     executionSeconds: Math.ceil((sending.worksMs + DELIVERY_MS) / SECOND),
   }
   const judged = (answers: readonly Answer[]): Promise<readonly RunEvent[]> => {
     const byNode = new Map(answers.map((answer) => [answer.node, answer]))
     const results = step.nodes.flatMap((position) => {
       const answer = byNode.get(planned(state, position).node)
-      return answer === undefined ? [] : [{ ...sending.judge(position, answer), silent: answer.line === undefined }]
+      if (answer === undefined) return []
+      const { line, status } = answer
+      return [{ ...sending.judge(position, answer), silent: line === undefined, idle: UNSENT.has(status) || neverRan(status) }]
     })
     return toldOf(performing, step, results)
   }

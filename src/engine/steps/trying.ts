@@ -42,8 +42,8 @@ export async function tried<T>({ world, signal, until, patient }: Trying, work: 
   }
 }
 
-/** Whether the same call may be answered later. */
-export const mayPass = (error: PatchwaveError): boolean => error.retryable || error.code === 'aws.unclear'
+/** Whether the same call may be answered later. So may one that stood still until AWS called its time wrong: that says nothing of what was asked for. */
+export const mayPass = ({ retryable, code }: PatchwaveError): boolean => retryable || code === 'aws.unclear' || code === 'clock.skewed'
 
 /**
  * The first look of a step before a change. Not ok: AWS refuses or does not answer in time, or (without an error) a driver comes when the step's

@@ -13,9 +13,10 @@ async function switched(
   part: Partial<InvocationSeen>,
   look: Ports['look'] = () => ({}),
   before: NonNullable<StepSpec['before']> = () => undefined,
+  send: Commands['send'] = () => Promise.resolve({ commandId: 'sent', requestedAt: START, expiresAfter: plus(START, 70 * MINUTE) }),
 ): Promise<string> {
   const commands: Partial<Commands> = {
-    send: () => Promise.resolve({ commandId: 'sent', requestedAt: START, expiresAfter: plus(START, 70 * MINUTE) }),
+    send,
     async *sweep() {
       yield* await Promise.resolve([])
     },
@@ -71,13 +72,17 @@ describe('live-patch', () => {
     expect(await switched({ status: 'InProgress', ended: false }, () => undefined)).toBe('failed: gone')
   })
 
+  const open = (state: RunState): void => {
+    const cell = known(state.cells[0], 'a cell')
+    state.batches.set(1, { batch: 1, cell, list: 0, work: 'apply', nodes: [0], readAt: START, step: 0, running: 1 })
+    const ends = plus(START, 5 * HOUR)
+    const times = { opens: START, startAt: START, openBy: ends, cutoff: ends, closes: ends, lastStart: ends }
+    state.window = { ...times, native: '', nativeDigest: '', opened: true }
+  }
+
   const late = (again: Instant | null, freezes: NonNullable<RunState['frost']>['freezes'], aborting: RunState['aborting'] = null) =>
     switched({ output: says('patched', 'installed', 3) }, undefined, (state) => {
-      const cell = known(state.cells[0], 'a cell')
-      state.batches.set(1, { batch: 1, cell, list: 0, work: 'apply', nodes: [0], readAt: START, step: 0, running: 1 })
-      const ends = plus(START, 5 * HOUR)
-      const times = { opens: START, startAt: START, openBy: ends, cutoff: ends, closes: ends, lastStart: ends }
-      state.window = { ...times, native: '', nativeDigest: '', opened: true }
+      open(state)
       state.frost = { freezes, again, epoch: 0 }
       state.epoch = 1
       state.aborting = aborting
@@ -91,6 +96,21 @@ describe('live-patch', () => {
 
   it('is not begun after an abort by a driver that comes late', async () => {
     expect(await late(null, [], { rollback: false, reason: 'x' })).toBe('skipped: livepatch-unsent')
+  })
+
+  it('is not begun any more where an abort came while SSM was throttled', async () => {
+    let [sends, aborts] = [0, (): void => undefined]
+    const send = (): ReturnType<Commands['send']> => {
+      sends += 1
+      aborts()
+      return refusing('aws.throttled')()
+    }
+    const begun = (state: RunState): void => {
+      open(state)
+      aborts = () => (state.aborting = { rollback: false, reason: 'x' })
+    }
+    expect(await switched({ output: says('patched', 'installed', 3) }, undefined, begun, send)).toBe('skipped: livepatch-unsent')
+    expect(sends).toBe(1)
   })
 
   it('is not begun by a driver that has not read the calendars yet', async () => {

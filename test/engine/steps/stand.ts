@@ -46,7 +46,7 @@ export type StepSpec = Readonly<{
   before?: (state: RunState) => void
 }>
 
-/** Does one step by itself in virtual time; resolves to what it found and how its nodes ended, in the order of their ends. */
+/** Does one step by itself in virtual time; resolves to what it found and how its nodes ended, in the order of their ends; `stopped`: those that stop their wave. */
 export async function perform(work: StepWork, ports: Ports, spec: StepSpec) {
   const clock = new VirtualClock(START)
   const state = initial('01900000-0000-7000-8000-000000000001', plan({ waves: [{ nodes: spec.nodes }], ...spec.spec }))
@@ -76,12 +76,14 @@ export async function perform(work: StepWork, ports: Ports, spec: StepSpec) {
     log: { info: () => undefined, warn: (line: string) => warnings.push(line) },
   } as unknown as World // Whatever else a step asked would fail the test.
   const ended: Ended[] = []
+  const stopped: number[] = []
   await clock.run(async () => {
     for await (const events of work({ world, state, hints: {} as never, signal: new AbortController().signal }, step))
       for (const event of events) {
         if (event.type === 'StepFound')
           event.nodes.forEach((position, index) => step.found.set(position, known(event.things[index], 'a thing')))
         if (event.type !== 'StepEnded') continue
+        if (event.stop) stopped.push(...event.nodes)
         step.nodes = step.nodes.filter((position) => !event.nodes.includes(position))
         event.nodes.forEach((position, index) => {
           const [done, outcome, reason] = [
@@ -93,7 +95,7 @@ export async function perform(work: StepWork, ports: Ports, spec: StepSpec) {
         })
       }
   })
-  return { ended, left: step.nodes, found: step.found, warnings }
+  return { ended, stopped, left: step.nodes, found: step.found, warnings }
 }
 
 /** The id of a node by its position. */
