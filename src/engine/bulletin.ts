@@ -44,7 +44,7 @@ export class Bulletin {
   #wireOf(runbook: string): Wire | undefined {
     const rule = this.#feedbackOf(runbook)
     const before = this.#wires.get(runbook)
-    if (before !== undefined && rule !== null && rule.queue === before.rule.queue && rule.detail === before.rule.detail) return before
+    if (before !== undefined && rule?.queue === before.rule.queue) return before
     before?.stop.abort('another queue')
     this.#wires.delete(runbook)
     if (rule === null) return undefined
@@ -59,7 +59,8 @@ export class Bulletin {
     try {
       const row = await this.#world.clock.hold(() => this.#world.store.run(logbookOf(runbook)))
       if (row === undefined) return
-      wire.relay ??= new Relay(this.#world, row.run, runbook, wire.rule)
+      // All of it, whatever the file's `detail` is now: numbers that followed it would go back when it changes, and readers drop those.
+      wire.relay ??= new Relay(this.#world, row.run, runbook, { ...wire.rule, detail: 'node' })
       await wire.relay.flush(signal)
     } catch (error) {
       this.#world.log.warn(`feedback of ${runbook}'s schedule: ${traceOf(error)}`)

@@ -47,6 +47,12 @@ export type DriveParts = Readonly<{
   signal: AbortSignal
 }>
 
+/** What leaves a person nothing to say any more: a word that was left before counts, although nobody has read it yet. */
+const OVER: ReadonlySet<RunEvent['type']> = new Set(['ApprovalExpired', 'GateExpired', 'RunFinished'])
+
+/** Effects that must not come after those of a successor. */
+const FENCED: ReadonlySet<Effect['kind']> = new Set(['step', 'approve-baselines'])
+
 type Letter = Readonly<{ key: string; events: readonly RunEvent[] }>
 
 /**
@@ -66,6 +72,8 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
     // In one append: a driver that dies in between must not leave a fact behind which makes the lost ones look looked up.
     const found = taken ? await turn.keeping((signal) => unintended(world, journal.state, signal)) : []
     const frozen = await turn.keeping((signal) => freezesAnew({ world, state: journal.state, signal }))
+    // What was cut off says nothing: a freeze that could not be read for that would go on record as one.
+    if (parts.signal.aborted) return undefined
     await journal.record([{ type: 'DriverTook', driver: world.driver, epoch }, ...found, ...frozen], turn.actor)
     await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
     return await turn.toTheEnd()
@@ -96,7 +104,7 @@ async function takeLease(world: World, run: string): Promise<Readonly<{ epoch: n
 class Driver {
   readonly actor: Actor
   readonly #world: World
-  /** The world of its steps, which its lease fences. */
+  /** The world of its steps and approvals, which its lease fences. */
   readonly #fenced: World
   readonly #epoch: number
   /** The lease holds until then, by this process's own clock: counted from before it was asked for. */
@@ -196,7 +204,11 @@ class Driver {
   /** Decides until nothing more follows. One intent that another run's claim refuses becomes `NodesBusy`. */
   async #decide(): Promise<Instant | null> {
     for (;;) {
-      const turn = next(this.#journal.state, this.#world.clock.now())
+      let turn = next(this.#journal.state, this.#world.clock.now())
+      if (turn.events.some(({ type }) => OVER.has(type))) {
+        await answerNotes(this.#world, this.#journal, this.#parts.hints)
+        turn = next(this.#journal.state, this.#world.clock.now())
+      }
       for (const key of turn.dropped) this.#running.get(key)?.abort()
       for (const effect of turn.effects) this.#start(effect)
       if (turn.events.length === 0) return turn.wakeAt
@@ -302,7 +314,7 @@ class Driver {
 
   /** Carries what an effect finds out to the loop; a failure that may pass starts it anew. */
   async #pump(effect: Effect, signal: AbortSignal): Promise<void> {
-    const world = effect.kind === 'step' ? this.#fenced : this.#world
+    const world = FENCED.has(effect.kind) ? this.#fenced : this.#world
     const performing: Performing = { world, state: this.#journal.state, hints: this.#parts.hints, signal }
     while (!signal.aborted && this.#journal.state.activities.get(effect.key)?.kind === effect.kind) {
       try {

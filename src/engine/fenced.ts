@@ -4,17 +4,17 @@ import type { Commands } from '../ports/commands.ts'
 import type { World } from './world.ts'
 
 /**
- * What is left of a lease when a step asks AWS for something: more than a request may take to leave (adapters keep it back after 25 s). So whoever
+ * What is left of a lease when a step, or what approves baselines, asks AWS for something: more than a request may take to leave (adapters keep it back after 25 s). So whoever
  * stood still, and whose lease another driver has by now, takes nothing out of service behind that one's back.
  */
 const MARGIN_MS: Ms = 30 * SECOND
 
 /**
  * The world of a driver's steps: what changes who serves, runs or boots is asked only while the lease certainly holds, and so are documents of others,
- * which no marker keeps from running once more. @throws `aws.stale` otherwise
+ * which no marker keeps from running once more, and the label of approved baselines, which a person may have moved since. @throws `aws.stale` otherwise
  */
 export function fenced(world: World, heldUntil: () => Instant): World {
-  const { balancers, scaling, machines, commands, clock } = world
+  const { balancers, scaling, machines, commands, parameters, clock } = world
   const held = <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>): ((...args: A) => Promise<T>) => {
     return (...args) => {
       if (plus(clock.now(), MARGIN_MS) < heldUntil()) return call(...args)
@@ -34,6 +34,13 @@ export function fenced(world: World, heldUntil: () => Instant): World {
       invocations: (...args) => commands.invocations(...args),
       cancel: (...args) => commands.cancel(...args),
       output: (...args) => commands.output(...args),
+    },
+    parameters: {
+      get: (...args) => parameters.get(...args),
+      below: (...args) => parameters.below(...args),
+      history: (...args) => parameters.history(...args),
+      put: (...args) => parameters.put(...args),
+      label: held((...args) => parameters.label(...args)),
     },
     balancers: {
       targetsOf: (...args) => balancers.targetsOf(...args),

@@ -1,5 +1,5 @@
 import { PatchwaveError } from '../kit/error.ts'
-import { DAY, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
+import { DAY, latest, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import { afterTrial, endRolloutWish, wantsRollout } from './after-trial.ts'
 import { openRun } from './open.ts'
 import { planRollout } from './planning.ts'
@@ -10,7 +10,7 @@ import type { World } from './world.ts'
 /** A rollout that could not be requested is tried again after this. */
 const AGAIN_MS: Ms = MINUTE
 
-/** What was to follow at once is given up when AWS stayed away for so long: it must not start by surprise. */
+/** What was to follow at once is given up when AWS stayed away, or nobody was there, for so long: it must not start by surprise. */
 const WAIT_MS: Ms = DAY
 
 type Waiting = { again: Instant; why: string | null }
@@ -22,6 +22,7 @@ type Waiting = { again: Instant; why: string | null }
 export class FollowUps {
   readonly #world: World
   readonly #signal: AbortSignal
+  readonly #startedAt: Instant
   readonly #waiting = new Map<string, Waiting>()
   /** Trials that had ended when they were looked at last: what becomes of them is known here, or waited for. */
   readonly #seen = new Set<string>()
@@ -29,6 +30,7 @@ export class FollowUps {
   constructor(world: World, signal: AbortSignal) {
     this.#world = world
     this.#signal = signal
+    this.#startedAt = world.clock.now()
   }
 
   get troubles(): string[] {
@@ -73,14 +75,18 @@ export class FollowUps {
     const { phase, requestedBy: actor } = state
     if (phase.name !== 'finished') return
     try {
-      if (phase.outcome === 'succeeded' && actor !== null) {
-        const { runbook, inputs } = state.plan
-        const { reason, atOnce: now, breakFreeze } = state
+      const { runbook, inputs } = state.plan
+      const { reason, atOnce: now, breakFreeze } = state
+      const asked = phase.outcome === 'succeeded' && actor !== null
+      const tooLate = (now || runbook.window === null) && clock.now() >= plus(state.at, WAIT_MS)
+      if (asked && tooLate) log.warn(`the rollout after trial ${trial} is given up: it was to begin at once, more than a day ago`)
+      else if (asked) {
         const plan = await planRollout(this.#world, { runbook, inputs, now }, this.#signal)
         await requestRun(this.#world, { plan, actor, reason, now, trial, breakFreeze, trigger: afterTrial(trial) })
       }
     } catch (error) {
-      if (mayPass(error) && clock.now() < plus(state.at, WAIT_MS)) throw error
+      // Nobody was there before this process; and what it was cut off in by its own end says nothing.
+      if (this.#signal.aborted || (mayPass(error) && clock.now() < plus(latest(state.at, this.#startedAt), WAIT_MS))) throw error
       log.warn(`the rollout after trial ${trial} is given up: ${traceOf(error)}`)
     }
     await endRolloutWish(this.#world, trial)

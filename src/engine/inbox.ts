@@ -1,8 +1,10 @@
+import { known } from '../kit/assert.ts'
 import { sha256 } from '../kit/digest.ts'
 import { HOUR, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import type { Actor, RunEvent, Subject } from '../core/run/event.ts'
 import type { RunState } from '../core/run/state.ts'
 import type { Approval } from '../core/run/parts.ts'
+import { holdsUntil } from '../core/run/gate.ts'
 import { isAwaited } from '../core/run/view.ts'
 import type { Note } from '../ports/store.ts'
 import type { Hints } from './hints.ts'
@@ -114,6 +116,8 @@ function decide(world: Answering, state: RunState, steering: Steering, said: Ins
     return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
   // Nobody may have been there to put its expiry on record.
   if (asked !== undefined && said >= asked.expires) return [refused(what, 'the question had expired')]
+  if (asked === undefined && held !== undefined && said >= heldUntil(state, held))
+    return [refused(what, `gate ${held} had been held for its time`)]
   const subject: Subject = asked?.subject ?? { kind: 'gate', wave: held ?? '' }
   const rule = held === undefined ? null : (state.plan.waves.find((wave) => wave.name === held)?.gate.approval ?? null)
   const group = asked?.group ?? rule?.group ?? ''
@@ -139,6 +143,11 @@ const heldGate = (state: RunState, gate: string | null): string | undefined =>
     ({ name, held, phase }) =>
       held !== null && phase === 'drained' && (gate === null || name === gate) && isAwaited(state, { kind: 'gate', wave: name }),
   )?.name
+
+function heldUntil(state: RunState, gate: string): Instant {
+  const index = state.waves.findIndex(({ name }) => name === gate)
+  return holdsUntil(state, index, known(state.waves[index]?.heldSince, 'since when it holds'))
+}
 
 /** Why this person's word does not count; null when it does. A held gate without a rule of its own is anyone's to decide. */
 function mayApprove(world: Answering, state: RunState, asked: Pick<Approval, 'group' | 'by'>, { actor, userId }: Steering): string | null {

@@ -11,6 +11,9 @@ const AGAIN_MS: Ms = 10 * SECOND
 /** SendMessageBatch takes ten. */
 const BATCH = 10
 
+/** What any queue takes: those that were made before 2025 may still have this limit, and one message that is refused would hold up all behind it. */
+const BODY_BYTES_MAX = 262_144
+
 /** Kinds of entries that each `detail` selects, by the first part of their outside names; `node` selects all. */
 const SELECTED: Readonly<Record<FeedbackRule['detail'], RegExp | null>> = {
   run: /^(run|plan|approval|window|freeze|rollback|paused|resumed|abort)\b/,
@@ -36,6 +39,22 @@ export function cloudEvent(runbook: string, sealed: Sealed, n: number): Record<s
     data: { actor: record.actor, ...(record.data as object) },
   }
 }
+
+/** The two characters that JSON text may have and SQS takes in no message (SendMessageBatch: XML 1.0's characters). */
+const NOT_TAKEN = /[\ufffe\uffff]/g
+
+/** The event as a message. Where a queue might refuse it for its length, what `data` says stays in the journal, and `omittedBytes` says how much. */
+export function messageBody(runbook: string, sealed: Sealed, n: number): string {
+  const event = cloudEvent(runbook, sealed, n)
+  const whole = bodyOf(event)
+  const bytes = Buffer.byteLength(whole)
+  if (bytes <= BODY_BYTES_MAX) return whole
+  return bodyOf({ ...event, data: { actor: recordOf(sealed).actor, omittedBytes: bytes } })
+}
+
+/** JSON that reads the same, without characters that SQS refuses: one such message would hold up all behind it. */
+const bodyOf = (event: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(event).replace(NOT_TAKEN, (character) => `\\u${character.charCodeAt(0).toString(16)}`)
 
 /** Name of the cursor up to which a run's journal has been published. */
 export const feedbackCursor = (run: string): string => `feedback:${run}`
@@ -112,7 +131,7 @@ export class Relay {
       if (!this.#selects(sealed)) continue
       this.#n += 1
       if (sealed.seq <= published) continue
-      batch.push({ seq: sealed.seq, n: this.#n, body: JSON.stringify(cloudEvent(this.#runbook, sealed, this.#n)) })
+      batch.push({ seq: sealed.seq, n: this.#n, body: messageBody(this.#runbook, sealed, this.#n) })
       if (batch.length === BATCH) await this.#publish(name, batch.splice(0), signal)
       if (signal.aborted) return
     }

@@ -270,15 +270,19 @@ export class Scheduler {
     })
   }
 
-  async #look({ held }: Desk, due: Due): Promise<Surroundings> {
+  async #look({ held, lines }: Desk, due: Due): Promise<Surroundings> {
     const { store, clock } = this.#world
     const { act, opens } = due
+    // Its trial may still be begun: one that AWS refuses now is tried again.
+    const awaited = lines.some(({ agenda, next }) => agenda.act === 'trial' && next !== null && next.opens <= opens)
+    const early = act === 'rollout' && awaited && clock.now() < plus(opens, -PREPARE_MS)
     const frozen = act === 'rollout' ? await this.#frozen(held, due) : null
     const queued = (await this.#memory.queued(held.name, act)) === opens
     return await clock.hold(async () => {
       const taken = (await store.openingOf(held.name, act, opens)) ?? null
       const open = await store.runs({ unfinished: true, runbook: held.name })
-      const trial = act === 'rollout' ? await trialOf(this.#world, held.name, opens) : 'none'
+      const begun = act === 'rollout' ? await trialOf(this.#world, held.name, opens) : 'none'
+      const trial = begun === 'none' && early ? 'unfinished' : begun
       const unfinished = open.find((row) => row.act === act)?.run ?? null
       return { taken, trial, unfinished, queued, frozen }
     })

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { conduct } from '../../src/engine/conduct.ts'
+import { APPROVED, labelApproved } from '../../src/engine/shelf.ts'
 import { known } from '../../src/kit/assert.ts'
 import { MINUTE, plus } from '../../src/kit/instant.ts'
-import { fleet, group, runbook } from '../scenarios/documents.ts'
+import { fleet, group, runbook, TESTED } from '../scenarios/documents.ts'
 import { faultsFound } from '../scenarios/holds.ts'
 import { Stage, type EngineProcess } from '../scenarios/stage.ts'
 
@@ -111,5 +113,43 @@ describe('a driver that was frozen just after it sent', () => {
     expect(facts.slice(took).filter(({ actor }) => actor.id === 'engine-1')).toEqual([])
     expect(facts.filter(({ event }) => event.type === 'CommandSent')).toMatchObject([{ event: { adopted: true } }])
     expect(transactions(stage)).toEqual([1, 1, 1])
+  })
+})
+
+describe('a driver that was frozen while it labelled approved baselines', () => {
+  it('leaves the labels where people have put them since', async () => {
+    const stage = new Stage({ fleet: fleet([group('staging', 4, { amis: 2 }), group('prod-us', 4, { amis: 2 })]) })
+    const book = runbook('tested', TESTED)
+    const labelled: string[] = []
+    const processes: EngineProcess[] = []
+    const freeze = (operation: string): void => {
+      if (operation !== 'LabelParameterVersion') return
+      labelled.push(operation)
+      processes[0]?.life.freeze()
+    }
+    const first = await stage.start({ calls: { after: freeze } })
+    processes.push(first)
+    const signal = new AbortController().signal
+    const approved = await stage.run(async () => {
+      const sleeping = stage.acts(first, book)
+      await Promise.race([sleeping, first.life.stopped])
+      const { world } = await stage.start()
+      const trial = known((await stage.store.runs())[0], 'the trial').run
+      await stage.clock.sleep(plus(stage.clock.now(), 2 * MINUTE))
+      await conduct(world, trial, { listen: () => undefined, signal })
+      const stored = (await stage.facts(trial)).flatMap(({ event }) => (event.type === 'BaselineStored' ? [event] : []))
+      for (const { path, version } of stored) {
+        const { value } = known(await world.parameters.get(world.home, `${path}/manifest`, version, signal), 'its manifest')
+        await labelApproved(world, path, await world.parameters.put(world.home, `${path}/manifest`, `${value} `, version, signal), signal)
+      }
+      first.life.thaw()
+      await sleeping
+      const now = stored.map(async ({ path, version }) => {
+        const seen = await world.parameters.get(world.home, `${path}/manifest`, APPROVED, signal)
+        return known(seen, 'the approved one').version - version
+      })
+      return await Promise.all(now)
+    })
+    expect({ labelled, approved }).toEqual({ labelled: ['LabelParameterVersion'], approved: [1, 1] })
   })
 })

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { planRollout } from '../../src/engine/planning.ts'
 import { conduct } from '../../src/engine/conduct.ts'
 import { requestRun } from '../../src/engine/request.ts'
+import type { World } from '../../src/engine/world.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
 import { HOUR, plus } from '../../src/kit/instant.ts'
 import { fleet, group, runbook } from './documents.ts'
 import { Stage } from './stage.ts'
@@ -34,5 +36,33 @@ describe('a freeze that the config names only when the process is started again'
     expect(ended?.outcome).toBe('succeeded')
     const intents = (await stage.facts(run)).flatMap(({ at, event }) => (event.type === 'CommandIntended' ? [at] : []))
     expect([intents.length, intents.filter((at) => at >= from && at < to).length]).toEqual([4, 0])
+  })
+
+  it('is not invented where reading it was cut off by the process’s own end', async () => {
+    const stage = new Stage({ fleet: fleet([group('prod-us', 4)]) })
+    const [first, second] = [await stage.start(), await stage.start()]
+    const [stopped, again] = [new AbortController(), new AbortController()]
+    const run = await stage.run(async () => {
+      const signal = new AbortController().signal
+      const plan = await planRollout(first.world, { runbook: runbook('late', { waves: ONE_BY_ONE }), inputs: {}, now: true }, signal)
+      const id = await requestRun(first.world, { plan, actor: first.rehearsal.requester, reason: 'x', now: true, trial: null })
+      const listen: Parameters<typeof conduct>[2]['listen'] = (_, { event }) => {
+        if (event.type === 'NodesReported') stopped.abort()
+      }
+      await conduct(first.world, id, { listen, signal: stopped.signal })
+      const calendars: World['calendars'] = {
+        ...second.world.calendars,
+        state: () => {
+          again.abort()
+          return Promise.reject(new PatchwaveError('aws.unreachable', 'the request was aborted', { hint: 'x' }))
+        },
+      }
+      const world: World = { ...second.world, calendars, freezes: [{ kind: 'ssm', name: 'ChangeFreeze' }] }
+      await conduct(world, id, { listen: () => undefined, signal: again.signal })
+      return id
+    })
+    expect(again.signal.aborted).toBe(true)
+    const reasons = (await stage.facts(run)).flatMap(({ event }) => (event.type === 'FreezesRead' ? event.why : []))
+    expect(reasons).toEqual([])
   })
 })

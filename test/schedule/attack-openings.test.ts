@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { DAY, HOUR, iso, MINUTE, plus, type Ms } from '../../src/kit/instant.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
+import type { Starter } from '../../src/engine/scheduler.ts'
 import { planRollout } from '../../src/engine/planning.ts'
 import { requestRun } from '../../src/engine/request.ts'
 import type { World } from '../../src/engine/world.ts'
 import type { Runbook } from '../../src/core/runbook/runbook.ts'
-import { runbook, START } from '../scenarios/documents.ts'
+import { runbook, START, TESTED } from '../scenarios/documents.ts'
 import { attack, SUNDAY, WINDOW, type Attack, type Serving } from './attack-stage.ts'
 import { instantRuns, missed } from './serving.ts'
 
@@ -362,5 +364,33 @@ describe('runbook files', () => {
     const rows = await then.stage.store.runs()
     expect(rows.map(({ requestedAt }) => iso(requestedAt))).toEqual([iso(plus(START, 6 * HOUR - 15 * MINUTE))])
     expect(await missed(then.stage, 'weekly')).toEqual([])
+  })
+})
+
+describe('the rollout of an opening whose plan people may approve for longer than its trial’s lead', () => {
+  // prettier-ignore
+  it.each([
+    ['that is begun at once',        -DAY,                           -DAY],
+    ['that AWS refuses for a while', -12 * HOUR,                     -12 * HOUR],
+    ['that AWS refuses up to it',    HOUR,                           -15 * MINUTE],
+  ])('comes after a trial %s', async (_, refusedUntil, rolloutAt) => {
+    const of = runbook('weekly', { ...TESTED, window: `{ ${WINDOW} }`, approval: '{ group: sre-leads, expires: 2d }', limit: '{ share: 100% }' })
+    const started: [act: string, at: Ms][] = []
+    await attack([of], async (one) => {
+      const start = (world: World): Starter => {
+        const runs = instantRuns(world)
+        return (due, held) => {
+          if (due.act === 'trial' && one.now < plus(SUNDAY, refusedUntil))
+            return Promise.reject(new PatchwaveError('aws.throttled', 'slow down', { hint: 'wait' }))
+          if (due.opens === SUNDAY) started.push([due.act, Math.round((one.now - SUNDAY) / MINUTE) * MINUTE])
+          return runs(due, held)
+        }
+      }
+      const serving = await one.start({ start })
+      await one.until(plus(SUNDAY, HOUR / 2))
+      await serving.stop()
+    })
+    const trial = refusedUntil < 0 ? [['trial', refusedUntil]] : []
+    expect(started).toEqual([...trial, ['rollout', rolloutAt]])
   })
 })

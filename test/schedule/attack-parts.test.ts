@@ -204,6 +204,8 @@ describe('what fails in one place', () => {
     const telling = (name: string, queue: string): ReturnType<typeof runbook> =>
       runbook(name, { window: `{ ${WINDOW} }`, limit: '{ share: 100% }', feedback: `{ queue: ${queue} }` })
     const then = await attack([telling('a', 'not-there.fifo'), telling('b', 'patchwave-feedback.fifo')], async (one) => {
+      // Not for days: what is told at once, that the files were taken, is tried every ten seconds.
+      await one.until(plus(SUNDAY, -HOUR))
       const serving = await one.start({
         start: () => () => Promise.reject(new PatchwaveError('plan.empty', 'no node', { hint: 'look' })),
       })

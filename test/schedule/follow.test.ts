@@ -64,6 +64,62 @@ describe('a trial that another process begins and ends between two looks', () =>
   })
 })
 
+describe('a trial that ended while nobody served, for days', () => {
+  // prettier-ignore
+  it.each([
+    ['at once, a day later',                23 * HOUR, true,  ['trial succeeded', 'rollout open']],
+    ['at once, days later',                 72 * HOUR, true,  ['trial succeeded']],
+    ['in its next window, days later',      72 * HOUR, false, ['trial succeeded', 'rollout open']],
+  ] as const)('gets no rollout by surprise: %s', async (_, absentMs, now, expected) => {
+    const stage = new Stage({ fleet: fleet([group('staging', 2), group('prod-us', 2)]) })
+    const window = '{ schedule: "cron(0 3 ? * SUN *)", duration: 6h }'
+    const of = runbook('emergency', { ...TESTED, window, limit: '{ share: 100% }' })
+    await stage.run(async () => {
+      const signal = new AbortController().signal
+      const { world, rehearsal } = await stage.start()
+      const plan = await planTrial(world, { runbook: of, inputs: {}, now }, signal)
+      const trial = await requestRun(world, { plan, actor: rehearsal.requester, reason: 'CVE', now, trial: null, followed: true })
+      await conduct(world, trial, { listen: () => undefined, signal })
+      await stage.clock.sleep(plus(stage.clock.now(), absentMs))
+      const followUps = new FollowUps(world, signal)
+      await followUps.catchUp()
+      expect(followUps.troubles).toEqual([])
+    })
+    const runs = (await stage.store.runs()).map(({ act, outcome }) => `${act} ${outcome ?? 'open'}`)
+    expect(runs).toEqual(expected)
+  })
+})
+
+describe('a rollout that is wanted since days', () => {
+  it('is still wanted when its request is cut off, or AWS refuses it, the first time that somebody tries', async () => {
+    const stage = new Stage({ fleet: fleet([group('staging', 2), group('prod-us', 2)]) })
+    const window = '{ schedule: "cron(0 3 ? * SUN *)", duration: 6h }'
+    const of = runbook('emergency', { ...TESTED, window, limit: '{ share: 100% }' })
+    await stage.run(async () => {
+      const signal = new AbortController().signal
+      const { world, rehearsal } = await stage.start()
+      const plan = await planTrial(world, { runbook: of, inputs: {}, now: false }, signal)
+      const trial = await requestRun(world, { plan, actor: rehearsal.requester, reason: 'CVE', now: false, trial: null, followed: true })
+      await conduct(world, trial, { listen: () => undefined, signal })
+      await stage.clock.sleep(plus(stage.clock.now(), 72 * HOUR))
+      const stop = new AbortController()
+      stop.abort()
+      await new FollowUps(world, stop.signal).after(trial)
+      const throttled = new PatchwaveError('aws.throttled', 'slow down', { hint: 'x' })
+      const fleetAway: World['fleet'] = {
+        ...world.fleet,
+        census: () => {
+          throw throttled
+        },
+      }
+      await new FollowUps({ ...world, fleet: fleetAway }, signal).after(trial)
+      expect((await world.store.runs()).map(({ act }) => act)).toEqual(['trial'])
+      await new FollowUps(world, signal).catchUp()
+    })
+    expect((await stage.store.runs()).map(({ act }) => act)).toEqual(['trial', 'rollout'])
+  })
+})
+
 describe('a trigger that comes in two messages at once', () => {
   // prettier-ignore
   it.each(['skip', 'cancel-running'])('leads to its run in both, and does not give way to itself (overlap: %s)', async (overlap) => {

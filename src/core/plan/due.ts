@@ -15,10 +15,17 @@ export type Due = WindowTimes & Readonly<{ act: Agenda['act']; at: Instant }>
  */
 export const PREPARE_MS: Ms = 15 * MINUTE
 
-/** What a schedule starts for each opening: the trial `lead` ahead, the rollout in time for its plan, and for the people who approve it. */
+/**
+ * What a schedule starts for each opening: the trial `lead` ahead, the rollout in time for its plan, and for the people who approve it, but never
+ * before its trial: it would be planned from what an earlier one has tested.
+ */
 export function agendaOf({ test, patches, baseline, approval }: Pick<Runbook, 'test' | 'patches' | 'baseline' | 'approval'>): Agenda[] {
-  const rollout: Agenda = { act: 'rollout', aheadMs: Math.max(PREPARE_MS, approval?.expiresMs ?? 0) }
-  return test === null || patches === null || baseline === 'none' ? [rollout] : [{ act: 'trial', aheadMs: test.leadMs }, rollout]
+  const aheadMs = Math.max(PREPARE_MS, approval?.expiresMs ?? 0)
+  if (test === null || patches === null || baseline === 'none') return [{ act: 'rollout', aheadMs }]
+  return [
+    { act: 'trial', aheadMs: test.leadMs },
+    { act: 'rollout', aheadMs: Math.min(aheadMs, test.leadMs) },
+  ]
 }
 
 /** The first opening after the cursor (the last one that was dealt with), and when its act is due; null when the schedule has no more. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { agendaOf, fateOf, longPast, nextDue, PREPARE_MS, type Due, type Fate, type Surroundings } from '../../../src/core/plan/due.ts'
 import type { CalendarRule } from '../../../src/core/plan/calendar.ts'
 import type { WindowRule } from '../../../src/core/runbook/runbook.ts'
+import { known } from '../../../src/kit/assert.ts'
 import { DAY, HOUR, instant, iso, MINUTE, plus } from '../../../src/kit/instant.ts'
 import { runbook } from './fixture.ts'
 
@@ -46,6 +47,20 @@ describe('what a schedule starts', () => {
       act: 'rollout',
       aheadMs: DAY,
     })
+  })
+
+  // prettier-ignore
+  it.each([
+    [6 * HOUR,    DAY,      6 * HOUR],
+    [6 * HOUR,    HOUR,     HOUR],
+    [5 * MINUTE,  0,        5 * MINUTE],
+  ])('plans no rollout before its trial has begun: lead %i, approval for %i', (leadMs, expiresMs, aheadMs) => {
+    const whole = runbook()
+    const test = { ...known(whole.test, 'the trial'), leadMs }
+    expect(agendaOf({ ...whole, test, approval: { group: 'sre', count: 1, expiresMs } })).toEqual([
+      { act: 'trial', aheadMs: leadMs },
+      { act: 'rollout', aheadMs },
+    ])
   })
 
   it('has no trial where nothing is tried', () => {
