@@ -164,7 +164,7 @@ function atReport(state: RunState, event: Extract<RunEvent, { type: 'NodesReport
     if (!isHeard(state, position, event.n, outcome) || (event.ended[index] ?? 0) === 0 || comesBack(state, position, outcome)) return
     // An attempt that was not made leaves the node as the one before it did.
     const out = outcome === 'skipped' ? at(state.nodes.attempts, position) > 1 : BAD.has(outcome)
-    release.push({ node: planned(state, position).node, out })
+    release.push({ node: planned(state, position).node, out: out || state.notBack.has(position) })
   })
   return release
 }

@@ -196,7 +196,7 @@ export class Following {
       const reason = event.reasons[index] ?? ''
       if (step === 'live-patch' && (reason === 'installed' || BAD.has(outcome))) life.livePatched = true
       if (batch === 0) this.#stepsBack(life, step, event.done[index] === true, outcome, reason)
-      else if (outcome !== 'open') this.#leavesEarly(life, batch, outcome, reason)
+      else this.#leavesEarly(life, batch, outcome, reason)
     })
     return event.nodes
   }
@@ -204,10 +204,17 @@ export class Following {
   /** It cannot be prepared, or the step was the whole change. */
   #leavesEarly(life: Life, batch: number, outcome: Outcome, reason: string): void {
     const { work, nodes } = this.#batch(batch)
+    if (outcome === 'open' && !this.#isFoundMeanwhile(life, work)) return
     nodes.delete(life.position)
-    if (work === 'rollback') this.#ends(life, outcome === 'rolled-back' ? outcome : 'rollback-failed', reason)
+    if (this.#isFoundMeanwhile(life, work)) this.#ends(life, 'unknown', 'found-without-intent')
+    else if (work === 'rollback') this.#ends(life, outcome === 'rolled-back' ? outcome : 'rollback-failed', reason)
     else if (outcome === 'skipped') this.#leaves(life, reason, false)
     else this.#ends(life, outcome, reason)
+  }
+
+  /** A command that was found while a step prepared the node for its change may have been that change. */
+  #isFoundMeanwhile(life: Life, work: Work): boolean {
+    return work === 'apply' && life.resting === null && this.#commands.get(life.n)?.found === true
   }
 
   #stepsBack(life: Life, step: StepName, done: boolean, outcome: Outcome, reason: string): void {
@@ -297,18 +304,25 @@ export class Following {
     return nodes
   }
 
-  /** Nodes that no other hand is on, and that it may have changed: they fly for it until they speak, or are unknown if they had ended. */
+  /** Nodes that it may have changed: they fly for it until they speak, or are unknown. */
   #found({ n, work, nodes }: Extract<RunEvent, { type: 'CommandFound' }>, at: Instant): readonly number[] {
     if (work === 'scan' || this.#commands.has(n)) return []
     const isFound = (life: Life): boolean => this.#commands.get(life.n)?.found === true
-    const free = nodes.map((position) => this.life(position)).filter((life) => life.around.away === 'no' && !this.rollingBack)
-    const flying = free.filter((life) => life.flying || life.outcome === 'open')
-    const ended = free.filter(
-      (life) => !life.flying && life.outcome !== 'open' && (work === 'rollback' || life.outcome === 'skipped' || isFound(life)),
+    const lives = nodes.map((position) => this.life(position))
+    const flying = lives.filter(
+      (life) => life.around.away === 'no' && (this.rollingBack ? this.#mayGoBack(life, work) : life.flying || life.outcome === 'open'),
     )
-    const both = [...flying, ...ended].map(({ position }) => position)
+    const leaving = lives.filter((life) => life.around.away === 'round' && !this.rollingBack)
+    const ended = lives.filter(
+      (life) =>
+        !this.rollingBack &&
+        !flying.includes(life) &&
+        !leaving.includes(life) &&
+        (work === 'rollback' || life.outcome === 'open' || life.outcome === 'skipped' || isFound(life)),
+    )
+    const both = [...flying, ...ended, ...leaving].map(({ position }) => position)
     this.#commands.set(n, { n, work, nodes: both, phase: 'sent', doubtful: true, found: true })
-    for (const life of [...flying, ...ended]) {
+    for (const life of [...flying, ...ended, ...leaving]) {
       const before = this.#commands.get(life.n)
       if (before && life.flying) before.nodes = before.nodes.filter((position) => position !== life.position)
       this.#letGo(life.n, life.position, at)
@@ -319,6 +333,13 @@ export class Following {
     for (const life of flying) life.flying = true
     for (const life of ended) this.#ends(life, 'unknown', 'found-without-intent')
     return both
+  }
+
+  /** Whether a rollback that goes on has asked the node to be restored, or is about to. */
+  #mayGoBack(life: Life, work: Work): boolean {
+    if (work !== 'rollback' || life.flying) return work === 'rollback'
+    const isOld = life.outcome !== 'rolled-back' && life.outcome !== 'rollback-failed' && life.outcome !== 'skipped'
+    return isOld && life.touched && life.reason !== 'gone' && this.#goingBack[0] === this.#waves.get(life.position)
   }
 
   /** Proves that nothing was sent, unless an earlier copy may have been. */
@@ -353,6 +374,7 @@ export class Following {
 
   #settles(life: Life, command: Told, outcome: Outcome, reason: string): void {
     const { flying } = life
+    const stayedAway = !flying && life.around.notBack.size > 0 && ['patched', 'not-needed', 'skipped'].includes(outcome)
     life.flying = false
     const { retry } = this.evidence.plan
     const again =
@@ -370,8 +392,10 @@ export class Following {
     } else if (flying && outcome === 'open') this.#turnsBack(life)
     else if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful) this.#ends(life, 'unknown', reason)
     else if (outcome === 'skipped' && life.attempts > 1) this.#leaves(life, reason, false)
+    else if (stayedAway) this.#ends(life, 'failed', 'not-back')
     else this.#ends(life, outcome, reason)
-    if (!again && life.attempts === 1 && (life.outcome === 'skipped' || outcome === 'not-needed')) life.touched = false
+    const nothingDone = life.outcome === 'skipped' || outcome === 'not-needed' || (stayedAway && outcome === 'skipped')
+    if (!again && life.attempts === 1 && nothingDone) life.touched = false
   }
 
   #ends(life: Life, said: Outcome, why: string): void {
@@ -401,7 +425,11 @@ export class Following {
     if (life.flying || (life.touched && life.outcome === 'open')) return true
     if (life.around.away !== 'no' || life.around.notBack.size > 0) return true
     if (life.outcome === 'unknown') return true
-    if (!(life.touched || life.livePatched) || (life.outcome !== 'rollback-failed' && !BAD.has(life.outcome))) return false
+    if (
+      !(life.touched || life.livePatched || life.around.changed !== 'no') ||
+      (life.outcome !== 'rollback-failed' && !BAD.has(life.outcome))
+    )
+      return false
     const last = this.#commands.get(life.n)
     const tried = (last?.work === 'rollback' && last.phase !== 'refused') || life.around.changed === 'root'
     return life.outcome !== 'rollback-failed' || tried || BAD.has(life.applied)

@@ -9,41 +9,14 @@ import { painter } from '../../src/cli/render/paint.ts'
 import { ageRemark, planPage } from '../../src/cli/render/plan-page.ts'
 import { rehearsalSummary } from '../../src/cli/render/rehearsal-summary.ts'
 import { runLines } from '../../src/cli/render/run-lines.ts'
-import { cut, plain, span, table, tallied } from '../../src/cli/render/text.ts'
 import { finishedShape, planShape, statusShape } from '../../src/cli/shapes.ts'
 import { DAY, HOUR, instant, MINUTE, plus } from '../../src/kit/instant.ts'
 import { plan as contentOf } from '../core/run/plan.ts'
+import { around, DRAIN, ends, opened } from '../core/run/stepping.ts'
 import { CLOSES, measured, OPENS, report, Telling } from '../core/run/telling.ts'
 
 const bare = painter(false)
 const screen = (now = plus(OPENS, 10 * MINUTE), columns = 100) => ({ now, virtual: false, columns, paint: bare })
-
-describe('text', () => {
-  // prettier-ignore
-  it.each<[ms: number, text: string]>([
-    [0, '0s'], [999, '0s'], [45_000, '45s'], [90 * MINUTE, '1h 30m'], [3 * DAY + 4 * HOUR + MINUTE, '3d 4h'], [HOUR, '1h'], [-90_000, '-1m 30s'],
-  ])('%i ms is %s', (ms, text) => {
-    expect(span(ms)).toBe(text)
-  })
-
-  it('cannot steer a terminal', () => {
-    expect(plain('a\u001b[2Jb\r\nc\u202ed')).toBe('a [2Jb c d')
-  })
-
-  it('tables, cuts, tallies', () => {
-    expect(
-      table(
-        [
-          ['a', '10', 'x'],
-          ['long', '5', ''],
-        ],
-        new Set([1]),
-      ),
-    ).toEqual(['a     10  x', 'long   5'])
-    expect([cut('abcdef', 4), cut('abcd', 4)]).toEqual(['abc…', 'abcd'])
-    expect(tallied({ total: 9, failed: 1, patched: 7, skipped: 0, untested: 1 }, ['untested'])).toBe('1 untested, 7 patched, 1 failed')
-  })
-})
 
 /** A wave of four: two patched, one failed, one in flight; a second wave waits. */
 function midWave(): Telling {
@@ -98,6 +71,17 @@ describe('a run on the screen', () => {
     expect(lines.at(-1)).toBe('waits for a decision on gate canary: probe: inconclusive')
   })
 
+  it('does not count as in flight who has its outcome and comes back, nor hides who waits behind it', () => {
+    const told = opened(around({ drain: DRAIN }, { waves: [{ name: 'web', nodes: 4, concurrency: 2 }] }))
+    told.read()
+    ends(told, 'drain')
+    told.sent(1)
+    told.tell(report(1, { 0: 'patched', 1: 'patched' }, told.now))
+    const lines = runLines(viewOf(told.state), screen())
+    expect(lines).toContain(`  web  ${'█'.repeat(12)}${'░'.repeat(12)}  2/4  running  2 patched, 2 waiting`)
+    expect(lines).toContain('2 nodes coming back into service')
+  })
+
   it('bars never grow beyond their room, and nothing that is there is invisible', () => {
     const view = viewOf(midWave().state)
     for (const [patched, failed, skipped] of [
@@ -108,7 +92,11 @@ describe('a run on the screen', () => {
     ] as const) {
       const nodes = { open: 0, patched, 'not-needed': 0, failed, unknown: 0, skipped, 'rolled-back': 0, 'rollback-failed': 0 }
       const [, , line = ''] = runLines(
-        { ...view, wave: null, waves: [{ name: 'w', state: 'passed', nodes, total: patched + failed + skipped, checks: {}, why: [] }] },
+        {
+          ...view,
+          wave: null,
+          waves: [{ name: 'w', state: 'passed', nodes, inFlight: 0, total: patched + failed + skipped, checks: {}, why: [] }],
+        },
         screen(),
       )
       const bar = line.replaceAll(/[^█▒▓░]/g, '')

@@ -63,6 +63,16 @@ describe('the window', () => {
     expect(then.facts('PlanPinned')).toHaveLength(1)
   })
 
+  it('of its own is followed by the next opening, and not by another one of its own', async () => {
+    const then = await given(SIX)
+      .runbook({ window: `{ ${SUNDAY}, duration: 1h, cutoff: 30m, unfinished: next-window }`, waves: ONE_BY_ONE })
+      .when()
+      .runs({ now: true })
+    then.ends('succeeded').nodes({ patched: 6 })
+    const opened = then.facts('WindowOpened').map(({ at }) => iso(at))
+    expect(opened.slice(0, 2)).toEqual(['2026-01-04T02:00:00.000Z', '2026-01-04T03:00:00.000Z'])
+  })
+
   it('that ends between waves leaves the later ones alone', async () => {
     const waves = '[{ name: one, take: 2, concurrency: 2, gate: { bake: 55m } }, { name: two, take: rest }]'
     const then = await given(SIX)

@@ -57,11 +57,11 @@ async function watch(call: Call, session: StoreSession): Promise<number> {
   return EXIT.done
 }
 
-async function viewsOf({ args, options }: Call, { store }: StoreSession): Promise<RunView[]> {
+async function viewsOf({ args, options }: Call, { store, now }: StoreSession): Promise<RunView[]> {
   const [wanted] = args
   const rows = wanted === undefined ? await store.runs(options['all'] === true ? {} : { unfinished: true }) : [await findRun(store, wanted)]
   const views: RunView[] = []
-  for (const { run } of rows) views.push(viewOf((await openRun(store, run)).state))
+  for (const { run } of rows) views.push(viewOf((await openRun(store, run)).state, now()))
   return views
 }
 

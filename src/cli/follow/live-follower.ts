@@ -22,7 +22,7 @@ export function liveFollower(app: App, scene: Scene): Follower {
   let open = true
   const draw = (): void => {
     const around = { now: scene.now(), virtual: scene.virtual, throttle: scene.throttle?.() ?? null }
-    if (shown) screen.show(runLines(viewOf(shown), { ...around, columns: io.columns, paint }))
+    if (shown) screen.show(runLines(viewOf(shown, around.now), { ...around, columns: io.columns, paint }))
   }
   const drawing = redrawing(app, () => open, draw)
   return {

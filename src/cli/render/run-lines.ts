@@ -25,7 +25,7 @@ export function runLines(view: RunView, screen: Screen): string[] {
   const lines: Line[] = [
     head(view, screen),
     ...windowLine(view, screen),
-    ...view.waves.flatMap((wave) => waveLines(wave, wave.name === view.wave ? view.inFlight : 0, wide)),
+    ...view.waves.flatMap((wave) => waveLines(wave, wide)),
     ...(view.returning === 0 ? [] : [[{ text: `${counted(view.returning, 'node')} coming back into service`, tone: 'running' } as const]]),
     ...causeLines(view),
     ...notBackLines(view),
@@ -96,8 +96,8 @@ function windowLine({ window, state }: RunView, { now }: Screen): Line[] {
 
 const ENDED: ReadonlySet<string> = new Set(['succeeded', 'failed', 'rolled-back', 'aborted', 'stopped'])
 
-function waveLines(wave: WaveView, flying: number, wide: number): Line[] {
-  const { nodes, total } = wave
+function waveLines(wave: WaveView, wide: number): Line[] {
+  const { nodes, total, inFlight: flying } = wave
   const good = nodes.patched + nodes['not-needed']
   const bad = nodes.failed + nodes.unknown + nodes['rollback-failed']
   const idle = nodes.skipped + nodes['rolled-back']

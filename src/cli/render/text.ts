@@ -5,6 +5,9 @@ export const plain = (text: string): string => text.replaceAll(CONTROL, ' ')
 
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]+/gu
 
+/** A word as a POSIX shell takes it. */
+export const quoted = (word: string): string => (/^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+
 /** Rows in columns, two spaces apart; the last column is not padded. Widths count characters, so colour is added after. */
 export function table(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
   const widths: number[] = []

@@ -36,7 +36,8 @@ export type Debt = Readonly<{
 /** The facts that the ledger needs; others need not be read. */
 export const TELLS_DEBT: ReadonlySet<string> = new Set<EventType>(['NodesReported', 'StepEnded', 'NodesGone', 'FleetRead'])
 
-type Standing = Omit<Debt, 'dueBy' | 'state'>
+/** `waitsSince`: first told since its last boot that it waits for a reboot; live patches alone are waited with for as long as they are covered. */
+type Standing = Omit<Debt, 'dueBy' | 'state'> & Readonly<{ waitsSince: Instant }>
 
 /** Two boot times of one boot may differ by as much: kernels compute them from their uptime. */
 const BOOT_SLACK_MS: Ms = 60_000
@@ -57,7 +58,9 @@ export class DebtLedger {
 
   /** Nodes that owe a reboot at this instant, those that are due first. A reboot may be waited for as long as `rebootWithin`. */
   debts(now: Instant, rebootWithinMs: Ms): readonly Debt[] {
-    const debts = [...this.#nodes.values()].map((one): Debt => ({ ...one, ...judged(one, now, rebootWithinMs) }))
+    const debts = [...this.#nodes.values()].map(({ waitsSince, ...one }): Debt => {
+      return { ...one, ...judged({ ...one, waitsSince }, now, rebootWithinMs) }
+    })
     const last = Number.POSITIVE_INFINITY
     return debts.sort((a, b) => (a.dueBy ?? last) - (b.dueBy ?? last) || (a.node < b.node ? -1 : 1))
   }
@@ -86,8 +89,9 @@ export class DebtLedger {
       const booted = hosts.booted[index] ?? instant(0)
       const goesOn = before !== undefined && before.kernel === kernel && booted <= plus(before.since, BOOT_SLACK_MS)
       const since = goesOn ? before.since : toldAt
+      const waitsSince = goesOn && before.waits ? before.waitsSince : toldAt
       const covered = hosts.covered[index] ?? instant(0)
-      this.#nodes.set(node, { node, account, region, kernel, newer, waits, live, covered, since, run, toldAt })
+      this.#nodes.set(node, { node, account, region, kernel, newer, waits, live, covered, since, waitsSince, run, toldAt })
     })
   }
 
@@ -102,8 +106,8 @@ export class DebtLedger {
 }
 
 /** The earliest of what makes the debt too old. With live patches whose end nobody told, only the wait for a reboot has one. */
-function judged({ waits, live, covered, since }: Standing, now: Instant, rebootWithinMs: Ms): Pick<Debt, 'dueBy' | 'state'> {
-  const dates = [...(waits ? [plus(since, rebootWithinMs)] : []), ...(live > 0 && covered > 0 ? [covered] : [])]
+function judged({ waits, live, covered, waitsSince }: Standing, now: Instant, rebootWithinMs: Ms): Pick<Debt, 'dueBy' | 'state'> {
+  const dates = [...(waits ? [plus(waitsSince, rebootWithinMs)] : []), ...(live > 0 && covered > 0 ? [covered] : [])]
   const dueBy = dates.length === 0 ? null : instant(Math.min(...dates))
   if (dueBy !== null && now >= dueBy) return { dueBy, state: 'overdue' }
   if (live > 0 && covered === 0) return { dueBy, state: 'unknown' }

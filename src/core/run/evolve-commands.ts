@@ -262,13 +262,19 @@ function settle(state: RunState, command: Command, position: number, outcome: Ou
   if (command.work !== 'scan') state.nodes.changed[position] = CHANGED.reported
   if (flying && outcome === 'open' && beginReturn(state, position)) return
   const first = at(state.nodes.attempts, position) === 1
+  // A late word is about the change. What could not be put back before it came is still not back.
+  const stayedAway = !flying && state.notBack.has(position) && WELL.has(outcome)
   if (outcome === 'skipped' && reason === 'cancelled' && command.doubtful)
     end(state, position, 'unknown', reason) // Another copy may still come.
   else if (outcome === 'skipped' && !first) giveUp(state, position, reason)
+  else if (stayedAway) end(state, position, 'failed', 'not-back')
   else end(state, position, outcome, reason)
-  const nothingDone = at(state.nodes.outcome, position) === codeOf('skipped') || outcome === 'not-needed'
+  const nothingDone =
+    at(state.nodes.outcome, position) === codeOf('skipped') || outcome === 'not-needed' || (stayedAway && outcome === 'skipped')
   if (nothingDone && first) state.nodes.touched[position] = 0
 }
+
+const WELL: ReadonlySet<Outcome> = new Set<Outcome>(['patched', 'not-needed', 'skipped'])
 
 function mayRetry(state: RunState, position: number, reason: string): boolean {
   const { retry } = state.plan

@@ -1,6 +1,7 @@
 import { assert, known } from '../../kit/assert.ts'
 import type { Instant } from '../../kit/instant.ts'
 import type { Outcome, RunEvent, StepName } from './event.ts'
+import { isFoundMeanwhile, UNINTENDED } from './evolve-found.ts'
 import { move } from './moving.ts'
 import type { Step } from './parts.ts'
 import { goOn } from './returning.ts'
@@ -97,14 +98,16 @@ function stepOver(state: RunState, step: Step): void {
   if (round) state.batches.set(step.batch, { ...round, running: null, step: stepsBefore(state.plan, round.work).indexOf(step.name) + 1 })
 }
 
-/** `open`: the node stays in its round and goes on to the next step. */
+/** `open`: the node stays in its round and goes on to the next step, unless it may have been changed meanwhile. */
 function leaveRound(state: RunState, batch: number, position: number, outcome: Outcome, reason: string): void {
-  if (outcome === 'open') return
   const round = known(state.batches.get(batch), `batch ${String(batch)}`)
+  const isFound = isFoundMeanwhile(state, position, round.work)
+  if (outcome === 'open' && !isFound) return
   const nodes = round.nodes.filter((one) => one !== position)
   if (nodes.length === 0) state.batches.delete(batch)
   else state.batches.set(batch, { ...round, nodes })
-  if (round.work === 'rollback' && outcome !== 'rolled-back') end(state, position, 'rollback-failed', reason)
+  if (isFound) end(state, position, 'unknown', UNINTENDED)
+  else if (round.work === 'rollback' && outcome !== 'rolled-back') end(state, position, 'rollback-failed', reason)
   else if (outcome === 'skipped') giveUp(state, position, reason)
   else end(state, position, outcome, reason)
 }

@@ -289,9 +289,13 @@ export function needsRollback(state: RunState, position: number): boolean {
   const outcome = at(state.nodes.outcome, position)
   const needed = outcome !== codeOf('not-needed') || state.changedEarlier.has(position)
   const ended = CHANGING.has(outcome) && needed
-  if (isIsolating(state.isolation) && state.isolation.kept.has(position)) return false
+  if (staysForNow(state, position)) return false
   return at(state.nodes.touched, position) === 1 && ended && state.nodes.reason[position] !== 'gone' && !isUnchanged(state, position)
 }
+
+/** It keeps what a search that goes on has found to be good. One that is given up has found nothing. */
+const staysForNow = ({ isolation, aborting, phase }: RunState, position: number): boolean =>
+  isIsolating(isolation) && aborting === null && phase.name !== 'finished' && isolation.kept.has(position)
 
 const CHANGING: ReadonlySet<number> = new Set([codeOf('patched'), codeOf('not-needed'), codeOf('failed'), codeOf('unknown')])
 

@@ -24,13 +24,23 @@ export function windowNarrowed(state: RunState, { cutoff, closes, lastStart }: O
 /** This opening is not the run's any more: it waits for another one. */
 export function windowLeft(state: RunState, now: Instant): void {
   state.phase = { name: 'awaiting-window' }
+  if (state.window?.opened === true && state.plan.work !== 'rollback') asPlanned(state)
   state.window = null
   state.frost = null
   // What was seen before this window says nothing of the next one.
   if (state.measure?.purpose === 'before') state.measure = null
-  unwant(state, 'almanac')
+  for (const key of ['almanac', 'survey']) unwant(state, key)
   restRefused(state)
   want(state, { kind: 'window', key: 'window', after: now })
+}
+
+/**
+ * Whoever asked for a window at once, or in spite of freezes, meant that window. What it leaves over is for the schedule's next one, and waits for freezes
+ * that nobody has broken by then. What undoes another run goes on at once.
+ */
+function asPlanned(state: RunState): void {
+  state.atOnce = false
+  state.breakFreeze = false
 }
 
 /** What the calendars say of this opening now. */

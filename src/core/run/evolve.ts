@@ -63,7 +63,7 @@ function apply(state: RunState, fact: Fact): void {
       return
     }
     case 'ApprovalRefused':
-      known(approvalOf(state, event.subject), 'the approval').state = 'refused'
+      Object.assign(known(approvalOf(state, event.subject), 'the approval'), { state: 'refused', refusedBy: event.by })
       return
     case 'ApprovalExpired':
       known(approvalOf(state, event.subject), 'the approval').state = 'expired'
@@ -189,7 +189,7 @@ function apply(state: RunState, fact: Fact): void {
       waves.approveBaselines(state)
       return
     case 'BaselineRefused':
-      unwant(state, `store:${event.image}@${event.account}`)
+      for (const key of [`store:${event.image}@${event.account}`, 'approve-baselines']) unwant(state, key)
       state.stored.set(`${event.image}@${event.account}`, { refused: event.code })
       return
     case 'BaselinesApproved':

@@ -27,9 +27,10 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   if (over !== null) return decided(index, 'fail', [over])
   if (wave.stopped !== null) return decided(index, 'fail', [wave.stopped])
   const person = personsWord(state, index, wave)
-  if (person) return person
-  // A late word has sent a node on its way back: what follows there may still count against it.
+  if (person?.verdict === 'fail') return events(person)
+  // A late word has sent a node on its way back: what follows there may still count against it, whoever lets the gate pass.
   if (state.steps.size > 0 || state.returns.size > 0) return nothing
+  if (person) return events(person)
   const proof = lacksEvidence(state, index, wave)
   if (provesNothing(state, index, wave)) return hold(state, index, wave, proof, undefined, now)
   const rule = known(state.plan.waves[index], 'the wave').gate
@@ -45,8 +46,16 @@ export function nextGate(state: RunState, index: number, now: Instant): Decision
   return asked?.events.length ? asked : approved(state, index, wave, now)
 }
 
-const decided = (wave: number, verdict: 'pass' | 'fail', why: readonly string[]): Decision =>
-  events({ type: 'GateDecided', wave, verdict, why })
+type Verdict = Extract<RunEvent, { type: 'GateDecided' }>
+
+const verdict = (wave: number, word: Verdict['verdict'], why: readonly string[]): Verdict => ({
+  type: 'GateDecided',
+  wave,
+  verdict: word,
+  why,
+})
+
+const decided = (...said: Parameters<typeof verdict>): Decision => events(verdict(...said))
 
 /** `failures: n` passes with n; at n + 1 the gate has failed. */
 function overBudget(state: RunState, index: number, wave: WaveState): string | null {
@@ -59,10 +68,10 @@ function overBudget(state: RunState, index: number, wave: WaveState): string | n
 }
 
 /** A decided gate needs no more checks. */
-function personsWord(state: RunState, index: number, wave: WaveState): Decision | undefined {
+function personsWord(state: RunState, index: number, wave: WaveState): Verdict | undefined {
   const asked = approvalOf(state, { kind: 'gate', wave: wave.name })
-  if (asked?.state === 'refused') return decided(index, 'fail', [`rejected by ${asked.by.at(-1) ?? 'a person'}`])
-  if (wave.held !== null && asked?.state === 'given') return decided(index, 'pass', [`approved by ${asked.by.join(', ')}`])
+  if (asked?.state === 'refused') return verdict(index, 'fail', [`rejected by ${asked.refusedBy ?? 'a person'}`])
+  if (wave.held !== null && asked?.state === 'given') return verdict(index, 'pass', [`approved by ${asked.by.join(', ')}`])
   return undefined
 }
 
@@ -125,7 +134,8 @@ function hold(
   return events(stopHeld(state, wave, why))
 }
 
-function holdsUntil(state: RunState, index: number, since: Instant): Instant {
+/** When a gate that has held since then is given up, unless someone has decided. */
+export function holdsUntil(state: RunState, index: number, since: Instant): Instant {
   const rule = known(state.plan.waves[index], 'the wave').gate
   if (rule.holdForMs !== null) return plus(since, rule.holdForMs)
   return Math.max(known(state.window, 'the window').closes, plus(since, HOLD_MIN_MS)) as Instant

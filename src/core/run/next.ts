@@ -13,7 +13,8 @@ import { nextIsolation, quarantinedText } from './next-isolation.ts'
 import { nextReturns } from './next-steps.ts'
 import { neverSeen } from './patch-manager.ts'
 import { countOf, nextRollback } from './rollback.ts'
-import { approvalOf, spentInRun, type RunState } from './state.ts'
+import { approvalOf, at, spentInRun, type RunState } from './state.ts'
+import { CHANGED } from './steps.ts'
 import { goesOnInNextWindow } from './unfinished.ts'
 import type { WaveState } from './parts.ts'
 
@@ -67,13 +68,12 @@ function inPhase(state: RunState, now: Instant): Decision {
     case 'awaiting-window':
       return nextOpening(state, now)
     case 'surveying':
-      return nothing
+    case 'classifying':
+      return untilCutoff(state, now)
     case 'before':
       return preparing(state) ? nothing : nextBefore(state, now)
     case 'scanning':
       return preparing(state) ? nothing : nextScan(state, now)
-    case 'classifying':
-      return nothing
     case 'waves':
       return nextWave(state, state.phase.wave, now)
     case 'storing':
@@ -81,7 +81,7 @@ function inPhase(state: RunState, now: Instant): Decision {
     case 'after':
       return nextAfter(state, now)
     case 'rolling-back':
-      return nextRollback(state, state.phase, now)
+      return nextRollback(state, state.phase, (waves, why) => nextRollbackStart(state, waves, why, now), now)
     case 'isolating':
       return nextIsolation(
         state,
@@ -115,7 +115,7 @@ function nextOpening(state: RunState, now: Instant): Decision {
   if (asked?.state === 'expired') return finish(state, 'stopped', 'not-approved')
   const { window } = state
   if (window === null) return wake(asked?.state === 'asked' ? asked.expires : null)
-  if (now < window.startAt) return wake(window.startAt)
+  if (now < window.startAt) return wake(asked?.state === 'asked' ? soonest(asked.expires, window.startAt) : window.startAt)
   if (asked?.state === 'asked') return finish(state, 'stopped', 'not-approved')
   if (now > window.openBy || now >= window.lastStart) return missed(state, window, now)
   if (state.frost === null) return nothing
@@ -214,12 +214,21 @@ function nextWave(state: RunState, index: number, now: Instant): Decision {
   return wave.phase === 'failed' ? afterFailure(state, index, wave, now) : nothing
 }
 
+/** AWS is asked what there is to do. Where it refuses for good that never ends: when nothing may start any more, it is not waited for either. */
+function untilCutoff(state: RunState, now: Instant): Decision {
+  if (now < lastStart(state)) return wake(lastStart(state))
+  const index = state.waves.findIndex((wave) => wave.phase !== 'passed')
+  return placesDue(state, 'cutoff', now) ?? pastCutoff(state, index, now)
+}
+
 /** The window's cutoff has passed before all waves began. */
 function pastCutoff(state: RunState, index: number, now: Instant): Decision {
   if (goesOnInNextWindow(state, now)) return events({ type: 'WindowEnded', cutoff: known(state.window, 'the window').cutoff })
-  const frozen = index === 0 && freezeNow(state, instant(lastStart(state) - 1)) !== undefined
-  return finish(state, 'stopped', frozen ? 'frozen' : 'window-ended')
+  return finish(state, 'stopped', index === 0 ? whyNotBegun(state) : 'window-ended')
 }
+
+/** Whether it was a freeze that let nothing begin: one that held to the last. A driver that came too late has read none. */
+const whyNotBegun = (state: RunState): string => (freezeNow(state, instant(lastStart(state) - 1)) === undefined ? 'window-ended' : 'frozen')
 
 /** A gate failed: roll back, or end, as the runbook says. */
 function afterFailure(state: RunState, index: number, wave: WaveState, now: Instant): Decision {
@@ -311,11 +320,14 @@ function nextAfter(state: RunState, now: Instant): Decision {
     if (checks.pending) return checks.pending
     if (checks.why.length > 0) return finish(state, checks.failed ? 'failed' : 'stopped', `after: ${checks.why.join(', ')}`)
   }
-  const late = state.nodes.reason.some((reason) => reason === 'cutoff' || reason === 'held')
+  const late = state.nodes.reason.some((reason, position) => LATE.has(reason) && at(state.nodes.changed, position) === CHANGED.no)
   if (late) return finish(state, 'stopped', 'window-ended')
   if (state.plan.work === 'rollback') return undone(state)
   return finish(state, 'succeeded', 'all gates passed')
 }
+
+/** Reasons of nodes that the window left over. A node that was reached may say `held` of its packages. */
+const LATE: ReadonlySet<string> = new Set(['cutoff', 'held'])
 
 /** The end of a run that undoes another one: within its budget some nodes may have stayed changed. */
 function undone(state: RunState): Decision {
@@ -330,13 +342,13 @@ const lastStart = (state: RunState): Instant => known(state.window, 'the window'
 function frozenUntilStart(state: RunState, now: Instant): Decision | undefined {
   const frozen = heldByFreeze(state, now)
   if (frozen === undefined || frozen.events.length > 0) return frozen
-  return now >= lastStart(state) ? finish(state, 'stopped', 'frozen') : wake(soonest(frozen.wakeAt, lastStart(state)))
+  return now >= lastStart(state) ? finish(state, 'stopped', whyNotBegun(state)) : wake(soonest(frozen.wakeAt, lastStart(state)))
 }
 
 const waitForClosing = (state: RunState): Decision | undefined =>
   state.openCommands.size > 0 || state.steps.size > 0 || state.returns.size > 0 ? nothing : undefined
 
-/** Ends the run once no command is open any more. */
+/** Ends the run once no command is open any more. What still waits is given up first: who has failed and waits for another attempt has failed. */
 function finish(state: RunState, outcome: RunOutcome, reason: string): Decision {
-  return waitForClosing(state) ?? events(finished(state, outcome, reason))
+  return waitForClosing(state) ?? placesDue(state, 'not-reached', state.at) ?? events(finished(state, outcome, reason))
 }

@@ -106,5 +106,7 @@ export type Approval = {
   readonly count: number
   readonly expires: Instant
   readonly by: string[]
+  /** Who said no. */
+  refusedBy?: string
   state: 'asked' | 'given' | 'refused' | 'expired'
 }

@@ -1,5 +1,6 @@
 import { known } from '../../kit/assert.ts'
 import { HOUR, plus, type Instant, type Ms } from '../../kit/instant.ts'
+import { needsRollback } from './evolve-waves.ts'
 import { dropBatches, fillPlaces, nextIntent, placesDue, soonest } from './dispatch.ts'
 import { finished } from './finish.ts'
 import { mayIsolate } from './next-isolation.ts'
@@ -9,8 +10,11 @@ import { at, codeOf, STAGE, type Phase, type RunState } from './state.ts'
 
 type RollingBack = Extract<Phase, { name: 'rolling-back' }>
 
+/** How a rollback of these waves begins: `next`'s. */
+export type RollbackStart = (waves: readonly number[], why: string) => Decision
+
 /** Wave after wave, newest first, within concurrency and disruption limits; too many failures stop it and call a person. */
-export function nextRollback(state: RunState, phase: RollingBack, now: Instant): Decision {
+export function nextRollback(state: RunState, phase: RollingBack, start: RollbackStart, now: Instant): Decision {
   if (state.rollback !== null) return ended(state, phase, state.rollback)
   const failed = countOf(state, 'rollback-failed')
   // In a search, who cannot be restored leaves it, and the others go on.
@@ -18,7 +22,7 @@ export function nextRollback(state: RunState, phase: RollingBack, now: Instant):
     return placesDue(state, 'rollback-stopped', now) ?? rolledBack(state, true)
   if (state.aborting?.rollback === false) return placesDue(state, 'aborted', now) ?? rolledBack(state, true)
   const index = phase.waves[phase.at]
-  if (index === undefined) return rolledBack(state, false)
+  if (index === undefined) return restOfRun(state, phase, start) ?? rolledBack(state, false)
   if (state.paused) return dropBatches(state, 'paused') ?? nothing
   const held = heldTooLong(state, now)
   if (held) return held
@@ -31,6 +35,16 @@ export function nextRollback(state: RunState, phase: RollingBack, now: Instant):
   const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
   const chosen = fillPlaces(state, rule.concurrency, tighter, 'rollback', now)
   return chosen.events.length > 0 ? chosen : wake(soonest(chosen.wakeAt, refused.wakeAt))
+}
+
+/** Who asks for the way back while a failed gate's wave is rolled back means the whole run: the other waves follow. A search has a way back of its own. */
+function restOfRun(state: RunState, { waves }: RollingBack, start: RollbackStart): Decision | undefined {
+  const { aborting, isolation, plan } = state
+  if (aborting?.rollback !== true || isolation !== null) return undefined
+  const rest = plan.waves
+    .flatMap(({ nodes }, index) => (!waves.includes(index) && nodes.some((position) => needsRollback(state, position)) ? [index] : []))
+    .toReversed()
+  return rest.length > 0 ? start(rest, aborting.reason) : undefined
 }
 
 /** No command of another run lasts this long; what still holds our nodes then is not going to let go. */

@@ -81,8 +81,12 @@ function isOut(state: RunState, position: number): boolean {
   const stage = at(state.nodes.stage, position)
   if (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning || isSuspect(state, position)) return true
   if (state.notBack.has(position) || at(state.nodes.outcome, position) === codeOf('unknown')) return true
-  return (at(state.nodes.touched, position) === 1 || state.livePatched.has(position)) && isBad(state, position)
+  return isAffected(state, position) && isBad(state, position)
 }
+
+/** By a change, by its live patch, or by what followed a change that found nothing to do: a hook that fails then has found the node unwell. */
+const isAffected = ({ nodes, livePatched }: RunState, position: number): boolean =>
+  at(nodes.touched, position) === 1 || at(nodes.changed, position) !== CHANGED.no || livePatched.has(position)
 
 function isBad(state: RunState, position: number): boolean {
   const outcome = at(state.nodes.outcome, position)

@@ -1,4 +1,4 @@
-import type { Instant } from '../../kit/instant.ts'
+import { latest, type Instant } from '../../kit/instant.ts'
 import { OUTCOMES, type Outcome, type Subject } from './event.ts'
 import { tally } from './finish.ts'
 import { freezeNow } from './freezing.ts'
@@ -35,20 +35,26 @@ export type WaveView = Readonly<{
   name: string
   state: string
   nodes: Readonly<Record<Outcome, number>>
+  /** Of those that are open. Who is on its way back may have its outcome already. */
+  inFlight: number
   total: number
   checks: Readonly<Record<string, string>>
   why: readonly string[]
 }>
 
-/** The run as it stands. O(fleet): for people, not for the loop. */
-export function viewOf(state: RunState): RunView {
+/**
+ * The run as it stands at this instant: a freeze begins and ends without an entry. Absent: when its last entry was made. O(fleet): for people, not for
+ * the loop.
+ */
+export function viewOf(state: RunState, seenAt: Instant = state.at): RunView {
   const { phase } = state
+  const now = latest(seenAt, state.at)
   const wave = phase.name === 'waves' ? (state.waves[phase.wave]?.name ?? null) : null
   return {
     run: state.run,
     runbook: state.plan.runbook.name,
     act: state.plan.act,
-    state: stateWord(state),
+    state: stateWord(state, now),
     reason: phase.name === 'finished' ? phase.reason : (state.aborting?.reason ?? ''),
     wave,
     nodes: tally(state, phase.name === 'finished'),
@@ -57,7 +63,7 @@ export function viewOf(state: RunState): RunView {
     notBack: [...state.notBack].map(([position, steps]) => ({ node: planned(state, position).node, steps })),
     causes: causesOf(state),
     window: state.window === null ? null : { opens: state.window.opens, cutoff: state.window.cutoff, closes: state.window.closes },
-    waitsFor: waitsFor(state),
+    waitsFor: waitsFor(state, now),
     waves: state.waves.map((one, index) => waveView(state, index, one)),
   }
 }
@@ -90,35 +96,37 @@ function returningIn({ nodes }: RunState): number {
 /** Phases in which something would start. */
 const STARTING: ReadonlySet<string> = new Set(['before', 'scanning', 'waves', 'isolating'])
 
-function stateWord(state: RunState): string {
+function stateWord(state: RunState, now: Instant): string {
   const { phase } = state
   if (phase.name === 'finished') return phase.outcome
   if (state.aborting !== null && phase.name !== 'rolling-back') return 'aborting'
-  if (state.approvals.some((one) => one.state === 'asked' && isAwaited(state, one.subject))) return 'waiting-for-approval'
+  if (state.approvals.some((one) => one.state === 'asked' && isAwaited(state, one.subject, now))) return 'waiting-for-approval'
   if (state.paused) return 'paused'
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
   if (phase.name === 'rolling-back') return isIsolating(state.isolation) ? 'isolating' : 'rolling-back'
   if (state.waves.some((wave) => wave.held !== null)) return 'held'
-  if (STARTING.has(phase.name) && freezeNow(state, state.at) !== undefined) return 'frozen'
+  if (STARTING.has(phase.name) && freezeNow(state, now) !== undefined) return 'frozen'
   return phase.name === 'waves' ? 'running' : phase.name
 }
 
 /** Whether an answer to a question about this still changes anything: it is not decided or over, nor is the run on its way back or out. */
-export function isAwaited(state: RunState, subject: Subject): boolean {
+export function isAwaited(state: RunState, subject: Subject, now: Instant = state.at): boolean {
   const { phase, aborting, waves } = state
-  if (phase.name === 'finished' || phase.name === 'rolling-back') return false
+  if (phase.name === 'finished') return false
+  // Beyond the waves that are rolled back already somebody may have asked for the others.
+  if (phase.name === 'rolling-back') return subject.kind === 'rollback' && aborting?.rollback === true
   if (subject.kind === 'rollback') return aborting?.rollback !== false
   if (aborting !== null) return false
-  if (subject.kind === 'freeze') return freezeNow(state, state.at) !== undefined
+  if (subject.kind === 'freeze') return freezeNow(state, now) !== undefined
   return subject.kind !== 'gate' || waves.some((wave) => wave.name === subject.wave && wave.decidedAt === null && !wave.expired)
 }
 
 /** What nobody but a person can give now. */
-export function waitsFor(state: RunState): string | null {
-  const asked = state.approvals.find((one) => one.state === 'asked' && isAwaited(state, one.subject))
+export function waitsFor(state: RunState, now: Instant = state.at): string | null {
+  const asked = state.approvals.find((one) => one.state === 'asked' && isAwaited(state, one.subject, now))
   if (asked)
     return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
-  const held = state.waves.find((wave) => wave.held !== null && isAwaited(state, { kind: 'gate', wave: wave.name }))
+  const held = state.waves.find((wave) => wave.held !== null && isAwaited(state, { kind: 'gate', wave: wave.name }, now))
   return held ? `a decision on gate ${held.name}: ${held.held?.join(', ') ?? ''}` : null
 }
 
@@ -126,15 +134,17 @@ function waveView(state: RunState, index: number, wave: RunState['waves'][number
   const nodes = Object.fromEntries(OUTCOMES.map((outcome, code) => [outcome, at(wave.counts, code)])) as Record<Outcome, number>
   const checks = Object.fromEntries([...(wave.measure?.checks ?? [])].map(([check, verdict]) => [check, verdict ?? 'measuring']))
   const word = wave.phase === 'drained' ? (wave.held === null ? 'baking' : 'held') : wave.phase
-  return { name: wave.name, state: word, nodes, total: state.plan.waves[index]?.nodes.length ?? 0, checks, why: wave.held ?? wave.why }
+  const planned = state.plan.waves[index]?.nodes ?? []
+  const inFlight = flyingIn(state, planned)
+  return { name: wave.name, state: word, nodes, inFlight, total: planned.length, checks, why: wave.held ?? wave.why }
 }
 
-/** Nodes of a wave that are in flight now. O(wave). */
-export function flyingIn(state: RunState, wave: number): number {
+function flyingIn({ nodes }: RunState, positions: readonly number[]): number {
   let flying = 0
-  for (const position of state.plan.waves[wave]?.nodes ?? []) {
-    const stage = at(state.nodes.stage, position)
-    if (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning) flying += 1
+  for (const position of positions) {
+    const stage = at(nodes.stage, position)
+    const isOpen = at(nodes.outcome, position) === 0
+    if (isOpen && (stage === STAGE.chosen || stage === STAGE.flying || stage === STAGE.returning)) flying += 1
   }
   return flying
 }

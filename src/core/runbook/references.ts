@@ -38,6 +38,7 @@ export function referenceFindings(root: unknown, known: Known): readonly Finding
       'in the config',
     ),
     ...unknown(root, CHECK_LISTS, 'check', checks, 'under `checks`'),
+    ...(checks.includes(OF_GATES) ? [taken] : []),
     ...outOfScope(root, 'accounts'),
     ...outOfScope(root, 'regions'),
     ...(known.groupSizes ? unanswerable(root, known.groupSizes) : []),
@@ -52,6 +53,17 @@ function unknown(root: unknown, paths: readonly string[], noun: string, names: r
     message: `there is no ${noun} "${value}" ${where}`,
     hint: names.length === 0 ? `define it ${where}` : suggestion(value, names),
   }))
+}
+
+/** The check that every gate makes by itself (run/gate.ts). One of the same name would never be measured. */
+const OF_GATES = 'presence'
+
+const taken: Finding = {
+  pointer: `/checks/${OF_GATES}`,
+  part: 'key',
+  kind: 'duplicate-name',
+  message: `every gate has a check "${OF_GATES}" already, which looks whether its nodes still exist`,
+  hint: 'give this check another name',
 }
 
 function outOfScope(root: unknown, key: 'accounts' | 'regions'): readonly Finding[] {

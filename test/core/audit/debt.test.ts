@@ -68,6 +68,13 @@ describe('since when', () => {
     expect(debt).toMatchObject({ since: START, newer: NEW, toldAt: plus(START, 10 * DAY) })
   })
 
+  it('a node that lived on covered live patches before has waited for its reboot only since it was told to', () => {
+    const live = { live: 2, covered: plus(START, 200 * DAY) }
+    const debt = after(50, fact(0, report(live)), fact(40, report({ ...live, reboot: true })), fact(45, report({ ...live, reboot: true })))
+    expect(debt).toMatchObject({ since: START, dueBy: plus(START, 70 * DAY), state: 'waiting' })
+    expect(debt).not.toHaveProperty('waitsSince')
+  })
+
   it('a boot that did not help begins a new debt', () => {
     const debt = after(20, fact(0, report({ reboot: true })), fact(10, report({ reboot: true, booted: plus(START, 9 * DAY) })))
     expect(debt?.since).toBe(plus(START, 10 * DAY))

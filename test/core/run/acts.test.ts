@@ -315,7 +315,7 @@ describe('a trial', () => {
   it('gives up nodes that do not answer until the cutoff', () => {
     const told = trial()
     expect(told.wakeAt).toBe(CUTOFF)
-    expect(briefly(told.until(CUTOFF))).toEqual(['NodesUnscanned', 'ScanFinished'])
+    expect(briefly(told.until(CUTOFF))).toEqual(['NodesUnscanned', 'ScanFinished', 'RunFinished stopped: window-ended'])
   })
 
   it('that is paused over its cutoff is stopped', () => {

@@ -167,15 +167,6 @@ describe('a command that was found without its intent', () => {
     expect(ending.state.aborting).toEqual({ rollback: true, reason: 'enough' })
   })
 
-  it('whose nodes are about to be changed leaves them: they were looked at', () => {
-    for (const work of ['apply', 'rollback'] as const) {
-      const told = new Telling({ waves: [{ nodes: 1, gate: { failuresMax: 9 } }] })
-      told.open()
-      told.tell(found(7, [0], { work }))
-      expect([told.state.nodes.stage[0], told.state.commands.size]).toEqual([STAGE.chosen, 0])
-    }
-  })
-
   it('of a node whose last command was refused: it flies, and that one stays as it was', () => {
     const told = new Telling({ waves: [{ nodes: 1, gate: { failuresMax: 9 } }] })
     told.open()

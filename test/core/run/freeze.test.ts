@@ -151,6 +151,22 @@ describe('a run that may break a freeze', () => {
     ])
   })
 
+  it('breaks none in a later window: nobody has asked for that', () => {
+    const told = opened(freezes([OPENS, plus(OPENS, HOUR)]), { breakFreeze: true, unfinished: 'next-window' })
+    expect(briefly(told.facts.map(({ event }) => event))).toContain('FreezeBroken')
+    told.read()
+    told.sent(1)
+    told.until(CUTOFF)
+    expect(briefly(told.ends(1, 'patched'))).toEqual(['WindowEnded'])
+    told.now = plus(OPENS, 7 * DAY)
+    told.tell(plainOpening({ opens: told.now, cutoff: plus(told.now, HOUR), closes: plus(told.now, 2 * HOUR) }, ''))
+    told.tell(freezes([told.now, plus(told.now, 30 * MINUTE)]))
+    expect(told.tell(SURVEYED)).toEqual([])
+    expect(viewOf(told.state).state).toBe('frozen')
+    expect(briefly(told.wait(30 * MINUTE))).toEqual(['BatchChosen 1'])
+    expect(told.refolded()).toEqual(told.lived)
+  })
+
   it('waits for the end of the freeze when nobody allows it', () => {
     const told = opened(freezes([OPENS, plus(OPENS, 2 * HOUR)]), {
       breakFreeze: true,

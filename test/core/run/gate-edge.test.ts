@@ -58,11 +58,11 @@ describe('a gate says why', () => {
     expect(decided(told)).toMatchObject({ verdict: 'fail', why: ['smoke: fail'] })
   })
 
-  it('a person rejected it', () => {
+  it('a person rejected it, who is named, and not the one who had approved before', () => {
     const told = drained(['patched'], { approval: { group: 'leads', count: 2, expiresMs: HOUR } })
     answer(told)
     told.tell({ type: 'ApprovalGiven', subject, by: 'ann', reason: '' }, { type: 'ApprovalRefused', subject, by: 'bob', reason: 'no' })
-    expect(decided(told)).toMatchObject({ verdict: 'fail', why: ['rejected by ann'] })
+    expect(decided(told)).toMatchObject({ verdict: 'fail', why: ['rejected by bob'] })
   })
 
   it('a hook stopped the wave', () => {

@@ -122,7 +122,8 @@ describe('what is wanted', () => {
       evolve(state, { at: OPENS, actor: ENGINE, event })
       return [...state.activities.keys()]
     }
-    expect(told({ type: 'BaselineRefused', account: '1', image: 'ami-1', code: 'no' } as RunEvent)).toEqual(['approve-baselines'])
+    expect(told({ type: 'BaselineRefused', account: '1', image: 'ami-1', code: 'no' } as RunEvent)).toEqual([])
+    want(state, { kind: 'approve-baselines', key: 'approve-baselines' })
     expect(told({ type: 'BaselinesApproved', count: 1 })).toEqual([])
   })
 })
@@ -139,29 +140,32 @@ describe('nodes that come back', () => {
 
 describe('a rollback', () => {
   const back = { name: 'rolling-back', waves: [1], at: 0, after: 'rolled-back' } as const
+  const never = (): never => {
+    throw new Error('nobody has asked for more')
+  }
 
   it('of a round goes on, however many could not be restored', () => {
     const { state } = searching()
     state.waves[1]?.counts.set([0, 0, 0, 0, 0, 0, 0, 3])
-    expect(nextRollback(state, back, OPENS).events).toEqual([{ type: 'RollbackAdvanced', wave: 1 }])
+    expect(nextRollback(state, back, never, OPENS).events).toEqual([{ type: 'RollbackAdvanced', wave: 1 }])
     state.isolation = null
-    expect(nextRollback(state, back, OPENS).events).toMatchObject([{ type: 'RollbackFinished', stopped: true }])
+    expect(nextRollback(state, back, never, OPENS).events).toMatchObject([{ type: 'RollbackFinished', stopped: true }])
   })
 
   it('that is aborted has no end while nodes are in flight', () => {
     const { state } = searching()
     state.aborting = { rollback: false, reason: 'enough' }
     state.inFlight = 1
-    expect(nextRollback(state, back, OPENS)).toEqual({ events: [], wakeAt: null })
+    expect(nextRollback(state, back, never, OPENS)).toEqual({ events: [], wakeAt: null })
     state.inFlight = 0
-    expect(nextRollback(state, back, OPENS).events).toMatchObject([{ type: 'RollbackFinished', stopped: true }])
+    expect(nextRollback(state, back, never, OPENS).events).toMatchObject([{ type: 'RollbackFinished', stopped: true }])
   })
 
   it('has no end while nodes come back', () => {
     const { state } = searching()
     state.rollback = { restored: 1, failed: 0, stopped: false }
     state.inFlight = 1
-    expect(nextRollback(state, back, OPENS)).toEqual({ events: [], wakeAt: null })
+    expect(nextRollback(state, back, never, OPENS)).toEqual({ events: [], wakeAt: null })
   })
 })
 
@@ -208,11 +212,11 @@ describe('a command that was found', () => {
     expect([state.commands.size, state.tokenCount]).toEqual([0, 7])
   })
 
-  it('leaves alone who comes back from an older one', () => {
+  it('makes unknown who comes back from an older one, until it speaks', () => {
     const state = made()
     found(state)
     state.nodes.stage[0] = STAGE.returning
     commandFound(state, { type: 'CommandFound', n: 8, commandId: 'y', cell: '', work: 'apply', document: '', nodes: [0], requestedAt: OPENS, expiresAfter: OPENS }) // prettier-ignore
-    expect([state.nodes.command[0], state.nodes.stage[0]]).toEqual([7, STAGE.returning])
+    expect([state.nodes.command[0], state.nodes.stage[0], state.nodes.outcome[0]]).toEqual([8, STAGE.returning, codeOf('unknown')])
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
+import { isAwaited } from '../../../src/core/run/view.ts'
 import { DAY, HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import type { PlanSpec } from './plan.ts'
 import { briefly, CLOSES, report, Telling } from './telling.ts'
@@ -263,6 +264,30 @@ describe('asked for by a person', () => {
     const told = failed(['patched'])
     told.tell({ type: 'Paused', reason: 'x' }, { type: 'RollbackAsked', reason: 'sick' })
     expect(told.state.paused).toBe(false)
+  })
+
+  it('is that of the whole run, although a failed gate rolls back its own wave already', () => {
+    const told = failed(['failed: x'])
+    expect(intents(told.read())).toEqual([[2]])
+    told.tell({ type: 'RollbackAsked', reason: 'sick' })
+    told.sent(told.n)
+    expect(briefly(told.ends(told.n, 'rolled-back'))).toEqual(['RollbackAdvanced', 'RollbackStarted 0', 'BatchChosen 1,0'])
+    told.play('rolled-back')
+    expect(told.state.phase).toMatchObject({ outcome: 'rolled-back', reason: 'rolled back 3 nodes' })
+    expect(told.refolded()).toEqual(told.lived)
+  })
+
+  it('of the whole run asks a person where the window has closed since, who may still say so', () => {
+    const told = failed(['failed: x'], { rollback: rule({ outside: 'ask' }) })
+    told.read()
+    told.sent(told.n)
+    told.until(CLOSES)
+    told.tell({ type: 'RollbackAsked', reason: 'sick' })
+    expect(briefly(told.ends(told.n, 'rolled-back'))).toEqual(['RollbackAdvanced', 'ApprovalAsked rollback'])
+    expect(isAwaited(told.state, { kind: 'rollback' })).toBe(true)
+    told.tell({ type: 'ApprovalGiven', subject: { kind: 'rollback' }, by: 'ann', reason: '' })
+    told.play('rolled-back')
+    expect(told.state.phase).toMatchObject({ outcome: 'rolled-back', reason: 'rolled back 3 nodes' })
   })
 
   it('between two windows needs none', () => {

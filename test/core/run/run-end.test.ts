@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent, Verdict } from '../../../src/core/run/event.ts'
 import { DAY, HOUR, instant, MINUTE, plus } from '../../../src/kit/instant.ts'
-import { ACCOUNT, type PlanSpec } from './plan.ts'
-import { briefly, CLOSES, CUTOFF, measured, OPENS, report, Telling } from './telling.ts'
+import { plainOpening } from '../../../src/core/run/opening.ts'
+import { ACCOUNT, plan, type PlanSpec } from './plan.ts'
+import { briefly, CLOSES, CUTOFF, measured, NO_FREEZE, OPENS, pinned, report, REQUESTED, Telling } from './telling.ts'
 
 /** A run whose window is open. */
 function opened(spec: Partial<PlanSpec>): Telling {
@@ -110,5 +111,78 @@ describe('the end', () => {
     }
     expect([ending(unclear), unclear.now]).toEqual(['stopped: after: probe: inconclusive', CLOSES])
     expect(instant(unclear.now)).toBe(CLOSES)
+  })
+})
+
+/** The window of the week after. */
+const NEXT = plus(OPENS, 7 * DAY)
+const NEXT_CUTOFF = plus(CUTOFF, 7 * DAY)
+const openNext = (told: Telling): RunEvent[] => {
+  told.tell(plainOpening({ opens: NEXT, cutoff: NEXT_CUTOFF, closes: plus(CLOSES, 7 * DAY) }, ''))
+  told.until(NEXT)
+  return told.tell(NO_FREEZE)
+}
+
+/** Of three nodes that go one by one the first has failed once and waits for another attempt when the window ends. */
+function leftOver(more: Partial<PlanSpec>): Telling {
+  const made = plan({
+    waves: [{ nodes: 3, concurrency: 1, gate: { failuresMax: 2 } }],
+    unfinished: 'next-window',
+    retry: { attempts: 2, on: ['x'] },
+    ...more,
+  })
+  const told = new Telling({ ...made, runbook: { ...made.runbook, baseline: { path: '/p', maxAgeMs: 14 * DAY, approval: null } } })
+  told.open()
+  told.read()
+  told.sent(1)
+  told.until(plus(CUTOFF, -MINUTE))
+  told.tell(report(1, { 0: 'failed: x' }, told.now))
+  told.until(CUTOFF)
+  told.tell({ type: 'CommandClosed', n: 1 })
+  expect([told.state.phase.name, told.node(0)]).toEqual(['awaiting-window', 'open: x'])
+  return told
+}
+
+describe('a run that goes on from window to window', () => {
+  it('and ends in between, as its baseline is too old by then, tells as failed who had failed, not as never reached', () => {
+    const baseline = { path: '/p', version: 1, digest: 'd', storedAt: plus(OPENS, -8 * DAY) }
+    const told = leftOver({ lists: [{ account: ACCOUNT, image: 'ami-1', baseline, patches: [], digest: 'd' }] })
+    const followed = openNext(told)
+    expect(ending(told)).toBe('stopped: baseline-too-old: ami-1 in 111122223333')
+    expect([0, 1, 2].map((position) => told.node(position))).toEqual(['failed: x', 'skipped: not-reached', 'skipped: not-reached'])
+    expect(followed.at(-1)).toMatchObject({ type: 'RunFinished', nodes: { failed: 1, skipped: 2 } })
+    expect(told.refolded()).toEqual(told.lived)
+  })
+
+  it('and whose fleet cannot be read in one of them waits for the next one, and reads it there', () => {
+    const told = leftOver({})
+    openNext(told)
+    expect([told.state.phase.name, told.wakeAt]).toEqual(['surveying', NEXT_CUTOFF])
+    expect(briefly(told.until(NEXT_CUTOFF))).toEqual(['WindowEnded'])
+    expect([...told.state.activities.keys()]).toEqual(['window'])
+    expect(told.node(0)).toBe('open: x')
+    expect(told.refolded()).toEqual(told.lived)
+  })
+})
+
+describe('a fleet that cannot be read', () => {
+  it('keeps a run for as long as something may start, and no longer', () => {
+    const told = new Telling({ waves: [{ nodes: 2 }] })
+    told.tell(REQUESTED, pinned(told.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
+    told.tell(plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: CLOSES }, ''), NO_FREEZE)
+    expect([told.state.phase.name, told.wakeAt]).toEqual(['surveying', CUTOFF])
+    expect(briefly(told.until(CUTOFF))).toEqual(['RunFinished stopped: window-ended'])
+    expect([told.node(0), told.state.activities.size]).toEqual(['skipped: not-reached', 0])
+  })
+
+  it('as little as baselines of an earlier trial that cannot be read while its lists are made', () => {
+    const told = opened({
+      act: 'trial',
+      waves: [{ nodes: [{ list: null }] }],
+      trial: { lineages: [{ image: 'ami-1', nodes: [0], accounts: [ACCOUNT] }], path: '/p', approval: null },
+    })
+    told.tell({ type: 'NodesScanned', nodes: [0], lists: ['x'], missing: [1] })
+    expect([told.state.phase.name, told.wakeAt]).toEqual(['classifying', CUTOFF])
+    expect(briefly(told.until(CUTOFF))).toEqual(['RunFinished stopped: window-ended'])
   })
 })

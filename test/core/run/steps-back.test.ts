@@ -19,6 +19,28 @@ function rollingBack(): Telling {
   return told
 }
 
+describe('a node that said nothing and could not be put back', () => {
+  it.each([
+    ['patched', 'failed: not-back', 1],
+    ['not-needed', 'failed: not-back', 0],
+    ['skipped: too-late', 'failed: not-back', 0],
+    ['failed: checksum', 'failed: checksum', 1],
+  ])('and says %s at last is %s: it still serves nobody', (word, outcome, touched) => {
+    const told = opened(around({ drain: DRAIN }, { waves: [{ nodes: 2, gate: { failuresMax: 2 } }] }))
+    told.read()
+    ends(told, 'drain')
+    told.sent(1)
+    told.tell(report(1, { 0: 'silent unknown: x', 1: 'patched' }, told.now))
+    told.wait(5 * SECOND)
+    ends(told, 'rejoin', { 0: 'undone: not-rejoined' })
+    expect(told.node(0)).toBe('unknown: x')
+    told.tell(report(1, { 0: word }, told.now))
+    expect([told.node(0), told.state.nodes.out[0], told.state.nodes.touched[0]]).toEqual([outcome, 1, touched])
+    expect(told.node(1)).toBe('patched: reason')
+    expect(told.refolded()).toEqual(told.lived)
+  })
+})
+
 describe('a node that comes back in the rollback of its wave', () => {
   it('from what was prepared for it: it is not restored yet, and is tried again', () => {
     const told = rollingBack()

@@ -73,6 +73,40 @@ describe('checks before a run that held', () => {
   })
 })
 
+describe('a run that began nothing', () => {
+  it('as its driver came back too late to read what freezes there were, was not frozen', () => {
+    const told = new Telling({ waves: [{ nodes: 1 }], before: ['web'], checks: { web: CHECK } })
+    told.open()
+    told.tell({ type: 'FreezesRead', from: [], to: [], why: [], source: [], again: plus(OPENS, HOUR) })
+    told.now = CUTOFF
+    const [ended] = briefly(told.tell({ type: 'DriverTook', driver: 'driver-2', epoch: 2 }))
+    expect(ended).toBe('RunFinished stopped: window-ended')
+  })
+})
+
+describe('a run in its time', () => {
+  it('has not ended with its window because a node says that its packages are held', () => {
+    const told = new Telling({ waves: [{ nodes: 2 }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.tell(report(1, { 0: 'patched', 1: 'skipped: held' }, told.now), { type: 'CommandClosed', n: 1 })
+    answer(told, {})
+    expect(ending(told)).toBe('succeeded: all gates passed')
+  })
+})
+
+describe('a question about a plan', () => {
+  it('is told as expired when it expires, and not only when the window opens', () => {
+    const told = new Telling({ waves: [{ nodes: 1 }], approval: { group: 'leads', count: 1, expiresMs: DAY } })
+    told.now = plus(OPENS, -3 * DAY)
+    told.tell(REQUESTED, pinned(told.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 })
+    told.tell(plainOpening({ opens: OPENS, cutoff: CUTOFF, closes: plus(CUTOFF, HOUR) }, ''))
+    expect(told.wakeAt).toBe(plus(OPENS, -2 * DAY))
+    expect(briefly(told.wake())).toEqual(['ApprovalExpired plan', 'RunFinished stopped: not-approved'])
+  })
+})
+
 describe('a gate that was held for too long', () => {
   it('ends the run for what it waited for in the end, not for what was unclear at first', () => {
     const approval = { group: 'leads', count: 1, expiresMs: 24 * HOUR }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { codeOf } from '../../../src/core/run/state.ts'
-import { causesOf, flyingIn, viewOf, waitsFor } from '../../../src/core/run/view.ts'
-import { HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
+import { causesOf, viewOf, waitsFor } from '../../../src/core/run/view.ts'
+import { HOUR, instant, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
 import { plan, type PlanSpec } from './plan.ts'
 import { CLOSES, CUTOFF, measured, OPENS, pinned, report, REQUESTED, RUN, Telling } from './telling.ts'
 import { searching } from './searching.ts'
@@ -50,11 +50,10 @@ describe('a run as people see it', () => {
       window: { opens: OPENS, cutoff: CUTOFF, closes: CLOSES },
       waitsFor: null,
       waves: [
-        { name: 'wave-1', state: 'running', nodes: { ...OUTCOMES, open: 2, patched: 1 }, total: 3, checks: {}, why: [] },
-        { name: 'wave-2', state: 'queued', nodes: { ...OUTCOMES, open: 1 }, total: 1, checks: {}, why: [] },
+        { name: 'wave-1', state: 'running', nodes: { ...OUTCOMES, open: 2, patched: 1 }, inFlight: 2, total: 3, checks: {}, why: [] },
+        { name: 'wave-2', state: 'queued', nodes: { ...OUTCOMES, open: 1 }, inFlight: 0, total: 1, checks: {}, why: [] },
       ],
     })
-    expect([flyingIn(told.state, 0), flyingIn(told.state, 1), flyingIn(told.state, 2)]).toEqual([2, 0, 0])
   })
 
   it('at a gate: what is measured, what holds it, who is waited for', () => {
@@ -89,7 +88,7 @@ describe('a run as people see it', () => {
 
   it('that went well: why it ended', () => {
     const told = opened({ waves: [{ nodes: 1 }] })
-    expect(flyingIn(told.state, 0)).toBe(1)
+    expect(viewOf(told.state).waves[0]?.inFlight).toBe(1)
     told.play('patched')
     expect(viewOf(told.state)).toMatchObject({ state: 'succeeded', reason: 'all gates passed' })
   })
@@ -101,10 +100,20 @@ describe('a run as people see it', () => {
     told.sent(1)
     told.tell(report(1, { 0: 'patched', 1: 'patched' }, told.now))
     expect(viewOf(told.state)).toMatchObject({ returning: 2, inFlight: 2 })
-    expect(flyingIn(told.state, 0)).toBe(2)
+    expect(viewOf(told.state).waves[0]).toMatchObject({ nodes: { patched: 2, open: 0 }, inFlight: 0 })
     told.wait(5 * SECOND)
     ends(told, 'rejoin', { 1: 'undone: late' })
     expect(viewOf(told.state)).toMatchObject({ returning: 0, notBack: [{ node: told.plan.nodes[1]?.node, steps: ['rejoin'] }] })
+  })
+
+  it('in a freeze that has begun, or is over, since its last entry', () => {
+    const told = opened({ waves: [{ nodes: 1 }] })
+    const [from, to] = [plus(OPENS, HOUR), plus(OPENS, 2 * HOUR)]
+    told.tell({ type: 'FreezesRead', from: [from], to: [to], why: ['x'], source: [''], again: null })
+    const words = [from - 1, from, to - 1, to].map((now) => viewOf(told.state, instant(now)).state)
+    expect(words).toEqual(['running', 'frozen', 'frozen', 'running'])
+    told.until(from)
+    expect([viewOf(told.state).state, viewOf(told.state, to).state]).toEqual(['frozen', 'running'])
   })
 
   it('before its window', () => {

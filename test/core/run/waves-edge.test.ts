@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RunEvent } from '../../../src/core/run/event.ts'
 import { needsRollback } from '../../../src/core/run/evolve-waves.ts'
+import { next } from '../../../src/core/run/next.ts'
 import { outOf } from '../../../src/core/run/limits.ts'
 import { plainOpening } from '../../../src/core/run/opening.ts'
 import { approvalOf, at, codeOf, initial, type sameSubject, STAGE } from '../../../src/core/run/state.ts'
@@ -8,6 +9,7 @@ import { setsOf } from '../../../src/core/run/sets.ts'
 import { DAY, HOUR, instant, MINUTE, plus } from '../../../src/kit/instant.ts'
 import { ACCOUNT, plan, type PlanSpec } from './plan.ts'
 import { briefly, CLOSES, CUTOFF, measured, NO_FREEZE, OPENS, report, RUN, Telling } from './telling.ts'
+import { searching, stands } from './searching.ts'
 import { flying, ROLLBACK, WIDE } from './rounds.ts'
 
 describe('a run before its first event', () => {
@@ -177,6 +179,19 @@ describe('the way back', () => {
     ['failed: gone', false],
   ])('is for a node that ended %s: %s', (word, back) => {
     expect(needsRollback(failing([word, 'failed: x']).state, 0)).toBe(back)
+  })
+
+  it('is for a node that kept what a search found to be good, once that search is given up: what undoes the run later takes it too', () => {
+    const { state } = searching({ kept: new Set([2]) })
+    stands(state, 2, 'patched')
+    state.nodes.touched[2] = 1
+    expect(needsRollback(state, 2)).toBe(false)
+    state.aborting = { rollback: true, reason: 'x' }
+    const [started] = next(state, state.at).events
+    expect(started).toMatchObject({ type: 'RollbackStarted', nodes: 1 })
+    state.aborting = null
+    state.phase = { name: 'finished', outcome: 'aborted', reason: 'x' }
+    expect(needsRollback(state, 2)).toBe(true)
   })
 
   it('takes those that are out first, and each when its last command has ended', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { PRESENCE } from '../../../src/core/run/gate.ts'
 import { brief, mistakes, read } from './read.ts'
 
 const HEAD = `apiVersion: patchwave/v1
@@ -117,6 +118,7 @@ const CONTRADICTIONS: readonly Row[] = [
   ['a match outside the accounts',  waves('{ name: all, take: { match: { accounts: [prod-us] } } }'), '6:46 runbook.out-of-scope'],
   ['a match outside the regions',   scope('{ accounts: [staging], regions: [us-east-1], exclude: { regions: [eu-west-1] } }'), '4:74 runbook.out-of-scope'],
   ['two waves of one name',         waves('{ name: a, take: 1 }', '{ name: a, take: rest }'), '7:13 runbook.duplicate-name'],
+  ['a check of every gate’s own name', with_(`checks: { ${PRESENCE}: { type: agent-ping } }\n`), '6:11 runbook.duplicate-name'],
   ['rest before the end',           waves('{ name: a, take: rest }', '{ name: b, take: 1 }'), '6:22 runbook.misplaced-wave'],
   ['100% before the end',           waves('{ name: a, take: 100% }', '{ name: b, take: rest }'), '6:22 runbook.misplaced-wave'],
   ['two rests',                     waves('{ name: a, take: rest }', '{ name: b, take: rest }'), '6:22 runbook.misplaced-wave'],
