@@ -8,7 +8,10 @@ apply_work() {
   for_here "$WORK/list"
   wait_for_manager || finish failed lock-held
   # What it leaves alone is not its to undo.
-  awk -v hold="$HOLD" '$1 !~ hold { print $1, $2 }' "$HERE" | sort -u >"$WORK/keys"
+  see
+  awk -v hold="$HOLD" -v bare="$BARE" '$1 ~ hold { next }
+    FILENAME == ARGV[1] { print $1, $2; named[$1, $2 ~ bare]; next }
+    ($1, $2 !~ bare) in named { print $1, $2 }' "$HERE" "$SEEN" | sort -u >"$WORK/keys"
   record "$WORK/keys" || finish failed disk-full
   sound || finish failed package-database
   see
@@ -126,6 +129,8 @@ sign() {
 
 # What was changed; a transaction that changed nothing takes its name back.
 signed() {
+  # rpm leaves it to the kernel when its files reach the disk. What is told must outlive a loss of power.
+  sync -f / /usr /var /boot 2>/dev/null
   see
   CHANGED=$(changed_keys "$INSTALLED" "$SEEN")
   if [ "$CHANGED" -gt 0 ] || ! sound; then return 0; fi
@@ -185,6 +190,8 @@ list_verdict() {
 verify_work() {
   wait_for_manager || finish failed lock-held
   if [ "$RECORD" = yes ]; then
+    # What was not listed would be taken for what the tool added.
+    sound || finish failed package-database
     keys "$WORK/list" >"$WORK/keys"
     { record "$WORK/keys" && : >"$STATE/touched/$RUN.tool"; } || finish failed disk-full
     finish scanned recorded
@@ -214,7 +221,7 @@ claim() {
 
 # Installs nothing; what is half-configured is configured, so that the node can be worked on.
 repair_work() {
-  wait_for_manager anyway
+  wait_for_manager anyway || exit 1
   family repair
   forget
   of_run "$RUN"
@@ -260,7 +267,7 @@ rollback_work() {
     [ "$signs" = yes ] || finish rollback-failed changed-since
     put_back
   fi
-  if wants_boot; then leave_for_boot "$CHANGED"; fi
+  if ! script_failed && wants_boot; then leave_for_boot "$CHANGED"; fi
   rollback_verdict
 }
 
@@ -300,7 +307,7 @@ rollback_readback() {
 rollback_verdict() {
   of_run "$UNDO"
   MISSING=$(changed_keys "$WORK/before.of" "$WORK/now.of")
-  if [ "$MISSING" -gt 0 ]; then
+  if [ "$MISSING" -gt 0 ] || script_failed; then
     reason='package-database'
     [ ! -e "$WORK/transaction" ] || reason=$(family reason "$WORK/transaction")
     finish rollback-failed "$reason"
@@ -309,6 +316,9 @@ rollback_verdict() {
   [ "$CHANGED" -gt 0 ] || finish rolled-back nothing-changed
   finish rolled-back restored
 }
+
+# rpm takes what it has put back for installed though its script failed. What a script of the version that goes says is no matter.
+script_failed() { [ -e "$WORK/transaction" ] && grep -Eq '%post(trans)?\(.* scriptlet failed' "$WORK/transaction"; }
 
 # --- room -------------------------------------------------------------------------------------------------------------------------------
 

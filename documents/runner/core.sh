@@ -16,6 +16,8 @@ FETCH_WAIT=1800
 # Kilobytes that stay free beyond what a change needs, and those that a new kernel needs in /boot.
 ROOM_SPARE=102400
 ROOM_BOOT=102400
+# Bytes that the work's own texts may need.
+ROOM_WORK=4194304
 # Bytes of a text that one fetch prints: 22,000 characters in base64, which with the result line stay under the 24,000 that SSM shows.
 FETCH_BYTES=16500
 # Days that markers, lists and before-records are kept: SSM re-runs for 2, an intent is looked up for 25, a run is undone within 90.
@@ -26,10 +28,12 @@ REPAIRS_MAX=3
 LIST_MAX=32000
 
 PACKAGE_LINE='[A-Za-z0-9][A-Za-z0-9+._-]* [a-z0-9_]+ [0-9A-Za-z.+~^:_-]+'
+# An architecture that is none: its packages follow one with an architecture, and the other way round.
+BARE='^(all|noarch)$'
 NEWLINE='
 '
 
-TOKEN='' RUN='' VERB='' STEP='' FAMILY=none TOOL='' PLATFORM='' KERNEL='' MOMENT=''
+TOKEN='' WORK='' RUN='' VERB='' STEP='' FAMILY=none TOOL='' PLATFORM='' KERNEL='' MOMENT=''
 # This boot: its id, the running kernel, the second of its begin.
 BOOT='' RUNNING='' BOOTED=0
 # What the result line says beside its verdict.
@@ -196,8 +200,15 @@ code_of() {
   esac
 }
 
-# answer VERDICT REASON: speaks without a marker and ends. Nothing was done.
+# answer VERDICT REASON: speaks without a marker and ends. Nothing was done, or nobody knows. Of a token that has begun no second copy says the first.
 answer() {
+  if [ -n "$TOKEN" ] && [ "$2" != interrupted ]; then
+    marker
+    case $MARKER in
+      done*) repeat ;;
+      ?*) exit 70 ;;
+    esac
+  fi
   result "$1" "$2"
   code_of "$1" "$2"
   exit "$CODE"
@@ -358,11 +369,12 @@ changed_keys() { comm -3 "$1" "$2" | awk '!(($1 " " $2) in seen) { seen[$1 " " $
 # and are not, or only half; and, where live patches are wanted, one that is not there.
 lacking() {
   if [ "$FAMILY" = apt ]; then order=$ORDER_APT; else order=$ORDER_RPM; fi
-  awk -v patches="$WANTED_LIVES" "$order"'
-    FILENAME == ARGV[1] { have[$1 " " $2] = have[$1 " " $2] " " $3; next }
+  awk -v patches="$WANTED_LIVES" -v bare="$BARE" "$order"'
+    FILENAME == ARGV[1] { have[$1 " " $2] = have[$1 " " $2] " " $3; other[$1, $2 !~ bare] = other[$1, $2 !~ bare] " " $3; next }
     FILENAME == ARGV[2] { was[$1 " " $2]; next }
     { key = $1 " " $2; met = 0
-      if (key in have) { n = split(have[key], of, " "); for (i = 1; i <= n && !met; i++) met = order(of[i], $3) >= 0 }
+      there = key in have ? have[key] : other[$1, $2 ~ bare]
+      if (there) { n = split(there, of, " "); for (i = 1; i <= n && !met; i++) met = order(of[i], $3) >= 0 }
       else met = !(key in was) && $1 !~ patches
       if (!met) print }' "$2" "$3" "$1"
 }

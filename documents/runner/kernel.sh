@@ -114,6 +114,7 @@ all_loaded() {
 live_patch_work() {
   live_supported || finish skipped livepatch-unsupported
   wait_for_manager || finish failed lock-held
+  sound || finish failed package-database
   : >"$WORK/none"
   record "$WORK/none" || finish failed disk-full
   see

@@ -13,8 +13,17 @@ main() {
     note "no room in $STATE"
     exit 70
   fi
-  WORK=$(mktemp -d /run/patchwave.XXXXXXXX) || WORK=$(mktemp -d) || exit 70
   trap 'rm -rf "$WORK"' EXIT
+  # A text that breaks off for lack of room would tell of the node what is not so.
+  for place in /run /tmp ''; do
+    if [ "$place" = '' ]; then
+      note 'no room to work'
+      exit 70
+    fi
+    WORK=$(mktemp -d "$place/patchwave.XXXXXXXX") && head -c "$ROOM_WORK" /dev/zero >"$WORK/room" && break
+    rm -rf "$WORK"
+  done
+  rm "$WORK/room"
   this_boot
   known=yes
   platform || known=no

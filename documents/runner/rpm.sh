@@ -228,14 +228,14 @@ rpm_restore() {
   manager -y shell "$WORK/orders"
 }
 
-# reason SAID: what the messages mean. Where several fit, the cause comes before what followed from it.
+# reason SAID: what the messages mean. Where several fit, the cause comes before what followed from it; but for a failed script, which nothing else shows.
 rpm_reason() {
   reason_in "$1" <<'END'
+scriptlet-failed scriptlet failed|Error in <?(PRE|POST)(IN|UN|TRANS)?>? scriptlet
 lock-held locked by another process|another copy is running|can't create transaction lock|Failed to obtain the transaction lock|Existing lock
 disk-full No space left on device|Disk Requirements|more space needed|needs [0-9]+[KMG]?B? (more space )?on the
 repository-unreachable Error opening .*No such file
 checksum incorrect checksum|[Cc]hecksum doesn't match|does not match intended download|GPG check FAILED|digest.* BAD|is not signed|not correct for this package|checksum error
-scriptlet-failed scriptlet failed|Error in <?(PRE|POST)(IN|UN|TRANS)?>? scriptlet|Error in (PRE|POST)(IN|UN|TRANS) scriptlet
 kernel-running running kernel
 unknown-version No match for argument|No package .* available|Unable to find a match
 repository-unreachable Cannot download|Failed to download|Cannot retrieve|No more mirrors|Could(n't| not) resolve|Curl error|valid baseurl|Errors during downloading

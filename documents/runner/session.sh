@@ -21,7 +21,7 @@ change() {
         /"$TOKEN" | ?*/*) ;;
         *) waited=$((waited + LOCK_STEP)) ;;
       esac
-      [ "$waited" -lt "$LOCK_WAIT" ] || answer failed lock-held
+      [ "$waited" -lt "$LOCK_WAIT" ] || { marker; [ -n "$MARKER" ] || answer failed lock-held; }
     fi
   done
 }

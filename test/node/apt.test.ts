@@ -95,6 +95,21 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       expect(await root.installed()).toEqual(['bar 1:1.0', 'foo 1.0'])
     })
 
+    it.each([
+      ['all', 'amd64'],
+      ['amd64', 'all'],
+    ])('a package that goes from %s to %s is the same package, there and back', async (old, next) => {
+      await root.publish({ name: 'foo', version: '1.0', arch: old })
+      await root.index()
+      await root.image('foo')
+      await root.publish({ name: 'foo', version: '2.0', arch: next })
+      await root.index()
+      expect((await apply(1, [`foo ${next} 2.0`])).line).toMatchObject({ verdict: 'patched', missing: 0 })
+      expect(await root.installed()).toEqual(['foo 2.0'])
+      expect((await rollback(1)).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored' })
+      expect(await root.installed()).toEqual(['foo 1.0'])
+    })
+
     it('leaves what the administrator holds, and counts it', async () => {
       await published()
       await root.run('apt-mark hold foo')
@@ -185,6 +200,16 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       expect(await apply(2, ['foo all 2.0'])).toMatchObject({ exit: 70, line: { verdict: 'failed', reason: 'disk-full', changed: 0 } })
       await root.run('rm /fill')
       expect((await apply(2, ['foo all 2.0'])).line).toMatchObject({ verdict: 'patched', changed: 1 })
+    })
+
+    it.each([22, 30])('no room for its own texts is no answer of the packages: %i pages', async (pages) => {
+      await published()
+      await root.run(`mount -o remount,size=${String(pages * 4)}k /run`)
+      expect((await apply(1, ['foo all 2.0'])).line).toMatchObject({ verdict: 'patched', changed: 1 })
+      await root.run('for folder in /run /tmp; do mount -o remount,size=1m "$folder"; done')
+      const ended = await apply(2, ['foo all 2.0'])
+      expect(ended.exit).toBe(70)
+      expect(ended.stdout).toBe('')
     })
 
     it('a run whose transaction changed nothing does not stand in the way of undoing the one before', async () => {
@@ -382,6 +407,21 @@ describe.skipIf(why !== '')('the runner on a real apt and dpkg', () => {
       await until('! flock -n /var/lib/patchwave/lock true')
       root.edit = Root.constants({ LOCK_WAIT: 2, LOCK_STEP: 1 })
       expect(await apply(1, ['foo all 2.0'])).toMatchObject({ exit: 74, line: { verdict: 'failed', reason: 'interrupted' } })
+    })
+
+    it('of a token that has begun, a copy that cannot read the node does not say that nothing was done', async () => {
+      await published({ name: 'foo', version: '2.0', scripts: SLOW })
+      const parameters = { ...token(1), ...listOf('foo all 2.0') }
+      const first = root.do('Patchwave-Apply', parameters)
+      await until('[ -e /ran ]')
+      await root.run('mv /etc/os-release /etc/elsewhere; : >/etc/os-release')
+      const copy = await root.do('Patchwave-Apply', parameters)
+      expect(copy).toMatchObject({ exit: 70, stdout: '' })
+      await root.run('mv /etc/elsewhere /etc/os-release; touch /go')
+      const { line, stdout } = await first
+      expect(line).toMatchObject({ verdict: 'patched' })
+      await root.run(': >/etc/os-release')
+      expect((await root.do('Patchwave-Apply', parameters)).stdout).toBe(stdout)
     })
 
     it('a marker that cannot be read is one', async () => {

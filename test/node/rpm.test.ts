@@ -80,6 +80,21 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
     expect(await root.installed()).toEqual(BEFORE)
   })
 
+  it.each([
+    ['noarch', 'x86_64'],
+    ['x86_64', 'noarch'],
+  ])('a package that goes from %s to %s is the same package, there and back', async (old, next) => {
+    await root.publish({ name: 'foo', version: '1.0-1.amzn2023', arch: old })
+    await root.index()
+    await root.image('foo')
+    await root.publish({ name: 'foo', version: '2.0-1.amzn2023', arch: next })
+    await root.index()
+    expect((await apply(1, [`foo ${next} 0:2.0-1.amzn2023`])).line).toMatchObject({ verdict: 'patched', missing: 0 })
+    expect(await root.installed()).toEqual(['foo 0:2.0-1.amzn2023'])
+    expect((await rollback(1)).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored' })
+    expect(await root.installed()).toEqual(['foo 0:1.0-1.amzn2023'])
+  })
+
   it('leaves what is locked to a version, and counts it', async () => {
     await published()
     await root.write('/etc/dnf/plugins/versionlock.list', '# mine\nfoo-0:1.0-1.amzn2023.*\n')
@@ -94,6 +109,33 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
     })
     expect((await rollback(1)).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored' })
     expect(await root.installed()).toEqual(BEFORE)
+  })
+
+  it.each(['write error: No space left on device', 'another copy is running', 'the key is not signed'])(
+    'a failing script is told also where it said why: %s',
+    async (cause) => {
+      await published({ name: 'foo', version: '2.0-1.amzn2023', scripts: { post: `echo '${cause}' >&2; exit 3` } })
+      expect(await apply(1, [FOO2])).toMatchObject({ exit: 70, line: { verdict: 'failed', reason: 'scriptlet-failed', changed: 1 } })
+    },
+  )
+
+  it('a failing script of what is put back: rpm takes it for installed, the runner does not', async () => {
+    await root.publish({ name: 'foo', version: '1.0-1.amzn2023', scripts: { post: '[ ! -e /bad ] || exit 3' } })
+    await root.publish({ name: 'bar', version: '1:1.0-1.amzn2023' })
+    await root.index()
+    await root.image('foo', 'bar')
+    await root.publish({ name: 'foo', version: '2.0-1.amzn2023', scripts: { postun: 'exit 4' } })
+    await root.index()
+    expect((await apply(1, [FOO2])).line).toMatchObject({ verdict: 'patched' })
+    await root.run('touch /bad')
+    expect(await rollback(1)).toMatchObject({ exit: 70, line: { verdict: 'rollback-failed', reason: 'scriptlet-failed', changed: 1 } })
+    expect(await root.installed()).toEqual(BEFORE)
+  })
+
+  it('a failing script of what goes stands in no way', async () => {
+    await published({ name: 'foo', version: '2.0-1.amzn2023', scripts: { postun: 'exit 4' } })
+    expect((await apply(1, [FOO2])).line).toMatchObject({ verdict: 'patched' })
+    expect((await rollback(1)).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored' })
   })
 
   it('a failing script is not forgotten over a boot: there is none', async () => {
@@ -174,6 +216,36 @@ describe.skipIf(why !== '')('the runner on a real dnf and rpm', () => {
     expect(await root.installed()).toEqual(['bar 1:1.0-1.amzn2023', 'foo 0:2.0-1.amzn2023'])
     expect((await rollback(1)).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored' })
     expect(await root.installed()).toEqual(BEFORE)
+  })
+
+  it('what the package manager has done is on the disk before it is told', async () => {
+    await published()
+    await root.run(
+      `mv /usr/bin/sync /usr/bin/whole-sync && printf '#!/bin/sh\\ncat /opt/foo/version >>/synced; echo "$@" >>/synced; exec whole-sync "$@"\\n' >/usr/bin/sync && chmod 755 /usr/bin/sync`,
+    )
+    await apply(1, [FOO2])
+    const synced = root.read('/synced')
+    const whole = synced.indexOf('2.0-1.amzn2023\n-f / /usr /var /boot\n')
+    expect(whole).toBeGreaterThan(0)
+    expect(synced.slice(whole)).toContain(`/markers/${RUN}.1.new.`)
+  })
+
+  it('what was cut off is not repaired while the package manager still works', async () => {
+    await published({ name: 'foo', version: '2.0-1.amzn2023', scripts: SLOW })
+    await root.run(
+      `mkdir /usr/lib/whole && mv /usr/bin/rpm /usr/lib/whole/rpm && printf '#!/bin/sh\\ncase " $* " in *" -e "*|*--rebuilddb*) echo "$*" >>/meddled ;; esac\\nexec /usr/lib/whole/rpm "$@"\\n' >/usr/bin/rpm && chmod 755 /usr/bin/rpm`,
+    )
+    const parameters = { ...token(1), ...listOf(FOO2) }
+    root.edit = Root.constants({ LOCK_WAIT: 1, LOCK_STEP: 1 })
+    void root.start('Patchwave-Apply', parameters)
+    await until('[ -e /ran ]')
+    await root.run(`for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <"$p/cmdline") in *"/runner/"*) kill -9 "\${p#/proc/}" ;; esac; done`)
+    const ended = await Promise.race([root.do('Patchwave-Apply', parameters), until('[ -e /meddled ]')])
+    expect(ended).toMatchObject({ exit: 74, line: { verdict: 'failed', reason: 'interrupted' } })
+    await root.run('touch /go')
+    await until('[ "$(rpm -q foo | wc -l)" = 1 ]')
+    expect(await apply(1, [FOO2])).toMatchObject({ exit: 74, line: { reason: 'interrupted', changed: 1 } })
+    expect(await root.installed()).toEqual(['bar 1:1.0-1.amzn2023', 'foo 0:2.0-1.amzn2023'])
   })
 
   it('a kernel comes beside the old one and wants a boot; the rollback removes it', async () => {

@@ -9,6 +9,7 @@ const FAMILIES = {
     version: (number: string) => number,
     line: (name: string, number: string) => `${name} all ${number}`,
     needs: 'Depends: extra, zoo (>= 2.0)',
+    lister: 'dpkg-query',
     failing: { postinst: 'exit 3' },
     tool: (names: string) => `apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q ${names}`,
   },
@@ -16,6 +17,7 @@ const FAMILIES = {
     version: (number: string) => `${number}-1.amzn2023`,
     line: (name: string, number: string) => `${name} noarch 0:${number}-1.amzn2023`,
     needs: 'Requires: extra, zoo >= 2.0',
+    lister: 'rpm',
     failing: undefined,
     tool: (names: string) => `dnf -y --best upgrade ${names}`,
   },
@@ -140,6 +142,20 @@ for (const [family, own] of Object.entries(FAMILIES) as [keyof typeof FAMILIES, 
         line: { verdict: 'failed', reason: 'not-installed' },
       })
       expect((await rollback()).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored' })
+    })
+
+    it('a listing that breaks off is no record', async () => {
+      await published()
+      await root.run(
+        `cd /usr/bin && mv ${own.lister} whole-lister && printf '#!/bin/sh\\n/usr/bin/whole-lister "$@" | head -n 1\\nexit 2\\n' >${own.lister} && chmod 755 ${own.lister}`,
+      )
+      expect((await verify(1, { Record: 'yes' })).line).toMatchObject({ verdict: 'failed', reason: 'package-database' })
+      await root.run(`mv /usr/bin/whole-lister /usr/bin/${own.lister}`)
+      await tool('foo bar')
+      await verify(2)
+      const after = await root.installed()
+      expect((await rollback()).line).toMatchObject({ verdict: 'rollback-failed' })
+      expect(await root.installed()).toEqual(after)
     })
 
     it('that was cut off is done again', async () => {
