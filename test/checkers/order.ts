@@ -220,7 +220,7 @@ class Approvals {
 const subjectOf = ({ subject }: Of<'ApprovalAsked' | 'ApprovalGiven' | 'ApprovalRefused' | 'ApprovalExpired'>): string =>
   subject.kind === 'gate' ? `gate ${subject.wave}` : subject.kind
 
-/** A rollout's baselines that a run of this evidence stored were approved before the plan was pinned. */
+/** A rollout's baselines that a run of this evidence stored were approved before the plan was pinned, as far as hosts' clocks can tell. */
 function* baselineOrder(runs: readonly RunEvidence[]): Generator<string> {
   const approved = new Map<string, Instant>()
   for (const run of runs) {
@@ -232,7 +232,8 @@ function* baselineOrder(runs: readonly RunEvidence[]): Generator<string> {
     for (const { baseline } of run.plan.lists) {
       const key = baseline && `${baseline.path}:${String(baseline.version)}`
       const since = key === null ? undefined : approved.get(key)
-      if (pinned !== undefined && since !== undefined && since > pinned) yield `${run.run}: pinned ${key ?? ''} before it was approved`
+      if (pinned !== undefined && since !== undefined && since > pinned + SKEW_MS)
+        yield `${run.run}: pinned ${key ?? ''} before it was approved`
     }
   }
 }

@@ -4,7 +4,7 @@ import { given, type Given } from '../scenarios/given.ts'
 import { checkAll } from './all.ts'
 import { gather } from './gather.ts'
 import type { Service } from './evidence.ts'
-import { MINUTE } from '../../src/kit/instant.ts'
+import { HOUR, MINUTE, plus } from '../../src/kit/instant.ts'
 
 const SIX = fleet([group('prod-us', 6)])
 const BREAKS = "packages: [{ match: 'openssl*', breaks: health, share: 100% }]"
@@ -59,6 +59,22 @@ describe('evidence of a stage', () => {
     const changed = new Map(evidence.serviceAfter)
     if (service) changed.set(node, { ...service, ...left })
     expect(checkAll({ ...evidence, serviceAfter: changed })).toEqual([expect.stringMatching(said)])
+  })
+
+  it('shows a rollout that was planned before its baselines were approved', async () => {
+    const { stage } = await given(fleet([group('staging', 3), group('prod-us', 4)]))
+      .runbook(TESTED)
+      .when()
+      .everybodyApproves()
+      .runs()
+    const evidence = await gather(stage, { calm: true })
+    const late = evidence.runs.map((run) => ({
+      ...run,
+      entries: [],
+      facts: run.facts.map((fact) => (fact.event.type === 'BaselinesApproved' ? { ...fact, at: plus(fact.at, HOUR) } : fact)),
+    }))
+    const said = checkAll({ ...evidence, runs: late }).filter((line) => line.includes('before it was approved'))
+    expect(said).toEqual([expect.stringMatching(/^I4 order: .* pinned \/patchwave\/.*:1 before it was approved/)])
   })
 
   it('shows a node that was changed behind the run’s back', async () => {
