@@ -27,7 +27,11 @@ const PARAMETERS = {
     pattern: '^(hold|live-patch|install)$',
     standard: 'hold',
   },
-  Record: { description: 'yes writes the before-record only, no reads back.', pattern: '^(no|yes)$', standard: 'no' },
+  Record: {
+    description: 'yes writes the before-record only, anew also over one that is there; no reads back.',
+    pattern: '^(no|yes|anew)$',
+    standard: 'no',
+  },
   Undo: { description: 'The run whose changes are undone.', pattern: `^${UUID7}$` },
   Script: { description: 'Absolute path of the script.', pattern: '^/[A-Za-z0-9._/-]{1,255}$' },
   Timeout: { description: 'Seconds that the script may take.', pattern: '^[0-9]{1,4}$' },

@@ -189,7 +189,7 @@ list_verdict() {
 # The read-back of an apply by itself, or its before-record by itself: another tool does what lies between.
 verify_work() {
   wait_for_manager || finish failed lock-held
-  if [ "$RECORD" = yes ]; then
+  if [ "$RECORD" != no ]; then
     # What was not listed would be taken for what the tool added.
     sound || finish failed package-database
     keys "$WORK/list" >"$WORK/keys"

@@ -254,7 +254,7 @@ read_parameters() {
       read_list
       read_kernel
       RECORD=${PATCHWAVE_RECORD:-no}
-      case $RECORD in no | yes) ;; *) bad Record ;; esac
+      case $RECORD in no | yes | anew) ;; *) bad Record ;; esac
       ;;
     rollback)
       UNDO=${PATCHWAVE_UNDO:-$RUN}
@@ -327,9 +327,9 @@ recorded() {
   done <"$STATE/before/$1"
 }
 
-# record KEYS: what was there before the run's first change, once; and, growing, the packages that it may touch.
+# record KEYS: what was there before the run's first change, once, or anew; and, growing, the packages that it may touch.
 record() {
-  if [ ! -e "$STATE/before/$RUN" ]; then
+  if [ ! -e "$STATE/before/$RUN" ] || [ "${RECORD-}" = anew ]; then
     see
     keep "$SEEN"
     [ -e "$STATE/lists/$KEPT" ] || return 1

@@ -89,6 +89,18 @@ for (const [family, own] of Object.entries(FAMILIES) as [keyof typeof FAMILIES, 
       expect(await root.installed()).toEqual(before)
     })
 
+    it('keeps the record of its run, and replaces it only where it is asked to', async () => {
+      await published()
+      await verify(1, { Record: 'yes' })
+      await tool('zoo')
+      const before = await root.installed()
+      for (const [n, Record] of ['yes', 'anew', 'yes'].entries())
+        expect((await verify(n + 2, { Record })).line).toMatchObject({ verdict: 'scanned', reason: 'recorded' })
+      await tool('bar')
+      expect((await rollback()).line).toMatchObject({ verdict: 'rolled-back', reason: 'restored', changed: 1 })
+      expect(await root.installed()).toEqual(before)
+    })
+
     it('leaves alone what another run has changed since the record', async () => {
       await published()
       await verify(1, { Record: 'yes' })

@@ -3,7 +3,7 @@ import { MINUTE, type Ms } from '../../kit/instant.ts'
 import { listParameter } from '../../core/plan/list.ts'
 import type { Outcome } from '../../core/run/event.ts'
 import type { Step } from '../../core/run/parts.ts'
-import { at, planned } from '../../core/run/state.ts'
+import { at, planned, type RunState } from '../../core/run/state.ts'
 import type { Answer, Part } from '../ask.ts'
 import type { Found, Performing } from '../effects/perform.ts'
 import { kernelOf } from '../kernel.ts'
@@ -18,7 +18,7 @@ export const record = (performing: Performing, step: Step): Found =>
   sendOwn(performing, step, {
     document: 'Patchwave-Verify',
     worksMs: RECORD_MS,
-    parts: (positions) => partsOf(performing, positions, 'yes'),
+    parts: (positions) => partsOf(performing, positions, (position) => (isFresh(performing.state, position) ? 'anew' : 'yes')),
     judge: recorded,
   })
 
@@ -32,7 +32,7 @@ export const verify = (performing: Performing, step: Step): Found =>
   sendOwn(performing, step, {
     document: 'Patchwave-Verify',
     worksMs: VERIFY_MS,
-    parts: (positions) => partsOf(performing, positions, 'no'),
+    parts: (positions) => partsOf(performing, positions, () => 'no'),
     judge: verified,
   })
 
@@ -55,14 +55,26 @@ const OUTCOMES: ReadonlyMap<string, Outcome> = new Map<string, Outcome>([
 
 const wordOf = (status: string): string => (status === 'refused' || status === 'unsent' ? status : 'unknown')
 
+type Write = 'no' | 'yes' | 'anew'
+
+/** A record that an earlier window of this run has left on a node which it then did not change says what was there weeks ago. */
+const isFresh = (state: RunState, position: number): boolean => at(state.nodes.touched, position) === 0 && !state.livePatched.has(position)
+
 /** Nodes by the list that is theirs: those that come back together may have different ones. */
-async function partsOf({ world, state }: Performing, positions: readonly number[], write: 'yes' | 'no'): Promise<readonly Part[]> {
+async function partsOf(
+  { world, state }: Performing,
+  positions: readonly number[],
+  write: (position: number) => Write,
+): Promise<readonly Part[]> {
   const lists = await listsOf(world, state)
-  return [...Map.groupBy(positions, (position) => at(state.nodes.list, position))].map(([index, members]) => {
+  const alike = Map.groupBy(positions, (position) => `${String(at(state.nodes.list, position))} ${write(position)}`)
+  return [...alike.values()].map((members) => {
+    const first = known(members[0], 'a node')
+    const index = at(state.nodes.list, first)
     const { patches, digest } = known(lists[index], `list ${String(index)}`)
     return {
       nodes: members.map((position) => planned(state, position).node),
-      parameters: { List: listParameter(patches), ListDigest: digest, Kernel: kernelOf(state.plan), Record: write },
+      parameters: { List: listParameter(patches), ListDigest: digest, Kernel: kernelOf(state.plan), Record: write(first) },
     }
   })
 }

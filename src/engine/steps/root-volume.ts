@@ -3,10 +3,12 @@ import { sha256 } from '../../kit/digest.ts'
 import { cellOf, type NodeId } from '../../kit/ids.ts'
 import type { Instant } from '../../kit/instant.ts'
 import type { Outcome } from '../../core/run/event.ts'
+import { thingKey } from '../../core/run/evolve-steps.ts'
 import type { Step } from '../../core/run/parts.ts'
 import { planned, type RunState } from '../../core/run/state.ts'
 import type { RootTaskSeen, SnapshotSeen } from '../../ports/machines.ts'
 import type { Found, Performing } from '../effects/perform.ts'
+import { openRun } from '../open.ts'
 import { changedSince } from './later-runs.ts'
 import { isBack } from './power.ts'
 import { stepEnded, type StepResult } from './step.ts'
@@ -20,7 +22,7 @@ export async function* replaceRoot(performing: Performing, step: Step): Found {
   const { world, state, signal } = performing
   const fresh = step.nodes.filter((position) => !step.found.has(position))
   if (fresh.length > 0) {
-    const roots = await tried({ world, signal, until: step.until, patient: false }, () => rootsOf(performing, step, idsOf(state, fresh)))
+    const roots = await tried({ world, signal, until: step.until, patient: false }, () => rootsOf(performing, step, fresh))
     const rootOf = (position: number): SnapshotSeen | undefined => (roots.ok ? roots.value.get(planned(state, position).node) : undefined)
     const later = await changedSince(performing, new Map(fresh.flatMap((position) => entryOf(state, position, rootOf(position)))))
     const left = fresh.filter(
@@ -63,16 +65,34 @@ const failed = (position: number, reason: string): StepResult => ended(position,
 const entryOf = (state: RunState, position: number, root: SnapshotSeen | undefined): [NodeId, SnapshotSeen['startedAt']][] =>
   root === undefined ? [] : [[planned(state, position).node, root.startedAt]]
 
-/** The oldest root snapshot of the run that is undone, by node: a later one may hold what is to be undone. */
-async function rootsOf({ world, state, signal }: Performing, step: Step, nodes: readonly NodeId[]): Promise<Map<NodeId, SnapshotSeen>> {
+/**
+ * By node the root snapshot that the run which is undone has put on record before the node's first change: an older one, of a round that came to
+ * nothing, would take back what the node has done since. Without a record the oldest: a later one may hold what is to be undone.
+ */
+async function rootsOf(performing: Performing, step: Step, positions: readonly number[]): Promise<Map<NodeId, SnapshotSeen>> {
+  const { world, state, signal } = performing
   const run = state.plan.undoes ?? state.run
+  const named = await namedOf(performing, positions)
   const roots = new Map<NodeId, SnapshotSeen>()
-  for await (const one of world.machines.snapshots(cellOf(step.cell), { run, nodes }, signal)) {
+  for await (const one of world.machines.snapshots(cellOf(step.cell), { run, nodes: idsOf(state, positions) }, signal)) {
     const before = roots.get(one.node)
-    if (one.root && (before === undefined || one.startedAt < before.startedAt)) roots.set(one.node, one)
+    const isMeant = named.get(one.node)?.includes(one.snapshot) ?? true
+    if (one.root && isMeant && (before === undefined || one.startedAt < before.startedAt)) roots.set(one.node, one)
   }
   for (const [node, { state: word }] of roots) if (word !== 'completed' && word !== 'pending') roots.delete(node)
   return roots
+}
+
+/** The ids of the copies on record, by node. The plan of a run that undoes another one has that one's nodes in its order. */
+async function namedOf({ world, state }: Performing, positions: readonly number[]): Promise<ReadonlyMap<NodeId, readonly string[]>> {
+  const { undoes } = state.plan
+  const { things } = undoes === null ? state : (await world.clock.hold(() => openRun(world.store, undoes))).state
+  return new Map(
+    positions.flatMap((position): [NodeId, readonly string[]][] => {
+      const ids = things.get(thingKey(position, 'snapshot'))
+      return ids === undefined ? [] : [[planned(state, position).node, ids.split(',')]]
+    }),
+  )
 }
 
 /** The id of a replacement, and when it was first seen to have succeeded: a ping from before that may be one of the old system. */

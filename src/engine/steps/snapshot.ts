@@ -1,9 +1,10 @@
 import { mapBounded } from '../../kit/bounded.ts'
 import type { PatchwaveError } from '../../kit/error.ts'
 import { cellOf, type NodeId } from '../../kit/ids.ts'
-import { DAY, plus, type Ms } from '../../kit/instant.ts'
+import { DAY, MINUTE, plus, type Ms } from '../../kit/instant.ts'
+import { thingKey } from '../../core/run/evolve-steps.ts'
 import type { Step } from '../../core/run/parts.ts'
-import { at, planned } from '../../core/run/state.ts'
+import { at, planned, type RunState } from '../../core/run/state.ts'
 import type { SnapshotSeen } from '../../ports/machines.ts'
 import type { Found, Performing } from '../effects/perform.ts'
 import { stepEnded, type StepResult } from './step.ts'
@@ -17,7 +18,8 @@ const AT_ONCE = 5
 
 /**
  * Takes a copy of each node before its first change. What it holds is fixed when EC2 has answered; the copying goes on while the node is
- * changed. A node that was changed before in this run keeps the copy of then. Where none can be taken the node is skipped (`snapshot-failed`).
+ * changed. A node that was changed before in this run keeps the copy of then; one that was only prepared, perhaps in a window weeks ago, gets a new
+ * one: it has served since. Where none can be taken the node is skipped (`snapshot-failed`).
  */
 export async function* snapshot(performing: Performing, step: Step): Found {
   const { world, state, signal } = performing
@@ -47,7 +49,7 @@ async function take(
   earlier: ReadonlyMap<NodeId, readonly SnapshotSeen[]>,
 ): Promise<Taken> {
   const { node } = planned(state, position)
-  const known = earlier.get(node) ?? []
+  const known = stillGood(state, step, position, earlier.get(node) ?? [])
   if (known.length > 0) return { position, things: textOf(known) }
   if (at(state.nodes.touched, position) === 1) return { position, things: '' }
   const tags = { run: state.run, deleteAfter: plus(world.clock.now(), state.plan.runbook.backup?.keepMs ?? KEEP_MS) }
@@ -56,6 +58,17 @@ async function take(
   )
   if (!made.ok) return { position, things: '', error: made.error }
   return { position, things: made.value.every(isUsable) ? textOf(made.value) : '' }
+}
+
+/** The clock of this host, and AWS's, by which a copy is dated, may differ by half as much. */
+const SKEW_MS: Ms = MINUTE
+
+/** Of the copies that this run has of a node: those from before its first change; before that, those that this very step has taken. */
+function stillGood(state: RunState, step: Step, position: number, known: readonly SnapshotSeen[]): readonly SnapshotSeen[] {
+  if (at(state.nodes.touched, position) === 0 && !state.livePatched.has(position))
+    return known.filter(({ startedAt }) => startedAt >= plus(step.intendedAt, -SKEW_MS))
+  const named = state.things.get(thingKey(position, 'snapshot'))?.split(',')
+  return named === undefined ? known : known.filter(({ snapshot }) => named.includes(snapshot))
 }
 
 const textOf = (snapshots: readonly SnapshotSeen[]): string => snapshots.map((one) => one.snapshot).join(',')

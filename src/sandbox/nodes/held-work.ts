@@ -79,7 +79,8 @@ export class HeldWork implements Work {
   #verify(parameters: VerifyParameters): Finding {
     const { run, list } = parameters
     const node = this.#node
-    if (parameters.record) {
+    if (parameters.record !== 'no') {
+      if (parameters.record === 'anew') node.disk.before.delete(run)
       record(node, run, keysOf(list), true)
       return { verdict: 'scanned', reason: 'recorded' }
     }

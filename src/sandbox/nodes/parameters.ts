@@ -15,8 +15,8 @@ type Listed = Readonly<{ list: PackageList; kernel: KernelPolicy }>
 export type ApplyParameters = Common & Listed & Readonly<{ document: 'Patchwave-Apply'; reboot: RebootPolicy }>
 /** `undo` is the run whose before-record is restored. */
 export type RollbackParameters = Common & Readonly<{ document: 'Patchwave-Rollback'; undo: RunId; reboot: RebootPolicy }>
-/** What a verify works by; `record`: it only writes the before-record. */
-export type VerifyParameters = Common & Listed & Readonly<{ document: 'Patchwave-Verify'; record: boolean }>
+/** What a verify works by; `record`: it only writes the before-record, `anew` over one that is there. */
+export type VerifyParameters = Common & Listed & Readonly<{ document: 'Patchwave-Verify'; record: 'no' | 'yes' | 'anew' }>
 /** What a hook works by. */
 export type HookParameters = Common &
   Readonly<{ document: 'Patchwave-Hook'; script: string; timeoutSeconds: number; moment: 'before' | 'after' | 'exit' }>
@@ -120,10 +120,10 @@ function readApply(common: Common, given: Readonly<Record<string, string>>): Scr
 }
 
 function readVerify(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {
-  const record = oneOf(given['Record'], ['no', 'yes'])
+  const record = oneOf(given['Record'], ['no', 'yes', 'anew'])
   const list = listed(given)
   if (!record) return REFUSED
-  return 'refused' in list ? list : { ...common, document: 'Patchwave-Verify', ...list, record: record === 'yes' }
+  return 'refused' in list ? list : { ...common, document: 'Patchwave-Verify', ...list, record }
 }
 
 function readScan(common: Common, given: Readonly<Record<string, string>>): ScriptParameters | Refusal {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../../src/core/run/event.ts'
 import type { Step } from '../../../src/core/run/parts.ts'
-import { codeOf, initial } from '../../../src/core/run/state.ts'
+import { codeOf, initial, type RunState } from '../../../src/core/run/state.ts'
 import { start, stop } from '../../../src/engine/steps/power.ts'
 import { replaceRoot } from '../../../src/engine/steps/root-volume.ts'
 import { snapshot } from '../../../src/engine/steps/snapshot.ts'
 import { goneResult } from '../../../src/engine/steps/trying.ts'
-import { earliest, MINUTE, plus, SECOND, type Instant } from '../../../src/kit/instant.ts'
+import { DAY, earliest, HOUR, MINUTE, plus, SECOND, type Instant } from '../../../src/kit/instant.ts'
 import type { Machines, RootTaskSeen, SnapshotSeen } from '../../../src/ports/machines.ts'
 import { plan } from '../../core/run/plan.ts'
 import { idOf, perform, refusing, START } from './stand.ts'
@@ -174,6 +174,33 @@ describe('snapshot', () => {
   })
 })
 
+describe('snapshot, of a node that an earlier window of the run had only prepared', () => {
+  const WEEK_AGO = plus(START, -7 * DAY)
+  const old = (position: number): SnapshotSeen => taken(position, { snapshot: 'snap-old', startedAt: WEEK_AGO })
+
+  it('takes a new copy: it has served since', async () => {
+    const machines = { snapshots: having([old(0)]), snapshot: () => Promise.resolve([taken(0, { snapshot: 'snap-new' })]) }
+    const { found } = await perform(snapshot, { machines }, { ...NODES, nodes: 1, name: 'snapshot', things: { 0: 'snap-old' } })
+    expect(Object.fromEntries(found)).toEqual({ 0: 'snap-new' })
+  })
+
+  it('finds the one that it took just before a crash', async () => {
+    const machines = { snapshots: having([old(0), taken(0, { snapshot: 'snap-new', startedAt: plus(START, -20 * SECOND) })]) }
+    const { found } = await perform(snapshot, { machines }, { ...NODES, nodes: 1, name: 'snapshot', things: { 0: 'snap-old' } })
+    expect(Object.fromEntries(found)).toEqual({ 0: 'snap-new' })
+  })
+
+  it.each<[string, (state: RunState) => void]>([
+    ['another attempt of its change', ({ nodes }) => (nodes.touched[0] = 1)],
+    ['a change that was not sent after its live patches', ({ livePatched }) => livePatched.add(0)],
+  ])('keeps the copy of before its first change for %s', async (_, before) => {
+    const kept = taken(0, { snapshot: 'snap-kept', startedAt: plus(START, -HOUR) })
+    const machines = { snapshots: having([old(0), kept]) }
+    const { found } = await perform(snapshot, { machines }, { ...NODES, nodes: 1, name: 'snapshot', things: { 0: 'snap-kept' }, before })
+    expect(Object.fromEntries(found)).toEqual({ 0: 'snap-kept' })
+  })
+})
+
 describe('replace-root', () => {
   const task = (position: number, state: string): RootTaskSeen => ({
     task: `replacevol-${String(position)}`,
@@ -213,6 +240,32 @@ describe('replace-root', () => {
     ])
     for (const [node = '', , token = ''] of asked) expect(token).toBe(`01900000-0000-7000-8000-000000000001.1.${node}`)
     expect(Math.max(...asked.map(([, , token = '']) => token.length))).toBeLessThanOrEqual(64)
+  })
+
+  it('boots from the copy on record, not from one that an earlier window took in vain', async () => {
+    const asked: string[] = []
+    const machines: Partial<Machines> = {
+      snapshots: having([
+        taken(0, { snapshot: 'snap-old', startedAt: plus(START, -7 * DAY) }),
+        taken(0, { snapshot: 'snap-kept' }),
+        taken(1, { snapshot: 'snap-gone', startedAt: plus(START, -7 * DAY) }),
+      ]),
+      replaceRoot: (_, __, root) => {
+        asked.push(root)
+        return Promise.resolve(task(0, 'pending'))
+      },
+      rootTasks: () => Promise.resolve([task(0, 'succeeded')]),
+    }
+    const { ended } = await perform(
+      replaceRoot,
+      { machines, store },
+      { ...NODES, nodes: 2, name: 'replace-root', of: 'snapshot', things: { 0: 'snap-data,snap-kept', 1: 'snap-deleted' }, untilMs: HOUR },
+    )
+    expect(asked).toEqual(['snap-kept'])
+    expect(ended.map(({ position, reason }) => [position, reason])).toEqual([
+      [1, 'no-snapshot'],
+      [0, 'root-replaced'],
+    ])
   })
 
   it('waits for a snapshot that is still being copied, and for the agent', async () => {
