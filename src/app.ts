@@ -44,7 +44,7 @@ export function createApp(io: Io, environment: NodeJS.ProcessEnv): App {
     readFile: readBytes,
     writeFile: writeText,
     loadRunbook: async (path, common, inputs) => loadRunbook(path, await configOf(common), inputs),
-    openStore: async (common) => openStore(await configOf(common), environment),
+    openStore: async (common, absent) => openStore(await configOf(common), environment, absent === 'refuse'),
     openSession: async (common) => openSession(await configOf(common), environment, io),
     openServing: async (common) => openServing(await configOf(common), environment, io),
     rehearsal: async (options) => openRehearsal(await configOf({ json: false, config: options.config }), options, readBytes),
@@ -136,9 +136,12 @@ function fileMistake(path: string): string | undefined {
   }
 }
 
-async function openStore(config: Config, environment: NodeJS.ProcessEnv): Promise<StoreSession> {
+async function openStore(config: Config, environment: NodeJS.ProcessEnv, mustBeThere: boolean): Promise<StoreSession> {
+  const path = storePath(config)
+  if (mustBeThere && !existsSync(path))
+    throw new PatchwaveError('store.unusable', `there is no store ${path}`, { hint: 'name the file of the store with --store' })
   const clock = (await sandboxClock(environment)) ?? systemClock
-  const store = await openSqliteStore(storePath(config))
+  const store = await openSqliteStore(path)
   return { store, now: () => clock.now(), rebootWithinMs: config.debt.rebootWithinMs, close: () => store.close() }
 }
 

@@ -114,7 +114,8 @@ export type App = Readonly<{
    * @throws `input.invalid` when values are missing or do not fit
    */
   loadRunbook: (path: string, common: Common, inputs?: Inputs | null) => Promise<LoadedRunbook>
-  openStore: (common: Common) => Promise<StoreSession>
+  /** Makes the store where there is none; with `absent: 'refuse'` that is `store.unusable`, for commands whose answer would be about nothing. */
+  openStore: (common: Common, absent?: 'refuse') => Promise<StoreSession>
   openSession: (common: Common) => Promise<Session>
   openServing: (common: Common) => Promise<Serving>
   rehearsal: (options: RehearsalOptions) => Promise<Rehearsal>

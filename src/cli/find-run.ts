@@ -1,8 +1,15 @@
 import { PatchwaveError } from '../kit/error.ts'
 import type { RunRow, Store } from '../ports/store.ts'
 
-/** The run with this id, or with this beginning or end of one where only one run has it. @throws `run.unknown` */
+/** The run with this id, or with this beginning or end of one where only one run has it. A journal that is no run's is none. @throws `run.unknown` */
 export async function findRun(store: Pick<Store, 'run' | 'runs'>, text: string): Promise<RunRow> {
+  const found = await findJournal(store, text)
+  if (found.act !== 'schedule') return found
+  throw new PatchwaveError('run.unknown', `${text} is a journal, and no run`, { hint: `read it with \`patchwave audit show ${text}\`` })
+}
+
+/** As `findRun`, and any other journal of the store by its whole name. @throws `run.unknown` */
+export async function findJournal(store: Pick<Store, 'run' | 'runs'>, text: string): Promise<RunRow> {
   const exact = await store.run(text)
   if (exact) return exact
   const word = text.toLowerCase()

@@ -3,11 +3,27 @@ import { openRun } from '../engine/open.ts'
 import type { Ended } from '../engine/driver.ts'
 import type { World } from '../engine/world.ts'
 import type { Io } from './app.ts'
+import type { Follower } from './follow/scene.ts'
 import { EXIT } from './exit.ts'
 import { tallied } from './render/text.ts'
 
 /** How the acts of a call went on, as far as this process saw. */
 export type Went = Readonly<{ ended: readonly Ended[]; left: string | null }>
+
+/** Ends that other processes have brought about, too: also of a run that this one left, or found at its end. */
+export async function tellEnds({ clock, store }: World, { ended, left }: Went, follower: Pick<Follower, 'ended'>): Promise<void> {
+  const runs = ended.map(({ run }) => run)
+  if (left !== null && typeof (await clock.hold(() => store.run(left)))?.outcome === 'string') runs.push(left)
+  for (const run of runs)
+    await follower.ended(run, () =>
+      clock.hold(async () => {
+        const { state } = await openRun(store, run)
+        let at = state.at // Late reports may have followed.
+        for await (const sealed of store.read(run)) if (sealed.type === 'RunFinished') at = sealed.at
+        return { state, at }
+      }),
+    )
+}
 
 /** The exit code, and for people what came of it and how to go on. `again` is the command that continues. */
 export async function conclude(world: World, went: Went, again: string, io: Io, json: boolean): Promise<number> {
@@ -33,7 +49,7 @@ async function leaving(world: World, run: string, again: string, io: Io): Promis
     io.err(`run ${run} is driven by ${driver} now; follow it with \`patchwave status ${run} --watch\``)
     return EXIT.held
   }
-  const { waitsFor } = viewOf(state)
+  const { waitsFor } = viewOf(state, clock.now())
   if (io.signal.aborted)
     io.err(`left: run ${run} goes on where it stands, nothing of it was stopped. Commands in flight run to their end on their nodes.`)
   else io.err(`run ${run} has not ended${waitsFor === null ? '' : `: it waits for ${waitsFor}`}`)

@@ -34,10 +34,15 @@ async function planContent(store: Store, digest: unknown) {
 export async function verifyRun(store: Store, row: RunRow, anchors: readonly Anchor[]): Promise<ChainVerdict> {
   const own: Anchor[] = row.entries > 0 ? [{ run: row.run, seq: row.entries, hash: row.head }] : []
   const chain = new ChainVerifier(row.run, [...anchors, ...own])
+  let outcome: unknown = null
   for await (const sealed of store.read(row.run)) {
     const entry = chain.add(sealed)
     if (entry?.type === 'PlanPinned') await checkPlan(store, chain, entry)
+    if (entry?.type === 'RunFinished') outcome = entry.data['outcome']
   }
+  // A row that says so by mistake hides a run that nobody would drive any more. One that was read before the end says nothing yet.
+  if (row.outcome !== null && row.outcome !== outcome)
+    chain.report('changed', `the store says that the run has ended (${row.outcome}), and its journal says otherwise`)
   const verdict = chain.end()
   // The journal of a schedule has no end that could be missing: its row is the anchor.
   return row.act === 'schedule' ? { ...verdict, finished: true } : verdict

@@ -34,24 +34,33 @@ const TRIES = 20
  * Puts a fact into the journal of a runbook's schedule: chained, sealed and durable like any other. Several processes may write there; what became
  * of an opening is told by the first of them.
  */
-export async function logFact(world: Pick<World, 'store' | 'clock'>, runbook: string, fact: ScheduleFact, actor: Actor): Promise<void> {
+export const logFact = (world: Pick<World, 'store' | 'clock'>, runbook: string, fact: ScheduleFact, actor: Actor): Promise<void> =>
+  logTo(world, { run: logbookOf(runbook), runbook, type: fact.type, data: dataOf(fact), actor, isTold: (entry) => tells(entry, fact) })
+
+/** An entry of a journal that is no run's, and in which several processes may write. `isTold`: whether an entry there says it already. */
+export type Logged = Readonly<{
+  run: string
+  runbook: string
+  type: string
+  data: Readonly<Record<string, unknown>>
+  actor: Actor
+  isTold?: (entry: Sealed) => boolean
+}>
+
+/** Seals it on top of whatever stands there, and opens the journal with it where there is none. */
+export async function logTo(world: Pick<World, 'store' | 'clock'>, logged: Logged): Promise<void> {
   await world.clock.hold(async () => {
-    for (let turn = 0; turn < TRIES; turn += 1) if (await append(world, runbook, fact, actor)) return
-    throw new Error(`the journal of ${runbook}'s schedule changes all the time`)
+    for (let turn = 0; turn < TRIES; turn += 1) if (await append(world, logged)) return
+    throw new Error(`the journal ${logged.run} changes all the time`)
   })
 }
 
-async function append(
-  { store, clock }: Pick<World, 'store' | 'clock'>,
-  runbook: string,
-  fact: ScheduleFact,
-  actor: Actor,
-): Promise<boolean> {
-  const run = logbookOf(runbook)
+async function append({ store, clock }: Pick<World, 'store' | 'clock'>, logged: Logged): Promise<boolean> {
+  const { run, runbook, type, data, actor, isTold } = logged
   const row = await store.run(run)
   const newest: Sealed[] = []
   if (row !== undefined) for await (const entry of store.read(run, Math.max(1, row.entries - LATEST + 1))) newest.push(entry)
-  if (newest.some((entry) => tells(entry, fact))) return true
+  if (isTold && newest.some(isTold)) return true
   const last =
     row === undefined
       ? null
@@ -60,7 +69,7 @@ async function append(
           'the last entry',
         )
   const at = last === null ? clock.now() : latest(clock.now(), last.at)
-  const entry = seal(last, { run, at, actor, type: fact.type, data: dataOf(fact) })
+  const entry = seal(last, { run, at, actor, type, data })
   if (row === undefined) {
     await store.create({ run, runbook, act: 'schedule', requestedAt: at }, [entry])
     return (await store.run(run))?.head === entry.hash

@@ -31,6 +31,10 @@ export async function readBaseline(
   return { baseline, path, version: manifest.version, digest: baselineDigest(baseline), storedAt: manifest.storedAt }
 }
 
+/** The version that rollouts pin; null: none is approved. */
+export const approvedVersion = async (world: World, path: string, signal: AbortSignal): Promise<number | null> =>
+  (await world.parameters.get(world.home, manifestOf(path), APPROVED, signal))?.version ?? null
+
 /** All versions of a baseline's manifest, oldest first. */
 export async function baselineHistory(world: World, path: string, signal: AbortSignal): Promise<ParameterSeen[]> {
   const found: ParameterSeen[] = []

@@ -5,7 +5,10 @@ import type { Instant } from '../kit/instant.ts'
 
 export type { Sealed } from '../core/audit/entry.ts'
 
-/** What a journal is about: a run's act, or `schedule`: what became of a runbook's openings and triggers (its `run` is `schedule:<runbook>`). */
+/**
+ * What a journal is about: a run's act, or `schedule`: what no run tells, which is what became of a runbook's openings and triggers (its `run` is
+ * `schedule:<runbook>`), and what people did outside of any run (`by-hand`).
+ */
 export type Act = 'trial' | 'rollout' | 'schedule'
 
 export type RunRow = Readonly<{
@@ -64,6 +67,8 @@ export type Append = Readonly<{
      */
     at: Instant
   }>
+  /** Groups that take turns within a set for this run: known before its first claim, for those who hold claims there may take no turns. */
+  sets?: readonly Readonly<{ key: string; set: string }>[]
   /** Hands taken off nodes; `out` keeps them counted in their groups. */
   release?: readonly Readonly<{ node: NodeId; out: boolean }>[]
   /** Notes that these entries answer; without an entry, those that need none. */
@@ -169,11 +174,12 @@ export interface Store {
   releaseClaim(node: NodeId, run: RunId): Promise<Claim | undefined>
   /**
    * Puts claims back that a journal proves and the index lost. Where a person has taken the hand off and another run has the node by now, they count
-   * in their groups only.
+   * in their groups only. `proof`: the journal up to the entry of this hash proves them; one that has grown since, or whose run has ended, may have let
+   * go of them, and nothing is put back.
    * @effect put lost claims back
    * @repeat Changes nothing: a run's claim that is there stays as it is.
    */
-  restoreClaims(claims: readonly Claim[]): Promise<void>
+  restoreClaims(claims: readonly Claim[], proof?: Readonly<{ run: RunId; head: Digest | null }>): Promise<void>
   /**
    * Kept once under its digest.
    * @effect keep a plan

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { openMemoryStore } from '../../src/adapters/memory/store.ts'
+import type { App, Session } from '../../src/cli/app.ts'
+import { verifyExport } from '../../src/core/audit/export.ts'
 import { seal } from '../../src/core/audit/seal.ts'
+import type { World } from '../../src/engine/world.ts'
+import { PatchwaveError } from '../../src/kit/error.ts'
 import { instant } from '../../src/kit/instant.ts'
 import type { Claim, Store } from '../../src/ports/store.ts'
 import { cli, storeOf } from './stand-in.ts'
@@ -21,8 +25,20 @@ async function storeWith(...claims: readonly Claim[]): Promise<Store> {
   return store
 }
 
+/** Of a session it needs no more than the store, a clock and who acts. */
+const sessionOf = (store: Store): Pick<App, 'openSession'> => ({
+  openSession: () => {
+    const clock = { now: () => at, hold: <T>(work: () => Promise<T>) => work() }
+    const actor: Session['actor'] = () => Promise.resolve({ kind: 'cli', id: 'arn:aws:sts::1:assumed-role/ops/ana' })
+    return Promise.resolve({ world: { store, clock } as unknown as World, actor, close: () => Promise.resolve() })
+  },
+})
+
 const release = (store: Store, ...more: readonly string[]) =>
-  cli(['claims', 'release', 'i-1', '--reason', 'terminated by hand', ...more], storeOf(store))
+  cli(['claims', 'release', 'i-1', '--reason', 'terminated by hand', ...more], sessionOf(store))
+
+const said = async (store: Store, line: string) =>
+  (await cli([...line.split(' '), '--json'], storeOf(store))).out.map((text) => JSON.parse(text) as Readonly<Record<string, unknown>>)
 
 describe('claims release', () => {
   it('asked again after a lost answer takes no claim that only counts', async () => {
@@ -41,6 +57,41 @@ describe('claims release', () => {
     ])
     expect((await release(store, '--run', FIRST)).out).toEqual([`i-1 was not claimed by run ${FIRST}; run ${OTHER} has its hand on it`])
     expect(await store.claims()).toEqual([claim(OTHER, true)])
+  })
+})
+
+describe('a claim that was released by hand', () => {
+  it('is on record with who did it, why, and what it was; once, however often it is asked for', async () => {
+    const store = await storeWith(claim(OTHER, true))
+    await release(store)
+    await release(store)
+    const person = { kind: 'cli', id: 'arn:aws:sts::1:assumed-role/ops/ana' }
+    const data = { node: 'i-1', run: OTHER, hand: true, groups: ['tag:Cluster=a'], since: '1970-01-01T00:00:00.000Z' }
+    expect(await said(store, 'audit list --what claim.* --node i-1')).toMatchObject([
+      { type: 'claim.release.asked', actor: person, data: { ...data, reason: 'terminated by hand' } },
+      { type: 'claim.released', actor: person, data },
+    ])
+    expect(await said(store, 'audit verify')).toMatchObject([{ ok: true, entries: 4 }])
+    const exported = await cli(['audit', 'export', 'by-hand'], storeOf(store))
+    expect(verifyExport(exported.out)).toMatchObject([{ run: 'by-hand', entries: 2, breaks: [] }])
+  })
+
+  it('stays when it cannot be put on record', async () => {
+    const store = await storeWith(claim(OTHER, true))
+    const full = (): Promise<never> => Promise.reject(new PatchwaveError('store.full', 'no space', { hint: 'make some' }))
+    expect(await release(Object.assign(store, { create: full }))).toMatchObject({ code: 3 })
+    expect(await store.claims()).toEqual([claim(OTHER, true)])
+  })
+
+  it('leaves a journal that no run is found by', async () => {
+    const store = await storeWith(claim(OTHER, true))
+    await release(store)
+    expect(await cli(['status', 'by-hand'], storeOf(store))).toMatchObject({
+      code: 2,
+      err: [expect.stringContaining('run.unknown')] as unknown,
+    })
+    expect(await cli(['pause', 'by-hand', '--reason', 'x'], sessionOf(store))).toMatchObject({ code: 2 })
+    expect(await store.notes('by-hand', 9)).toEqual([])
   })
 })
 

@@ -1,8 +1,15 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { openMemoryStore } from '../../src/adapters/memory/store.ts'
 import { VirtualClock } from '../../src/adapters/system/virtual-clock.ts'
 import type { App, Rehearsal } from '../../src/cli/app.ts'
+import { jsonFollower } from '../../src/cli/follow/json-follower.ts'
+import { verifyRun } from '../../src/cli/trail.ts'
+import { tellEnds } from '../../src/cli/outcome.ts'
+import { runCli } from '../../src/cli/program.ts'
 import type { Config } from '../../src/config/config.ts'
 import type { Actor } from '../../src/core/run/event.ts'
 import { planText, readPlan } from '../../src/core/plan/make.ts'
@@ -211,6 +218,27 @@ describe('a month at the command line', () => {
     expect(linesOf(await desk.type('run night.yaml --detach --json'))).toMatchObject([{ type: 'run.continued', run: rollout }])
   })
 
+  it('what a call asks of a run that was requested before is said not to count', async () => {
+    const remark = `run ${rollout} was requested before: --now, --reason of this call changes nothing of it`
+    expect((await desk.type('run night.yaml --now --reason hurry --detach')).err).toContain(remark)
+    expect((await desk.type('run night.yaml --detach')).err.join()).not.toContain('was requested before')
+  })
+
+  it('a journal that cannot be read hides no other run', async () => {
+    const { store } = desk.rehearsal.world
+    const broken = 'ffffffff-0000-7000-8000-000000000001'
+    const READING = { now: () => desk.rehearsal.world.clock.now(), rebootWithinMs: DAY, close: () => Promise.resolve() }
+    const damaged = {
+      run: (run: string) => store.run(run),
+      runs: async (filter: Parameters<Store['runs']>[0]) => (await store.runs(filter)).flatMap((row) => [{ ...row, run: broken }, row]),
+      plan: (digest: string) => store.plan(digest),
+      read: (run: string) => store.read(run === broken ? rollout : run, run === broken ? 2 : 1),
+    } as unknown as Store
+    const printed = await desk.type('status --json', { openStore: () => Promise.resolve({ ...READING, store: damaged }) })
+    expect(printed).toMatchObject({ code: 1, err: [expect.stringContaining('journal.broken')] as unknown })
+    expect(linesOf(printed)).toMatchObject([{ runs: [{ run: rollout }] }])
+  })
+
   it('a pause is recorded though nobody drives, and a resume', async () => {
     const paused = await desk.type(`pause ${rollout} --reason wait`)
     expect(paused).toMatchObject({ code: 0, out: [`${rollout}: pause recorded`] })
@@ -288,6 +316,23 @@ describe('a month at the command line', () => {
     ])
   })
 
+  it('an anchor that no entry can have is refused, and so is a run beside a file', async () => {
+    for (const seq of [0, 1.5]) {
+      desk.files.set('none.jsonl', JSON.stringify({ run: rollout, seq, head: 'f'.repeat(64) }))
+      expect(await desk.type('audit verify --anchors none.jsonl')).toMatchObject({ code: 2 })
+    }
+    expect(await desk.type(`audit verify trail.jsonl --run ${rollout}`)).toMatchObject({ code: 2 })
+  })
+
+  it('a row of the store that says otherwise than its journal is a break', async () => {
+    const { store } = desk.rehearsal.world
+    const [row] = (await store.runs()).filter(({ run }) => run === rollout)
+    const verdict = async (outcome: string | null) =>
+      row && (await verifyRun(store, { ...row, outcome }, [])).breaks.map(({ reason }) => reason)
+    expect(await verdict('failed')).toEqual(['changed'])
+    expect(await verdict(null), 'it was read before the end').toEqual([])
+  })
+
   it('baselines are listed, shown, compared and reverted', async () => {
     const [listed] = linesOf(await desk.type('baseline list --json'))
     const [one] = (listed as { baselines: { path: string; approved: { version: number } }[] }).baselines
@@ -304,6 +349,47 @@ describe('a month at the command line', () => {
     ])
     expect(linesOf(await desk.type(`baseline revert ${path} --to 1 --reason same --json`))).toEqual([{ path, approved: 1 }])
     expect(await desk.type(`baseline revert ${path} --to 7 --reason x`)).toMatchObject({ code: 3 })
+  })
+
+  it('a baseline that was reverted by hand is on record: who, why, from which version and to which', async () => {
+    const [asked, done, ...more] = linesOf(await desk.type('audit list --what baseline.revert* --json'))
+    const path = expect.stringMatching(/^\/patchwave\/night\//) as unknown
+    const digest = expect.stringMatching(/^[0-9a-f]{64}$/) as unknown
+    const run = 'by-hand'
+    expect(asked).toMatchObject({
+      run,
+      actor: desk.actor,
+      type: 'baseline.revert.asked',
+      data: { path, from: 1, to: 1, digest, reason: 'same' },
+    })
+    expect(done).toMatchObject({ run, actor: desk.actor, type: 'baseline.reverted', data: { path, to: 1 } })
+    expect(more).toEqual([])
+  })
+
+  it('the end of an act has its line, also where another process brought it about; and only one', async () => {
+    const { world } = desk.rehearsal
+    const { io, out } = remembering()
+    const follower = jsonFollower(io, { now: () => world.clock.now(), calls: () => ({}), virtual: true })
+    const ends = () => desk.rehearsal.run(() => tellEnds(world, { ended: [], left: rollout }, follower))
+    await ends()
+    await ends()
+    await follower.close()
+    const listed = linesOf(await desk.type(`audit list --run ${rollout} --what run.finished --json`))
+    expect(out.map((text) => JSON.parse(text) as Line)).toMatchObject([
+      { type: 'run.finished', run: rollout, act: 'rollout', outcome: 'succeeded', finishedAt: listed[0]?.['at'], nodes: { patched: 5 } },
+    ])
+  })
+
+  it('a store that is not there is not verified, nor made', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'patchwave-'))
+    const { io, out, err } = remembering()
+    const file = join(folder, 'mistyped.db')
+    for (const words of [['audit', 'verify'], ['audit', 'list'], ['claims']])
+      expect(await runCli(createApp(io, {}), [...words, '--store', file])).toBe(2)
+    expect(out).toEqual([])
+    expect(err.join()).toContain('there is no store')
+    expect(await readdir(folder)).toEqual([])
+    await rm(folder, { recursive: true })
   })
 
   it('rollback of an ended run is a run of its own', async () => {

@@ -3,7 +3,7 @@ import { readEntry } from '../../core/audit/open.ts'
 import type { RunRow, Store } from '../../ports/store.ts'
 import { argOf, textOf, using, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
-import { findRun } from '../find-run.ts'
+import { findJournal } from '../find-run.ts'
 
 /** One run for an auditor: lines of JSON that prove themselves, with the plan. */
 export const auditExport: CommandSpec = {
@@ -14,9 +14,9 @@ export const auditExport: CommandSpec = {
   example: 'audit export 0199b6f2-7c1e-7aaa-8bbb-3f2d1c0b9a88 --out march.audit.jsonl',
   output: 'stream',
   run: (call) =>
-    using(call.app.openStore(call.common), async ({ store, now }) => {
+    using(call.app.openStore(call.common, 'refuse'), async ({ store, now }) => {
       const { app } = call
-      const row = await findRun(store, argOf(call, 0, 'the run'))
+      const row = await findJournal(store, argOf(call, 0, 'the run'))
       const exporter = new Exporter({ run: row.run, exportedAt: now(), plan: await planOf(store, row) })
       const file = textOf(call, 'out')
       const lines: string[] = []

@@ -2,7 +2,7 @@ import { fits, recordAt, type AuditFilter } from '../../core/audit/record.ts'
 import type { StoreSession } from '../app.ts'
 import { instantOf, textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { EXIT } from '../exit.ts'
-import { findRun } from '../find-run.ts'
+import { findJournal } from '../find-run.ts'
 import { recordLine } from '../render/record-line.ts'
 import { JOURNALS, trailOf } from '../trail.ts'
 
@@ -22,12 +22,12 @@ export const auditList: CommandSpec = {
   ],
   example: "audit list --what 'approval.*' --since 2026-03-01",
   output: 'stream',
-  run: (call) => using(call.app.openStore(call.common), (session) => list(call, session)),
+  run: (call) => using(call.app.openStore(call.common, 'refuse'), (session) => list(call, session)),
 }
 
 async function list(call: Call, { store }: StoreSession): Promise<number> {
   const wanted = textOf(call, 'run')
-  const rows = wanted === undefined ? await store.runs({ acts: JOURNALS }) : [await findRun(store, wanted)]
+  const rows = wanted === undefined ? await store.runs({ acts: JOURNALS }) : [await findJournal(store, wanted)]
   const filter = filterOf(call)
   for (const { run } of rows) {
     for await (const { entry, place } of trailOf(store, run)) {

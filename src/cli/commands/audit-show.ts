@@ -2,7 +2,7 @@ import { recordAt } from '../../core/audit/record.ts'
 import { PatchwaveError } from '../../kit/error.ts'
 import { argOf, using, type CommandSpec } from '../call.ts'
 import { EXIT, usage } from '../exit.ts'
-import { findRun } from '../find-run.ts'
+import { findJournal } from '../find-run.ts'
 import { plain } from '../render/text.ts'
 import { recordLine } from '../render/record-line.ts'
 import { trailOf } from '../trail.ts'
@@ -15,8 +15,8 @@ export const auditShow: CommandSpec = {
   example: 'audit show 0199b6f2-7c1e-7aaa-8bbb-3f2d1c0b9a88 17',
   output: 'stream',
   run: (call) =>
-    using(call.app.openStore(call.common), async ({ store }) => {
-      const { run } = await findRun(store, argOf(call, 0, 'the run'))
+    using(call.app.openStore(call.common, 'refuse'), async ({ store }) => {
+      const { run } = await findJournal(store, argOf(call, 0, 'the run'))
       const seq = seqOf(call.args[1])
       let shown = 0
       for await (const { entry, place } of trailOf(store, run)) {

@@ -3,8 +3,8 @@ import type { Anchor } from '../../core/audit/entry.ts'
 import { verifyExport } from '../../core/audit/export.ts'
 import { verifyReport, type ChainVerdict } from '../../core/audit/verify.ts'
 import { textOf, using, type Call, type CommandSpec } from '../call.ts'
-import { EXIT } from '../exit.ts'
-import { findRun } from '../find-run.ts'
+import { EXIT, usage } from '../exit.ts'
+import { findJournal } from '../find-run.ts'
 import { counted, plain } from '../render/text.ts'
 import { JOURNALS, verifyStore } from '../trail.ts'
 
@@ -39,13 +39,14 @@ async function verdictsOf(call: Call): Promise<readonly ChainVerdict[]> {
   const file = textOf(call, 'anchors')
   const anchors = file === undefined ? [] : anchorsIn(await linesOf(call, file), file)
   if (call.args.length > 0) {
+    if (textOf(call, 'run') !== undefined) throw usage('--run is for the store: a file is verified as a whole', 'leave --run out')
     const verdicts: ChainVerdict[] = []
     for (const path of call.args) verdicts.push(...verifyExport(await linesOf(call, path), anchors))
     return verdicts
   }
-  return using(call.app.openStore(call.common), async ({ store }) => {
+  return using(call.app.openStore(call.common, 'refuse'), async ({ store }) => {
     const wanted = textOf(call, 'run')
-    const rows = wanted === undefined ? await store.runs({ acts: JOURNALS }) : [await findRun(store, wanted)]
+    const rows = wanted === undefined ? await store.runs({ acts: JOURNALS }) : [await findJournal(store, wanted)]
     const [only] = rows
     return verifyStore(store, rows, wanted === undefined ? anchors : anchors.filter((anchor) => anchor.run === only?.run))
   })
@@ -78,5 +79,7 @@ function anchorOf(line: string): Anchor | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { run, seq, head, hash } = value as Readonly<Record<string, unknown>>
   const digest = hash ?? head
-  return typeof run === 'string' && typeof seq === 'number' && typeof digest === 'string' ? { run, seq, hash: digest } : undefined
+  // A number that no entry has would be compared with nothing.
+  if (typeof run !== 'string' || typeof digest !== 'string' || typeof seq !== 'number') return undefined
+  return Number.isInteger(seq) && seq > 0 ? { run, seq, hash: digest } : undefined
 }

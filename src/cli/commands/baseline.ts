@@ -3,8 +3,10 @@ import { PatchwaveError } from '../../kit/error.ts'
 import type { StoredBaseline } from '../../core/plan/baseline.ts'
 import { readHeader } from '../../core/plan/packing-read.ts'
 import type { Quarantined } from '../../core/plan/quarantine.ts'
-import { APPROVED, baselineHistory, labelApproved, readBaseline } from '../../engine/shelf.ts'
+import { logByHand } from '../../engine/by-hand.ts'
+import { APPROVED, approvedVersion, baselineHistory, labelApproved, readBaseline } from '../../engine/shelf.ts'
 import type { World } from '../../engine/world.ts'
+import type { Session } from '../app.ts'
 import { argOf, countOf, REASON, textOf, using, type Call, type CommandSpec, type OptionSpec } from '../call.ts'
 import { EXIT, usage } from '../exit.ts'
 import { counted, plain, table, when } from '../render/text.ts'
@@ -257,16 +259,22 @@ export const baselineRevert: CommandSpec = {
   options: [{ flags: '--to <n>', means: 'the version to go back to', required: true }, REASON],
   example: "baseline revert /patchwave/monthly-linux-security/222222222222/ami-0abc --to 3 --reason 'openssl breaks our proxy'",
   output: 'document',
-  run: (call) => using(call.app.openSession(call.common), ({ world }) => revert(call, world)),
+  run: (call) => using(call.app.openSession(call.common), (session) => revert(call, session)),
 }
 
-async function revert(call: Call, world: World): Promise<number> {
+async function revert(call: Call, session: Session): Promise<number> {
   const { io } = call.app
+  const { world } = session
   const path = argOf(call, 0, 'the path')
   const version = countOf(call, 'to', 1, VERSION_MAX)
   if (version === undefined) throw usage('--to is missing', 'name the version to go back to')
-  await wanted(world, path, version, io.signal) // What does not verify must not become the approved one.
+  const { digest } = await wanted(world, path, version, io.signal) // What does not verify must not become the approved one.
+  const from = await approvedVersion(world, path, io.signal)
+  const actor = await session.actor()
+  const reason = textOf(call, 'reason') ?? ''
+  await logByHand(world, { type: 'BaselineRevertAsked', path, from, to: version, digest, reason }, actor)
   await labelApproved(world, path, version, io.signal)
+  await logByHand(world, { type: 'BaselineReverted', path, to: version }, actor)
   if (call.common.json) io.out(JSON.stringify({ path, approved: version }))
   else io.out(`${path}:${String(version)} is the approved one now`)
   return EXIT.done

@@ -1,5 +1,7 @@
 import { isoSeconds } from '../../kit/instant.ts'
+import { logByHand } from '../../engine/by-hand.ts'
 import type { Claim } from '../../ports/store.ts'
+import type { Session } from '../app.ts'
 import { argOf, REASON, textOf, using, type CommandSpec } from '../call.ts'
 import { EXIT, usage } from '../exit.ts'
 import { findRun } from '../find-run.ts'
@@ -14,7 +16,7 @@ export const claims: CommandSpec = {
   example: 'claims',
   output: 'document',
   run: (call) =>
-    using(call.app.openStore(call.common), async ({ store }) => {
+    using(call.app.openStore(call.common, 'refuse'), async ({ store }) => {
       const run = textOf(call, 'run')
       const row = run === undefined ? undefined : await findRun(store, run)
       const found = await store.claims(row === undefined ? {} : { run: row.run })
@@ -38,18 +40,28 @@ export const claimsRelease: CommandSpec = {
   example: "claims release i-0123456789abcdef0 --reason 'terminated by hand'",
   output: 'document',
   run: (call) =>
-    using(call.app.openStore(call.common), async ({ store }) => {
+    using(call.app.openSession(call.common), async (session) => {
+      const { store } = session.world
       const node = argOf(call, 0, 'the node')
       const named = textOf(call, 'run')
       const row = named === undefined ? null : await findRun(store, named)
       const chosen = claimMeant(node, await store.claims({ node }), row && row.run)
-      const released = chosen && (await store.releaseClaim(node, chosen.run))
+      const released = chosen && (await release(session, chosen, textOf(call, 'reason') ?? ''))
       const left = await store.claims({ node })
       const { io } = call.app
       if (call.common.json) io.out(JSON.stringify({ node, released: released ? claimShape(released) : null }))
       else io.out(releasedText(node, row && row.run, released, left))
       return EXIT.done
     }),
+}
+
+/** Who takes it away, and why, is on record first: a hand that is gone without a trace could not be told from one that was lost. */
+async function release({ world, actor }: Session, claim: Claim, reason: string): Promise<Claim | undefined> {
+  const person = await actor()
+  await logByHand(world, { type: 'ClaimReleaseAsked', claim, reason }, person)
+  const released = await world.store.releaseClaim(claim.node, claim.run)
+  if (released !== undefined) await logByHand(world, { type: 'ClaimReleased', claim: released }, person)
+  return released
 }
 
 /**

@@ -1,15 +1,11 @@
-import { known } from '../../kit/assert.ts'
 import { conduct } from '../../engine/conduct.ts'
-import { openRun } from '../../engine/open.ts'
-import { planRollback } from '../../engine/planning.ts'
-import { requestRun } from '../../engine/request.ts'
-import type { World } from '../../engine/world.ts'
+import { undo as requestUndo } from '../../engine/undo.ts'
 import type { RunRow } from '../../ports/store.ts'
 import type { Session } from '../app.ts'
 import { argOf, REASON, textOf, using, type Call, type CommandSpec } from '../call.ts'
 import { findRun } from '../find-run.ts'
 import { followerOf } from '../follow/follower.ts'
-import { conclude } from '../outcome.ts'
+import { conclude, tellEnds, type Went } from '../outcome.ts'
 import { exitOf, steer, tell } from '../steer.ts'
 
 /** Restores what a run changed: of one that goes on, by steering it; of one that has ended, by a run of its own. */
@@ -42,24 +38,14 @@ async function undo({ app, common }: Call, session: Session, row: RunRow, reason
     throttle: () => world.counter.lastThrottle(),
     virtual: false,
   })
-  const begun = await begunUndoing(world, row)
-  const plan = begun === null ? await planRollback(world, row.run) : null
-  const run =
-    begun ?? (await requestRun(world, { plan: known(plan, 'the plan'), actor: await session.actor(), reason, now: true, trial: null }))
-  follower.begins(run, plan, begun !== null)
-  const ended = await conduct(world, run, { listen: follower.listen, signal: app.io.signal }).finally(follower.close)
-  return conclude(
-    world,
-    { ended: ended ? [ended] : [], left: ended ? null : run },
-    `patchwave rollback ${row.run} --reason …`,
-    app.io,
-    common.json,
-  )
-}
-
-async function begunUndoing(world: World, { run, runbook }: RunRow): Promise<string | null> {
-  for (const row of await world.store.runs({ unfinished: true, runbook })) {
-    if ((await openRun(world.store, row.run)).state.undoes === run) return row.run
+  const { run, plan } = await requestUndo(world, row, session.actor, reason)
+  follower.begins(run, plan, plan === null)
+  if (plan === null) app.io.err(`run ${run} was requested before: the reason on record is that of its request`)
+  const driven = async (): Promise<Went> => {
+    const ended = await conduct(world, run, { listen: follower.listen, signal: app.io.signal })
+    const went = { ended: ended ? [ended] : [], left: ended ? null : run }
+    await tellEnds(world, went, follower)
+    return went
   }
-  return null
+  return conclude(world, await driven().finally(follower.close), `patchwave rollback ${row.run} --reason …`, app.io, common.json)
 }

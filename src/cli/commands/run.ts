@@ -12,7 +12,7 @@ import { argOf, flagOf, INPUT, inputsOf, textOf, using, type Call, type CommandS
 import { EXIT } from '../exit.ts'
 import { followerOf } from '../follow/follower.ts'
 import { mayLeave } from '../leave.ts'
-import { conclude, type Went } from '../outcome.ts'
+import { conclude, tellEnds, type Went } from '../outcome.ts'
 import { painter } from '../render/paint.ts'
 import { ageRemark, planPage } from '../render/plan-page.ts'
 import { quoted } from '../render/text.ts'
@@ -84,18 +84,31 @@ async function follow(call: Call, world: World, request: ActsRequest): Promise<W
           mayLeave(state, wakeAt, world.clock.now()),
       }
   try {
-    return await runActs(world, request, {
+    const went = await runActs(world, request, {
       listen: follower.listen,
       begins: (started, plan, continued) => {
         follower.begins(started, plan, continued)
+        if (continued) remarkUnheard(call, started)
         if (plan && !common.json) for (const line of planPage(plan, paint)) app.io.out(line)
       },
       signal: app.io.signal,
       ...leave,
     })
+    await tellEnds(world, went, follower)
+    return went
   } finally {
     await follower.close()
   }
+}
+
+/** What this call asks of a run that somebody requested before is not asked of it: its own request is what is on record. */
+function remarkUnheard(call: Call, run: string): void {
+  const asked = [
+    ...(flagOf(call, 'now') ? ['--now'] : []),
+    ...(breaksFreeze(call) ? ['--break-freeze'] : []),
+    ...(textOf(call, 'reason') === undefined ? [] : ['--reason']),
+  ]
+  if (asked.length > 0) call.app.io.err(`run ${run} was requested before: ${asked.join(', ')} of this call changes nothing of it`)
 }
 
 /** The same command line: in another store it would begin a second run, and without its inputs none. */
@@ -117,7 +130,10 @@ async function detach(call: Call, world: World, request: ActsRequest): Promise<n
     io.err(`whoever drives this store takes it; \`patchwave run\` of the same runbook drives it from here`)
     return EXIT.done
   }
-  if (unfinished) return tell(unfinished.run, unfinished.act, null, true)
+  if (unfinished) {
+    remarkUnheard(call, unfinished.run)
+    return tell(unfinished.run, unfinished.act, null, true)
+  }
   const { actor, reason, now, breakFreeze = false } = request
   const plan = request.plan ?? (await planDue(world, request, io.signal))
   const run = await requestRun(world, { plan, actor, reason, now, trial: null, breakFreeze, followed: true })

@@ -1,3 +1,4 @@
+import { PatchwaveError } from '../../kit/error.ts'
 import type { Ms } from '../../kit/instant.ts'
 import { viewOf, type RunView } from '../../core/run/view.ts'
 import { openRun } from '../../engine/open.ts'
@@ -32,10 +33,11 @@ export const status: CommandSpec = {
 
 async function once(call: Call, session: StoreSession): Promise<number> {
   const { io } = call.app
-  const views = await viewsOf(call, session)
+  const { views, failures } = await viewsOf(call, session)
   if (call.common.json) io.out(shapeOf(call, views))
-  else for (const line of linesOf(call, views, session)) io.out(line)
-  return EXIT.done
+  else if (views.length > 0 || failures.length === 0) for (const line of linesOf(call, views, session)) io.out(line)
+  for (const failure of failures) io.err(failure.toString())
+  return failures[0]?.exit ?? EXIT.done
 }
 
 async function watch(call: Call, session: StoreSession): Promise<number> {
@@ -45,7 +47,8 @@ async function watch(call: Call, session: StoreSession): Promise<number> {
   while (!io.signal.aborted) {
     // The rows first: a run that ends after this is looked at once more, so that its end is shown.
     const rows = await session.store.runs()
-    const views = await viewsOf(call, session)
+    const { views, failures } = await viewsOf(call, session)
+    if (failures[0] !== undefined) throw failures[0]
     const shape = shapeOf(call, views)
     if (call.common.json && shape !== last) io.out(shape)
     else if (!call.common.json && io.live) screen.show(linesOf(call, views, session))
@@ -57,12 +60,23 @@ async function watch(call: Call, session: StoreSession): Promise<number> {
   return EXIT.done
 }
 
-async function viewsOf({ args, options }: Call, { store, now }: StoreSession): Promise<RunView[]> {
+type Seen = Readonly<{ views: readonly RunView[]; failures: readonly PatchwaveError[] }>
+
+/** A journal that cannot be read hides no other run; where it was asked for by name, it is the answer. */
+async function viewsOf({ args, options }: Call, { store, now }: StoreSession): Promise<Seen> {
   const [wanted] = args
   const rows = wanted === undefined ? await store.runs(options['all'] === true ? {} : { unfinished: true }) : [await findRun(store, wanted)]
   const views: RunView[] = []
-  for (const { run } of rows) views.push(viewOf((await openRun(store, run)).state, now()))
-  return views
+  const failures: PatchwaveError[] = []
+  for (const { run } of rows) {
+    try {
+      views.push(viewOf((await openRun(store, run)).state, now()))
+    } catch (error) {
+      if (wanted !== undefined || !(error instanceof PatchwaveError) || !error.code.startsWith('journal.')) throw error
+      failures.push(error)
+    }
+  }
+  return { views, failures }
 }
 
 /** One run is a document of its own; a list stands under `runs`. */

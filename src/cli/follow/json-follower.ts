@@ -10,6 +10,7 @@ type Act = { opened: Instant | null; ended: { state: RunState; at: Instant } | n
 export function jsonFollower(io: Io, scene: Scene): Follower {
   let counted = scene.calls()
   let act: Act = { opened: null, ended: null }
+  const told = new Set<string>()
   const settle = (): void => {
     if (act.ended === null) return
     const { state, at } = act.ended
@@ -18,6 +19,7 @@ export function jsonFollower(io: Io, scene: Scene): Follower {
     counted = calls
     const measured = { startedAt: act.opened ?? beganAt(state), finishedAt: at, calls: took, throttle: scene.throttle?.() ?? null }
     io.out(JSON.stringify(finishedShape(state, measured)))
+    told.add(state.run)
     act = { opened: null, ended: null }
   }
   return {
@@ -31,6 +33,12 @@ export function jsonFollower(io: Io, scene: Scene): Follower {
       if (fact.event.type === 'WindowOpened') act.opened ??= fact.at
       if (fact.event.type === 'RunFinished') act.ended = { state, at: fact.at }
       else io.out(JSON.stringify(factShape(sealed)))
+    },
+    ended: async (run, how) => {
+      settle()
+      if (told.has(run)) return
+      act.ended = await how()
+      settle()
     },
     close: () => {
       settle()

@@ -14,6 +14,7 @@ export function lineFollower(io: Io, scene: Scene): Follower {
       const line = notable(state, fact)
       if (line !== undefined) io.err(`${isoSeconds(fact.at)}  ${line}`)
     },
+    ended: () => Promise.resolve(), // `conclude` says it.
     close: () => Promise.resolve(),
   }
 }

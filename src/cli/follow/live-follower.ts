@@ -37,6 +37,7 @@ export function liveFollower(app: App, scene: Scene): Follower {
       const line = notable(state, fact)
       if (line !== undefined) screen.print(cut(`${clock(fact.at)}  ${line}`, Math.max(20, io.columns - 1)))
     },
+    ended: () => Promise.resolve(), // `conclude` says it.
     close: async () => {
       open = false
       draw()

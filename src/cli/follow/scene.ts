@@ -1,4 +1,5 @@
 import type { Plan } from '../../core/plan/plan.ts'
+import type { RunState } from '../../core/run/state.ts'
 import type { Instant } from '../../kit/instant.ts'
 import type { Throttle } from '../../ports/world.ts'
 import type { Watcher } from '../app.ts'
@@ -7,6 +8,8 @@ import type { Watcher } from '../app.ts'
 export type Follower = Readonly<{
   begins: (run: string, plan: Plan | null, continued: boolean) => void
   listen: Watcher
+  /** The run has ended, whoever drove it there; to be said before `close`. Asks how it ended only when it has not seen that itself and wants it. */
+  ended: (run: string, how: () => Promise<Readonly<{ state: RunState; at: Instant }>>) => Promise<void>
   /** No more facts come. Resolves when everything is shown. */
   close: () => Promise<void>
 }>

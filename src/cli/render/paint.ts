@@ -34,6 +34,8 @@ const TONES: Readonly<Record<string, 'done' | 'running' | 'bad' | 'wait' | 'dim'
   held: 'wait',
   paused: 'wait',
   'waiting-for-approval': 'wait',
+  'approval-expired': 'wait',
+  'hold-expired': 'wait',
   'waiting-for-window': 'dim',
   queued: 'dim',
   skipped: 'dim',

@@ -30,7 +30,9 @@ export class Places {
     const cells = new Map(planned.map((node) => [cellKey(node), { account: node.account, region: node.region }]))
     const named = data['cell']
     if (typeof named === 'string' && /^\d{12}\/[a-z0-9-]+$/.test(named)) cells.set(named, cellOf(named))
-    return { cells: [...cells.values()], nodes: planned.map(({ node }) => node) }
+    // What people did by hand names its node itself.
+    const node = data['node']
+    return { cells: [...cells.values()], nodes: [...planned.map((one) => one.node), ...(typeof node === 'string' ? [node] : [])] }
   }
 
   /** Positions that the data names, or else those of the command or batch that it is about. */
