@@ -9,6 +9,7 @@ import { afterTrial } from './after-trial.ts'
 import type { Listener } from './journal.ts'
 import { planDue, planRollout } from './planning.ts'
 import { requestRun } from './request.ts'
+import type { RunRow } from '../ports/store.ts'
 import type { World } from './world.ts'
 
 /** How a call of `run` went on with its acts. */
@@ -45,8 +46,7 @@ export type ActsParts = Readonly<{
  */
 export async function runActs(world: World, request: ActsRequest, parts: ActsParts): Promise<Acts> {
   const ended: Ended[] = []
-  const unfinished = await world.clock.hold(() => world.store.runs({ unfinished: true, runbook: request.runbook.name }))
-  for (const row of unfinished) {
+  for (const row of await unfinishedOf(world, request)) {
     parts.begins(row.run, null, true)
     const end = await conduct(world, row.run, parts)
     if (end === undefined) return { ended, left: row.run }
@@ -56,12 +56,17 @@ export async function runActs(world: World, request: ActsRequest, parts: ActsPar
   for (;;) {
     const plan =
       request.plan ?? (ended.length === 0 ? await planDue(world, request, parts.signal) : await planRollout(world, request, parts.signal))
+    // Planning takes minutes: somebody else, or the schedule, may have begun a run of this runbook meanwhile.
+    if (ended.length === 0 && (await unfinishedOf(world, request)).length > 0) return runActs(world, request, parts)
     const end = await act(world, request, plan, parts, ended.at(-1)?.run ?? null)
     if (typeof end === 'string') return { ended, left: end }
     ended.push(end)
     if (request.plan !== null || plan.content.act === 'rollout' || end.outcome !== 'succeeded') return { ended, left: null }
   }
 }
+
+const unfinishedOf = ({ store, clock }: World, { runbook }: ActsRequest): Promise<readonly RunRow[]> =>
+  clock.hold(() => store.runs({ unfinished: true, runbook: runbook.name }))
 
 async function act(world: World, request: ActsRequest, plan: Plan, parts: ActsParts, trial: string | null = null): Promise<Ended | string> {
   const { actor, reason, now, breakFreeze = false } = request

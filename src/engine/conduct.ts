@@ -2,7 +2,7 @@ import { cellOf } from '../kit/ids.ts'
 import { PatchwaveError } from '../kit/error.ts'
 import { MINUTE, plus } from '../kit/instant.ts'
 import type { RunState } from '../core/run/state.ts'
-import { drive, type DriveParts, type Ended } from './driver.ts'
+import { drive, isCutOff, type DriveParts, type Ended } from './driver.ts'
 import { Hints } from './hints.ts'
 import { receiveEvents } from './intake.ts'
 import type { Listener } from './journal.ts'
@@ -27,7 +27,12 @@ export type ConductParts = Pick<DriveParts, 'listen' | 'leaveWhen' | 'signal'> &
 /** Drives a run together with what belongs around it: status events in, feedback out. Resolves as `drive` does. */
 export async function conduct(world: World, run: string, parts: ConductParts): Promise<Ended | undefined> {
   const { listen, leaveWhen, signal } = parts
-  await refuseSkew(world, signal)
+  try {
+    await refuseSkew(world, signal)
+  } catch (error) {
+    if (!isCutOff(error, signal)) throw error
+    return undefined
+  }
   const hints = parts.events?.hints ?? new Hints()
   const publishing = new AbortController()
   const around = new AbortController()

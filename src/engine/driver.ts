@@ -6,7 +6,7 @@ import type { Actor, RunEvent, RunOutcome } from '../core/run/event.ts'
 import { soonest } from '../core/run/dispatch.ts'
 import { next } from '../core/run/next.ts'
 import type { RunState } from '../core/run/state.ts'
-import { freezesAnew } from './effects/almanac.ts'
+import { calendarsSince, freezesAnew } from './effects/almanac.ts'
 import { NATIVE_MS } from './effects/window.ts'
 import { perform, type Performing } from './effects/perform.ts'
 import { provenClaims } from './claims.ts'
@@ -75,15 +75,19 @@ export async function drive(world: World, run: string, parts: DriveParts): Promi
     // What was cut off says nothing: a freeze that could not be read for that would go on record as one.
     if (parts.signal.aborted) return undefined
     await journal.record([{ type: 'DriverTook', driver: world.driver, epoch }, ...found, ...frozen], turn.actor)
-    await clock.hold(() => store.restoreClaims(provenClaims(journal.state)))
+    await clock.hold(() => store.restoreClaims(provenClaims(journal.state), { run, head: journal.head }))
     return await turn.toTheEnd()
   } catch (error) {
-    if (error instanceof Replaced) return undefined
+    if (error instanceof Replaced || isCutOff(error, parts.signal)) return undefined
     throw error
   } finally {
     await turn.leave()
   }
 }
+
+/** Whether a call of AWS was only cut off because this process leaves: that says nothing of AWS. */
+export const isCutOff = (error: unknown, signal: AbortSignal): boolean =>
+  signal.aborted && error instanceof PatchwaveError && error.code.startsWith('aws.')
 
 async function takeLease(world: World, run: string): Promise<Readonly<{ epoch: number }>> {
   const { clock, store } = world
@@ -159,9 +163,19 @@ class Driver {
       const until = earliest(this.#notesAt, this.#renewAt, ...(wakeAt === null ? [] : [wakeAt]))
       await this.#mail.wait(this.#world.clock, until, this.#signal)
       const now = this.#world.clock.now()
-      if (now > plus(until, STEP_MS) || now < plus(before, -BACK_MS)) await this.#trueClock()
+      if (now <= plus(until, STEP_MS) && now >= plus(before, -BACK_MS)) continue
+      await this.#trueClock()
+      await this.#readCalendars()
     }
     return undefined
+  }
+
+  /** What is known of freezes is from before this driver stood still: it reads them before it lets anything start. */
+  async #readCalendars(): Promise<void> {
+    const { state } = this.#journal
+    const read = await this.keeping((signal) => calendarsSince({ world: this.#world, state, signal }))
+    // What was cut off says nothing.
+    if (read.length > 0 && !this.#signal.aborted) await this.#journal.record(read, this.actor)
   }
 
   /** Asks AWS for the time before anything is decided by a clock that has jumped; waits while AWS cannot be asked. @throws `clock.skewed` */

@@ -1,8 +1,8 @@
 import { known } from '../kit/assert.ts'
 import { sha256 } from '../kit/digest.ts'
-import { HOUR, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
+import { earliest, HOUR, MINUTE, plus, type Instant, type Ms } from '../kit/instant.ts'
 import type { Actor, RunEvent, Subject } from '../core/run/event.ts'
-import type { RunState } from '../core/run/state.ts'
+import { approvalOf, type RunState } from '../core/run/state.ts'
 import type { Approval } from '../core/run/parts.ts'
 import { holdsUntil } from '../core/run/gate.ts'
 import { isAwaited } from '../core/run/view.ts'
@@ -94,6 +94,9 @@ export function answer(world: Answering, state: RunState, steering: Steering, sa
       return [{ type: 'Resumed', reason }]
     case 'abort':
     case 'abort-and-rollback':
+      // What asks for a run's end only to begin the next one takes back nobody's word, and leaves no node half restored.
+      if (GIVES_WAY.has(steering.actor.kind) && isOnItsWayBack(state))
+        return [refused(what, 'the run is on its way back already, and ends then')]
       return [{ type: 'AbortAsked', reason, rollback: what === 'abort-and-rollback' }]
     case 'rollback':
       if (state.plan.work !== 'apply') return [refused(what, 'the run installs nothing that could be rolled back')]
@@ -106,6 +109,13 @@ export function answer(world: Answering, state: RunState, steering: Steering, sa
   }
 }
 
+/** Those for whom an earlier run is asked to end: give-way.ts. */
+const GIVES_WAY: ReadonlySet<Actor['kind']> = new Set(['schedule', 'message'])
+
+/** Or it undoes another run. A trial may search on after its rollback. */
+const isOnItsWayBack = ({ plan, phase, aborting }: RunState): boolean =>
+  plan.act === 'rollout' && (plan.work === 'rollback' || phase.name === 'rolling-back' || aborting?.rollback === true)
+
 const refused = (what: string, reason: string): RunEvent => ({ type: 'SteeringRefused', what, reason })
 
 function decide(world: Answering, state: RunState, steering: Steering, said: Instant): RunEvent[] {
@@ -115,15 +125,28 @@ function decide(world: Answering, state: RunState, steering: Steering, said: Ins
   if (asked === undefined && held === undefined)
     return [refused(what, steering.gate === null ? 'nothing waits for a decision' : `gate ${steering.gate} does not wait for a decision`)]
   // Nobody may have been there to put its expiry on record.
+  // Nobody may have been there to decide it either: a no that was heard stands, although the gate still holds.
+  if (asked === undefined && held !== undefined && approvalOf(state, { kind: 'gate', wave: held })?.state === 'refused')
+    return [refused(what, `gate ${held} has been rejected`)]
   if (asked !== undefined && said >= asked.expires) return [refused(what, 'the question had expired')]
   if (asked === undefined && held !== undefined && said >= heldUntil(state, held))
     return [refused(what, `gate ${held} had been held for its time`)]
   const subject: Subject = asked?.subject ?? { kind: 'gate', wave: held ?? '' }
   const rule = held === undefined ? null : (state.plan.waves.find((wave) => wave.name === held)?.gate.approval ?? null)
   const group = asked?.group ?? rule?.group ?? ''
+  // A second person's word comes too late for a gate that is given up meanwhile.
+  const answerableUntil = (at: Instant): Instant => (held === undefined ? at : earliest(at, heldUntil(state, held)))
   const asking: RunEvent[] = asked
     ? []
-    : [{ type: 'ApprovalAsked', subject, group, count: rule?.count ?? 1, expires: plus(world.clock.now(), rule?.expiresMs ?? HOUR) }]
+    : [
+        {
+          type: 'ApprovalAsked',
+          subject,
+          group,
+          count: rule?.count ?? 1,
+          expires: answerableUntil(plus(world.clock.now(), rule?.expiresMs ?? HOUR)),
+        },
+      ]
   if (what === 'reject') return [...asking, { type: 'ApprovalRefused', subject, by: actor.id, reason }]
   const hindrance = mayApprove(world, state, { group, by: asked?.by ?? [] }, steering)
   return hindrance === null ? [...asking, { type: 'ApprovalGiven', subject, by: actor.id, reason }] : [refused(what, hindrance)]

@@ -39,6 +39,11 @@ export class Journal {
     this.#last = parts.last
   }
 
+  /** Hash of the last entry that is folded here. */
+  get head(): Append['head'] {
+    return this.#last?.hash ?? null
+  }
+
   /**
    * Appends facts in one transaction, then folds them. Nothing is folded that is not durable. Resolves to the nodes that another run's hand
    * is on (then nothing was appended), or to an empty list.
@@ -51,9 +56,10 @@ export class Journal {
     const sealed = this.#seal(facts)
     const append: Append = {
       run: this.state.run,
-      head: this.#last?.hash ?? null,
+      head: this.head,
       entries: sealed,
       ...claimOf(this.state, events, now),
+      ...setsOf(this.state, events),
       ...releaseOf(this.state, events),
       ...(taken.length > 0 && { taken }),
       ...commandsOf(this.state, events),
@@ -73,7 +79,7 @@ export class Journal {
   /** Removes notes that need no fact. @throws Replaced as `record` does */
   async drop(taken: readonly number[]): Promise<void> {
     const { run } = this.state
-    const dropped = await this.#clock.hold(() => this.#store.append({ run, head: this.#last?.hash ?? null, entries: [], taken }))
+    const dropped = await this.#clock.hold(() => this.#store.append({ run, head: this.head, entries: [], taken }))
     if (!dropped.ok) throw new Replaced(`run ${run} has another driver`)
   }
 
@@ -100,6 +106,13 @@ export function claimOf(state: RunState, events: readonly RunEvent[], now: Insta
     return { node: node.node, groups: node.groups.map((group) => known(state.plan.groups[group], 'the group').key) }
   })
   return { claim: { nodes, limits: [...groups].map((group) => limitOf(state, group, tighter)), notBefore: notBeforeOf(intent), at: now } }
+}
+
+/** The groups that take turns in this run, also those that it lays no hand on yet: another run, which takes none, may have. Said by each driver first. */
+function setsOf({ plan }: RunState, events: readonly RunEvent[]): Pick<Append, 'sets'> {
+  if (!events.some(({ type }) => type === 'DriverTook')) return {}
+  const sets = plan.groups.flatMap(({ key, set }) => (set === null ? [] : [{ key, set }]))
+  return sets.length > 0 ? { sets } : {}
 }
 
 type Intent = Extract<RunEvent, { type: 'CommandIntended' | 'StepIntended' }>

@@ -161,7 +161,7 @@ export async function planRollback(world: World, run: string): Promise<Plan> {
     trial: null,
     before: [],
     after: [],
-    budgetMax: null,
+    budgetMax: content.rollback.failuresMax, // However many waves it has: the same as in the run's own rollback.
     approval: null,
     documents: ownDocuments(world, content.runbook), // Not those of then: an upgrade since has brought others.
   }

@@ -24,6 +24,12 @@ export class ScheduleMemory {
     return this.#set(`schedule:${act}:${runbook}`, opens)
   }
 
+  /** Whether one of these acts of the runbook was never seen before. */
+  async isNew(runbook: string, acts: readonly Pick<Agenda, 'act'>[]): Promise<boolean> {
+    for (const { act } of acts) if ((await this.cursor(runbook, act)) === 0) return true
+    return false
+  }
+
   /** The opening that waits for an earlier run of its runbook since before it grew late; 0: none. */
   queued(runbook: string, act: Act): Promise<Instant> {
     return this.#get(`queued:${act}:${runbook}`)

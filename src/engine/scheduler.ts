@@ -39,7 +39,9 @@ type Line = {
 
 type Desk = {
   held: Scheduled
-  since: Instant
+  /** When this process took it, and whether it had another calendar before. */
+  seenAt: Instant
+  isMoved: boolean
   rule: CalendarRule | null
   readAt: Instant
   lines: readonly Line[]
@@ -83,11 +85,11 @@ export class Scheduler {
     for (const [name, held] of wanted) {
       const desk = this.#desks.get(name)
       if (desk?.held.digest === held.digest) continue
-      // Openings that another calendar would have had until now were nobody's.
-      const since = desk === undefined || sameTimes(desk.held, held) ? instant(0) : this.#world.clock.now()
       this.#desks.set(name, {
         held,
-        since,
+        seenAt: this.#world.clock.now(),
+        // Openings that another calendar would have had until now were nobody's.
+        isMoved: desk !== undefined && !sameTimes(desk.held, held),
         rule: null,
         readAt: instant(0),
         lines: [],
@@ -159,7 +161,11 @@ export class Scheduler {
     const native = 'native' in runbook.window.times
     const known = desk.lines.length > 0
     if (known && (!native || now < plus(desk.readAt, CALENDAR_MS))) return
+    // What lies before now will be nobody's: by a clock that was set wrong, so would openings that are still to come.
+    const isNew = !known && (desk.isMoved || (await this.#memory.isNew(name, agendaOf(runbook))))
+    if (isNew) await refuseSkew(this.#world, this.#signal)
     const { rule } = await scheduleOf(this.#world, name, runbook.window, this.#signal)
+    if (!known && !isNew && (await this.#memory.hasMoved(name, rule))) await refuseSkew(this.#world, this.#signal)
     if (!known) desk.lines = await this.#lines(desk, rule)
     else if (markOf(rule) !== markOf(desk.rule)) await this.#move(desk, rule)
     for (const line of desk.lines) if (!known || !isSame(rule, desk.rule)) this.#aim(rule, line)
@@ -167,15 +173,18 @@ export class Scheduler {
     desk.readAt = now
   }
 
-  async #lines({ held: { name, runbook }, since }: Desk, rule: CalendarRule | null): Promise<Line[]> {
+  async #lines({ held: { name, runbook }, seenAt, isMoved }: Desk, rule: CalendarRule | null): Promise<Line[]> {
     const missed = await this.#memory.missed(name)
-    const moved = since === 0 && (await this.#memory.hasMoved(name, rule)) ? this.#world.clock.now() : since
+    const now = this.#world.clock.now()
+    // A rate may count from now, and does not open at once.
+    const since = rule?.schedule.startsWith('rate(') === true ? now : earliest(seenAt, now)
+    const moved = isMoved || (await this.#memory.hasMoved(name, rule))
     const lines: Line[] = []
     for (const agenda of agendaOf(runbook)) {
       // What another calendar had passed ahead of its opening says nothing of this one's: a run that has the same instant is found there.
-      const passed = moved > 0 ? moved : await this.#cursor(name, agenda.act)
+      const passed = moved ? since : await this.#cursor(name, agenda.act, since)
       const cursor = latest(passed, missed.get(agenda.act) ?? instant(0))
-      if (moved > 0) await this.#memory.pass(name, agenda.act, cursor)
+      if (moved) await this.#memory.pass(name, agenda.act, cursor)
       lines.push({ agenda, cursor, next: null, lookAt: instant(0), against: null, failed: null })
     }
     await this.#memory.follows(name, rule)
@@ -195,12 +204,10 @@ export class Scheduler {
   }
 
   /** Where an act stands. A runbook that is seen for the first time begins now: what lies before is nobody's. */
-  async #cursor(name: string, act: Agenda['act']): Promise<Instant> {
-    const { clock } = this.#world
+  async #cursor(name: string, act: Agenda['act'], since: Instant): Promise<Instant> {
     const known = await this.#memory.cursor(name, act)
-    if (known > 0) return known
-    await this.#memory.pass(name, act, clock.now())
-    return clock.now()
+    if (known === 0) await this.#memory.pass(name, act, since)
+    return known > 0 ? known : since
   }
 
   #aim(rule: CalendarRule | null, line: Line): void {
@@ -312,6 +319,9 @@ export class Scheduler {
       const why = troubleOf(error)
       if (line.failed !== why) this.#world.log.warn(`${held.name}: ${traceOf(error)}`)
       if (isLasting(error) && this.#world.clock.now() >= due.opens) {
+        // Another service on this store may have been able to.
+        const { store, clock } = this.#world
+        if ((await clock.hold(() => store.openingOf(held.name, due.act, due.opens))) !== undefined) return true
         await this.#miss(desk, line, single(due), why)
         return true
       }

@@ -1,5 +1,6 @@
 import type { Due } from '../core/plan/due.ts'
 import type { Runbook } from '../core/runbook/runbook.ts'
+import { PatchwaveError } from '../kit/error.ts'
 import { iso } from '../kit/instant.ts'
 import type { Held } from './held-runbooks.ts'
 import { baselinesFresh, planRollout, planTrial } from './planning.ts'
@@ -19,6 +20,7 @@ export function starterOf(world: World, signal: AbortSignal): Starter {
     if (due.act === 'trial' && (await isSpared(world, runbook, signal))) return ''
     const plan =
       due.act === 'trial' ? await planTrial(world, request, signal) : await planRollout(world, { ...request, opening: due.opens }, signal)
+    await refuseBeside(world, runbook.name, due)
     return requestRun(world, {
       plan,
       actor: { kind: 'schedule', id: world.driver },
@@ -28,6 +30,20 @@ export function starterOf(world: World, signal: AbortSignal): Starter {
       opening: due.opens,
     })
   }
+}
+
+/**
+ * Planning takes minutes, in which a message or a person may have begun a run of this runbook and act: then `overlap` decides, at the next look.
+ * @throws `store.busy`
+ */
+async function refuseBeside({ store, clock }: Pick<World, 'store' | 'clock'>, runbook: string, { act, opens }: Due): Promise<void> {
+  const open = await clock.hold(() => store.runs({ unfinished: true, runbook }))
+  const other = open.find((row) => row.act === act)
+  // Another service may have requested it for this opening: that is the one.
+  if (other === undefined || (await clock.hold(() => store.openingOf(runbook, act, opens))) !== undefined) return
+  throw new PatchwaveError('store.busy', `run ${other.run} of this runbook has begun meanwhile`, {
+    hint: 'its `overlap` says what follows',
+  })
 }
 
 function isSpared(world: World, runbook: Runbook, signal: AbortSignal): Promise<boolean> {

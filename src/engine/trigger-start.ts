@@ -23,6 +23,9 @@ export function triggerStarter(world: World, held: HeldRunbooks, runbooks: Runbo
     const { id, reason, now } = trigger
     if (now || loaded.runbook.window === null) await refuseFrozen(world, loaded.runbook.window, signal)
     const plan = await planDue(world, { ...loaded, now }, signal)
+    // Planning takes minutes: the schedule, or a person, may have begun a run meanwhile.
+    const since = await giveWay(world, runbook, id, actor)
+    if (since !== null) return { run: since, known: true }
     const { run, ours } = await putOnRecord(world, { plan, actor, reason, now, trial: null, trigger: id, followed: true })
     return { run, known: !ours }
   }

@@ -36,19 +36,31 @@ const REASON_CHARACTERS_MAX = 1_000
 /** Reads the message and starts what it asks for. Throws only what is a bug, or a failure of the store. */
 export async function verdictOf(world: Pick<World, 'store' | 'clock'>, message: Received, start: StartTrigger): Promise<Verdict> {
   let id = message.id
+  let trigger: Trigger | undefined
   try {
-    const trigger = parseTrigger(message.body)
+    trigger = parseTrigger(message.body)
     id = trigger.id
     // Asked first: a trigger that has led to a run must not be refused because its runbook has changed since.
-    const earlier = await world.clock.hold(() => world.store.triggered(id))
+    const earlier = await led(world, trigger)
+    if (earlier !== undefined) return earlier
     const actor: Actor = { kind: 'message', id: message.sender ?? 'unknown' }
-    const { run, known } = earlier === undefined ? await start(trigger, actor) : { run: earlier, known: true }
+    const { run, known } = await start(trigger, actor)
     if (known && !(await isFor(world, run, trigger))) return refused(takenBy(id, run))
     return { kind: 'started', id, run, known }
   } catch (error) {
     if (!(error instanceof PatchwaveError)) throw error
-    return mayPass(error) ? { kind: 'later', id, reason: reasonOf(error) } : refused(error)
+    if (mayPass(error)) return { kind: 'later', id, reason: reasonOf(error) }
+    // Another delivery may have led to a run while this one was planned: its sender is not told no.
+    return (trigger && (await led(world, trigger))) ?? refused(error)
   }
+}
+
+/** The run that an earlier delivery has led to, if there is one. */
+async function led(world: Pick<World, 'store' | 'clock'>, trigger: Trigger): Promise<Verdict | undefined> {
+  const { id } = trigger
+  const run = await world.clock.hold(() => world.store.triggered(id))
+  if (run === undefined) return undefined
+  return (await isFor(world, run, trigger)) ? { kind: 'started', id, run, known: true } : refused(takenBy(id, run))
 }
 
 /** Whether the same trigger may succeed later without its sender. A freeze or a plan that does not fit is an answer: nothing starts by surprise when it has passed. */

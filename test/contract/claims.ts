@@ -42,6 +42,14 @@ export function claimsContract(stageOf: () => Stage): void {
       expect(await append(B, claim(['i-9'], ['g'], [limit('g', 1, 1)]))).toEqual({ ok: true })
     })
 
+    it('takes turns within a set also beside a run that takes none, where the set was said first', async () => {
+      expect(await append(B, { ...claim(['i-2'], ['b'], [limit('b', 9, 1)]) })).toEqual({ ok: true })
+      expect(await append(A, { sets: [{ key: 'a', set: 's' }, { key: 'b', set: 's' }] })).toEqual({ ok: true }) // prettier-ignore
+      expect(await append(A, claim(['i-1'], ['a'], [limit('a', 9, 1, 's')]))).toEqual({ ok: false, why: 'busy', nodes: ['i-1'] })
+      expect(await append(B, { release: [{ node: 'i-2', out: false }] })).toEqual({ ok: true })
+      expect(await append(A, claim(['i-1'], ['a'], [limit('a', 9, 1, 's')]))).toEqual({ ok: true })
+    })
+
     it('frees a node, or leaves it counted in its groups', async () => {
       await append(A, claim(['i-1', 'i-2'], ['g'], [limit('g', 2, 2)]))
       await append(A, {
@@ -148,6 +156,17 @@ export function claimsContract(stageOf: () => Stage): void {
       await store.restoreClaims(lost)
       expect(await held()).toEqual(['i-1:A:out', 'i-1:B:hand', 'i-2:A:hand'])
       expect(await append(B, claim(['i-1']))).toEqual({ ok: true })
+    })
+
+    it('puts nothing back for a driver that stood still until its successor had let go', async () => {
+      await append(A, claim(['i-1'], ['g'], [limit('g', 9, 1)]))
+      const proven = await store.claims()
+      const proof = { run: A, head: (await store.run(A))?.head ?? null }
+      await append(A, { release: [{ node: 'i-1', out: false }] })
+      await store.restoreClaims(proven, proof)
+      expect(await held()).toEqual([])
+      await store.restoreClaims(proven, { run: A, head: (await store.run(A))?.head ?? null })
+      expect(await held()).toEqual(['i-1:A:hand'])
     })
 
     it('puts lost claims back and leaves those that are there', async () => {

@@ -11,7 +11,7 @@ import type { World } from '../../src/engine/world.ts'
 import { DAY, HOUR, plus, type Instant } from '../../src/kit/instant.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { plan } from '../core/run/plan.ts'
-import { ENGINE, OPENS, pinned, REQUESTED } from '../core/run/telling.ts'
+import { ENGINE, OPENS, pinned, REQUESTED, Telling } from '../core/run/telling.ts'
 
 const ALICE = { kind: 'cli', id: 'arn:aws:iam::999999999999:user/alice' } as const
 const ASKED = { type: 'ApprovalAsked', subject: { kind: 'plan' }, group: '', count: 1, expires: plus(OPENS, 2 * HOUR) } as const
@@ -60,5 +60,45 @@ describe('the wish for a rollback', () => {
   ] as const)('ends no run that installs nothing: %s', (work, told) => {
     const state = initial('01900000-0000-7000-8000-000000000001', plan({ work, waves: [{ nodes: 1 }] }))
     expect(answer(world, state, wish).map(({ type }) => type)).toEqual([told])
+  })
+})
+
+describe('an abort for the sake of the next run (overlap: cancel-running)', () => {
+  // prettier-ignore
+  it.each<[asked: 'abort-and-rollback' | 'abort' | null, by: 'schedule' | 'message' | 'cli', told: string]>([
+    ['abort-and-rollback', 'schedule', 'SteeringRefused'],
+    ['abort-and-rollback', 'message',  'SteeringRefused'],
+    ['abort-and-rollback', 'cli',      'AbortAsked'],
+    ['abort',              'schedule', 'AbortAsked'],
+    [null,                 'schedule', 'AbortAsked'],
+  ])('takes no way back from its nodes: after %s, by %s', (asked, by, expected) => {
+    const told = new Telling({ waves: [{ nodes: 2 }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    const world = { groups: new Map(), clock: { now: () => told.now } }
+    const wish = { reason: 'x', gate: null } as const
+    if (asked !== null) told.tell(...answer(world, told.state, { ...wish, what: asked, actor: ALICE }))
+    const said = answer(world, told.state, { ...wish, what: 'abort', actor: { kind: by, id: 'it' } })
+    expect(said.map(({ type }) => type)).toEqual([expected])
+  })
+
+  it('lets a run that undoes another one come to its end', () => {
+    const state = initial('01900000-0000-7000-8000-000000000001', plan({ work: 'rollback', waves: [{ nodes: 1 }] }))
+    const wish = { what: 'abort', reason: 'x', gate: null, actor: { kind: 'schedule', id: 'it' } } as const
+    expect(answer({ groups: new Map(), clock: { now: () => OPENS } }, state, wish)).toMatchObject([{ type: 'SteeringRefused' }])
+  })
+
+  it('lets a rollback that has begun come to its end', () => {
+    const told = new Telling({ waves: [{ nodes: 2 }] })
+    told.open()
+    told.read()
+    told.sent(1)
+    told.ends(1, 'patched')
+    told.tell({ type: 'RollbackAsked', reason: 'sick' })
+    expect(told.state.phase.name).toBe('rolling-back')
+    const world = { groups: new Map(), clock: { now: () => told.now } }
+    const wish = { what: 'abort', reason: 'x', gate: null, actor: { kind: 'schedule', id: 'it' } } as const
+    expect(answer(world, told.state, wish)).toMatchObject([{ type: 'SteeringRefused' }])
   })
 })

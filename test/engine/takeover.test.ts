@@ -46,4 +46,31 @@ describe('a driver that takes a run from another', () => {
     })
     expect(lapses).toEqual([])
   })
+
+  it('leaves it when it is told to go while AWS is asked, and blames nobody', async () => {
+    const stage = new Stage({ fleet: fleet([group('prod-us', 2)]) })
+    const processes: EngineProcess[] = []
+    const kill = (operation: string): void => {
+      if (operation === 'SendCommand') processes[0]?.life.kill()
+    }
+    const first = await stage.start({ calls: { before: kill } })
+    processes.push(first)
+    const { clock } = stage
+    await stage.run(async () => {
+      void stage.acts(first, BOOK)
+      await first.life.stopped
+      await clock.sleep(plus(clock.now(), 2 * MINUTE))
+      const second = await stage.start()
+      const leaving = new AbortController()
+      const going = stage.acts({ ...second, world: { ...second.world, commands: slowly(second.world, 5 * MINUTE) } }, BOOK, {
+        signal: leaving.signal,
+      })
+      going.catch(() => undefined)
+      await clock.sleep(plus(clock.now(), MINUTE))
+      leaving.abort()
+      const [run] = await stage.runs()
+      expect(await going).toEqual({ ended: [], left: run })
+      expect(await stage.store.run(known(run, 'the run'))).toMatchObject({ driver: null })
+    })
+  })
 })

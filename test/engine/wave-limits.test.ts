@@ -34,6 +34,28 @@ async function written(store: Store, { plan, facts }: Telling, run: string): Pro
   return busy
 }
 
+/** A node in each of two zones; `first` is patched, in a run that takes turns with them or does not. */
+const zoned = (first: number, set: string | null): Telling => {
+  const nodes = [0, 1].map((node) => ({ groups: [node], ...(node !== first && { skip: 'offline' }) }))
+  const one = new Telling({ waves: [{ nodes }], groups: [{ atMost: 2, set }, { atMost: 2, set }] }) // prettier-ignore
+  one.open()
+  one.read()
+  return one
+}
+
+describe('turns of a set', () => {
+  // prettier-ignore
+  it.each<[string, first: string | null, second: string | null, busy: number]>([
+    ['are kept beside a run that takes none', null,    'zones', 1],
+    ['are kept by both',                      'zones', 'zones', 1],
+    ['are no business of one without them',   'zones', null,    0],
+  ])('%s', async (_, first, second, busy) => {
+    const store = openMemoryStore()
+    expect(await written(store, zoned(0, first), '01900000-0000-7000-8000-00000000000a')).toEqual([])
+    expect(await written(store, zoned(1, second), '01900000-0000-7000-8000-00000000000b')).toHaveLength(busy)
+  })
+})
+
 describe('the tighter limit of a wave', () => {
   it('is held against what other runs have out, as the runbook’s own are', async () => {
     const store = openMemoryStore()

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { evolve } from '../../src/core/run/evolve.ts'
+import { next } from '../../src/core/run/next.ts'
 import type { RunState } from '../../src/core/run/state.ts'
 import { answer } from '../../src/engine/inbox.ts'
 import { DAY, HOUR, plus, type Ms } from '../../src/kit/instant.ts'
@@ -38,6 +40,19 @@ describe('a word on a gate that held', () => {
     told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: ['offline'], down: [] })
     return told.state
   }
+
+  it('is no once somebody has said no, although both were read before anything was decided', () => {
+    const state = held(null)
+    const said = (what: 'approve' | 'reject', by: string): readonly string[] => {
+      const wish = { what, reason: 'x', gate: null, actor: { kind: 'cli', id: by } } as const
+      const events = answer(world, state, wish, plus(OPENS, HOUR))
+      for (const event of events) evolve(state, { at: plus(OPENS, HOUR), actor: wish.actor, event })
+      return events.map(({ type }) => type)
+    }
+    expect(said('reject', 'alice')).toEqual(['ApprovalAsked', 'ApprovalRefused'])
+    expect(said('approve', 'bob')).toEqual(['SteeringRefused'])
+    expect(next(state, plus(OPENS, HOUR)).events).toMatchObject([{ type: 'GateDecided', verdict: 'fail', why: ['rejected by alice'] }])
+  })
 
   // prettier-ignore
   it.each<[what: 'approve' | 'reject', holdFor: Ms | null, said: Ms, told: string]>([

@@ -135,6 +135,14 @@ describe('what a run was made of', () => {
     expect(plan.headline).toEqual({ total: 6, waves: 2, planned: 6, skipped: {} })
   })
 
+  it('is undone within the budget of its own rollback, over all waves', async () => {
+    const then = await given(SIX).runbook({ rollback: '{ failures: 1 }' }).when().runs()
+    const { world } = await then.stage.start()
+    const { content } = await then.stage.run(() => planRollback(world, then.state().run))
+    expect(content.waves.map(({ gate }) => gate.failuresMax)).toEqual([1, 1])
+    expect(content.budgetMax).toBe(1)
+  })
+
   it('can be undone by a later version of the engine, which brings other documents', async () => {
     const then = await given(SIX).runbook().when().runs()
     const { stage } = then

@@ -27,12 +27,17 @@ export class Claims {
 
   /** Takes the claims; one that this run has already is renewed. */
   take(run: RunId, wanted: Wanted, since: Instant): void {
-    for (const { key, set } of wanted.limits) if (set !== null) this.#sets.set(key, set)
+    this.keepSets(wanted.limits)
     for (const { node, groups } of wanted.nodes) {
       this.remove(node, run)
       this.add({ node, run, groups, hand: true, since, notBefore: wanted.notBefore })
     }
     this.#tickets.use({ run, nodes: wanted.nodes, limits: wanted.limits })
+  }
+
+  /** Which groups take turns within a set. */
+  keepSets(groups: readonly Readonly<{ key: string; set: string | null }>[]): void {
+    for (const { key, set } of groups) if (set !== null) this.#sets.set(key, set)
   }
 
   /** Adds a claim unless the run has one on this node. */

@@ -70,13 +70,14 @@ class MemoryStore implements Store {
 
   append(append: Append): Promise<Appended> {
     return this.#now(() => {
-      const { run, entries, claim, release = [], taken = [], commands, outcome } = append
+      const { run, entries, claim, sets = [], release = [], taken = [], commands, outcome } = append
       const kept = this.#kept(run)
       if (kept.row.head !== append.head) return { ok: false, why: 'replaced' }
       assertInTurn(run, entries, kept.row.entries)
       const { busy, places } = claim ? this.#claims.judge(run, claim) : { busy: [], places: [] }
       if (claim && kept.row.outcome === null) this.#claims.wait(run, places, claim.at)
       if (busy.length > 0) return { ok: false, why: 'busy', nodes: busy }
+      this.#claims.keepSets(sets)
       this.#claims.release(run, release)
       if (claim) this.#claims.take(run, claim, known(entries.at(-1), 'the entry that claims').at)
       kept.entries.push(...entries)
@@ -162,8 +163,9 @@ class MemoryStore implements Store {
     })
   }
 
-  restoreClaims(claims: readonly Claim[]): Promise<void> {
+  restoreClaims(...[claims, proof]: Parameters<Store['restoreClaims']>): Promise<void> {
     return this.#now(() => {
+      if (proof && this.#runs.get(proof.run)?.row.head !== proof.head) return
       for (const claim of claims) this.#claims.restore(claim)
     })
   }

@@ -54,7 +54,17 @@ function handsOn(database: Database, { nodes }: Ask): Map<NodeId, RunId[]> {
 
 /** Takes the claims; one that this run has already is renewed. The caller has judged them in the same transaction. */
 export function takeClaims(database: Database, run: RunId, wanted: Wanted, since: Instant): void {
-  for (const { key, set } of wanted.limits) {
+  keepSets(database, wanted.limits)
+  for (const { node, groups } of wanted.nodes) {
+    deleteClaim(database, node, run)
+    insertClaim(database, { node, run, groups, hand: true, since, notBefore: wanted.notBefore })
+  }
+  useTickets(database, { run, nodes: wanted.nodes, limits: wanted.limits })
+}
+
+/** Which groups take turns within a set. */
+export function keepSets(database: Database, groups: readonly Readonly<{ key: string; set: string | null }>[]): void {
+  for (const { key, set } of groups) {
     if (set !== null)
       database.run(
         'INSERT INTO group_sets (key, in_set) VALUES (?, ?) ON CONFLICT DO UPDATE SET in_set = excluded.in_set WHERE in_set <> excluded.in_set',
@@ -62,11 +72,6 @@ export function takeClaims(database: Database, run: RunId, wanted: Wanted, since
         set,
       )
   }
-  for (const { node, groups } of wanted.nodes) {
-    deleteClaim(database, node, run)
-    insertClaim(database, { node, run, groups, hand: true, since, notBefore: wanted.notBefore })
-  }
-  useTickets(database, { run, nodes: wanted.nodes, limits: wanted.limits })
 }
 
 /** Adds a claim unless the run has one on this node. */

@@ -4,7 +4,7 @@ import type { RunId } from '../../kit/ids.ts'
 import { instant } from '../../kit/instant.ts'
 import type { Place } from '../../core/run/turns.ts'
 import type { Append, Appended, Sealed, Store } from '../../ports/store.ts'
-import { endClaims, judgeClaim, releaseClaims, takeClaims } from './claims.ts'
+import { endClaims, judgeClaim, keepSets, releaseClaims, takeClaims } from './claims.ts'
 import { dropCommands, keepCommands } from './commands.ts'
 import type { Database, Row } from './database.ts'
 import { take, takenBefore } from './openings.ts'
@@ -43,11 +43,12 @@ export type Attempt = Readonly<{ appended: Appended; places: readonly Place[] }>
 
 /** Inside a savepoint: one append, or why it may not be. What it wrote is taken back by the caller then. */
 export function appendOne(database: Database, append: Append): Attempt {
-  const { run, entries, claim, release = [], taken = [], commands, outcome } = append
+  const { run, entries, claim, sets = [], release = [], taken = [], commands, outcome } = append
   const row = database.get('SELECT head, entries, outcome FROM runs WHERE run = ?', run)
   if (row === undefined) throw unknownRun(run)
   if (row['head'] !== append.head) return { appended: { ok: false, why: 'replaced' }, places: [] }
   assertInTurn(run, entries, Number(row['entries']))
+  keepSets(database, sets)
   releaseClaims(database, run, release)
   if (claim) {
     const { busy, places } = judgeClaim(database, run, claim)

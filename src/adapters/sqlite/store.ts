@@ -145,8 +145,9 @@ class SqliteStore implements Store {
     })
   }
 
-  async restoreClaims(claims: readonly Claim[]): Promise<void> {
+  async restoreClaims(...[claims, proof]: Parameters<Store['restoreClaims']>): Promise<void> {
     await this.#write(() => {
+      if (proof && this.#database.get('SELECT head FROM runs WHERE run = ?', proof.run)?.['head'] !== proof.head) return
       for (const claim of claims) restoreClaim(this.#database, claim)
     })
   }

@@ -53,6 +53,16 @@ export async function freezesAnew({ world, state, signal }: Reading): Promise<re
   return read.again === null ? [] : [read]
 }
 
+/**
+ * What a driver reads before it goes on that stood still for a while in an open window: a freeze may have been declared since, and the SSM maintenance
+ * window have been changed.
+ */
+export async function calendarsSince(reading: Reading): Promise<readonly RunEvent[]> {
+  const { window, activities } = reading.state
+  if (window?.opened !== true || !activities.has('almanac')) return []
+  return [...(await changeOf(reading)), await freezesNow(reading)]
+}
+
 type Reading = Pick<Performing, 'world' | 'state' | 'signal'>
 type Read = Extract<RunEvent, { type: 'FreezesRead' }>
 
@@ -83,7 +93,7 @@ const isNews = ({ frost }: RunState, { from, to, why }: Read): boolean =>
  * What follows for this run when its SSM maintenance window is another one than when it was chosen. One that cannot be read opens nothing; an
  * open one goes on as it is known, for freezes must be read even so.
  */
-async function changeOf(performing: Performing): Promise<readonly RunEvent[]> {
+async function changeOf(performing: Reading): Promise<readonly RunEvent[]> {
   const { world, state } = performing
   const { window } = state
   if (window === null || window.native === '') return []
@@ -93,7 +103,7 @@ async function changeOf(performing: Performing): Promise<readonly RunEvent[]> {
   return narrowing(window, native, world.clock.now())
 }
 
-async function nativeOf({ world, state, signal }: Performing, id: string): Promise<NativeWindow | null> {
+async function nativeOf({ world, state, signal }: Reading, id: string): Promise<NativeWindow | null> {
   try {
     return await world.calendars.window(world.home, id, signal)
   } catch (error) {

@@ -51,13 +51,21 @@ export async function* measureCheck(performing: Performing, effect: EffectOf<'me
   if (state.activities.has(effect.key)) yield events
 }
 
-function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
+async function measure(performing: Performing, effect: EffectOf<'measure'>): Promise<Measured> {
   const { state } = performing
   const chosen = subjectsOf(state, effect)
   if (effect.check === PRESENCE) return presence(performing, effect)
   const rule = known(state.plan.checks[effect.check], `check ${effect.check}`)
   const subjects = startsNodes(state.plan.runbook) ? chosen.filter((position) => at(state.nodes.down, position) === 0) : chosen
-  if (rule.type !== 'http' && subjects.length === 0 && chosen.length > 0) return Promise.resolve(nobodyToAsk(chosen.length))
+  if (rule.type !== 'http' && subjects.length === 0 && chosen.length > 0) return nobodyToAsk(chosen.length)
+  const measured = await byRule(performing, effect, rule, subjects)
+  if (effect.purpose !== 'try') return measured
+  // Each node of a try is judged for itself: who was not asked has told nothing.
+  const unasked = chosen.filter((position) => !subjects.includes(position))
+  return { ...measured, unclear: [...(measured.unclear ?? []), ...unasked] }
+}
+
+function byRule(performing: Performing, effect: EffectOf<'measure'>, rule: CheckRule, subjects: readonly number[]): Promise<Measured> {
   switch (rule.type) {
     case 'agent-ping':
       return agentPing(performing, subjects)
@@ -215,11 +223,22 @@ async function script(
     },
     signal,
   )
+  const asked = askedAt(state, effect)
+  if (world.clock.now() > plus(asked, rule.timeoutMs + SCRIPT_SLACK_MS + TRIED_MS)) return heardTooLate(asked, subjects)
   const byId = new Map(answers.map((one) => [one.node, one.line?.verdict]))
   const failing = subjects.filter((position) => byId.get(planned(state, position).node) === 'failed')
   const silent = subjects.filter((position) => !['failed', 'passed'].includes(byId.get(planned(state, position).node) ?? ''))
   return verdictOf(subjects, failing, silent, `pass ${rule.run}`)
 }
+
+/** Nobody was there to hear what the nodes said when they were asked: it says nothing of now, and they are asked anew. */
+const heardTooLate = (asked: Instant, subjects: readonly number[]): Measured => ({
+  verdict: 'inconclusive',
+  evidence: `asked at ${iso(asked)}, and heard too late to say anything of now`,
+  subjects: subjects.length,
+  failing: [],
+  unclear: subjects,
+})
 
 async function http(world: World, rule: Extract<CheckRule, { type: 'http' }>, signal: AbortSignal): Promise<Measured> {
   const at = iso(world.clock.now())
