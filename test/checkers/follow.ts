@@ -385,7 +385,7 @@ export class Following {
       !this.#aborting &&
       retry.on.includes(reason) &&
       life.attempts < retry.attempts
-    if (!again && command.work !== 'scan') life.around.changed = 'reported'
+    if (!again && command.work !== 'scan') life.around.changed = !flying && life.around.away === 'back' ? 'late' : 'reported'
     if (again) {
       life.reason = reason
       this.#turnsBack(life)

@@ -23,8 +23,8 @@ export type Around = {
   readonly owed: Set<StepName>
   /** What could not be undone. */
   readonly notBack: Set<StepName>
-  /** Its change, of the round that it is in or was in last, came to an end; `root`: its root volume was replaced. */
-  changed: 'no' | 'reported' | 'root'
+  /** Its change, of the round that it is in or was in last, came to an end; `late`: while it went back, and no hook has looked at it since; `root`: its root volume was replaced. */
+  changed: 'no' | 'reported' | 'late' | 'root'
   /** The step of `ORDER` that it is at on its way back. */
   at: number
   /** It was stopped when it was taken. */
@@ -51,7 +51,8 @@ export function prepares(around: Around, plan: PlanContent, step: StepName): voi
 
 /** Whether a step is still to come before the node is back, given its outcome. */
 function isDue(around: Around, plan: PlanContent, outcome: Outcome, name: StepName): boolean {
-  if (name === 'verify') return around.changed === 'reported' && outcome === 'open' && plan.runbook.apply.with === 'patch-manager'
+  if (name === 'verify')
+    return (around.changed === 'reported' || around.changed === 'late') && outcome === 'open' && plan.runbook.apply.with === 'patch-manager'
   if (name === 'hook-after') return around.changed !== 'no' && plan.runbook.hooks.after !== null && WELL.has(outcome)
   return around.owed.has(name)
 }
@@ -66,9 +67,9 @@ export function turnsBack(around: Around, plan: PlanContent, outcome: Outcome): 
 /** A step on its way back is over. The outcome is what it has come to by then. */
 export function stepsBack(around: Around, plan: PlanContent, outcome: Outcome, step: StepName): void {
   around.at = ORDER.findIndex((name) => name === step)
-  const more = ORDER.some(
-    (name, index) => (index > around.at || (name === 'verify' && around.at > 0)) && isDue(around, plan, outcome, name),
-  )
+  if (step === 'hook-after' && around.changed === 'late') around.changed = 'reported'
+  const missed = (name: StepName): boolean => name === 'verify' || (name === 'hook-after' && around.changed === 'late')
+  const more = ORDER.some((name, index) => (index > around.at || (missed(name) && around.at > index)) && isDue(around, plan, outcome, name))
   around.away = more ? 'back' : 'no'
 }
 

@@ -73,8 +73,9 @@ function rolloutFate(due: Due, window: NonNullable<Runbook['window']>, around: S
   if (now >= due.cutoff) return { do: 'miss', why: missedWhy(around) }
   if (around.trial === 'failed') return { do: 'miss', why: 'trial-failed' }
   if (around.trial === 'not-approved') return { do: 'miss', why: 'not-approved' }
+  // Nobody was there before it grew late: an earlier run that is unfinished now has not kept it waiting, and gives way to nothing.
+  if (overdue && !around.queued) return { do: 'miss', why: missedWhy({ ...around, unfinished: null }) }
   if (around.unfinished !== null) return beside(due, window, around.unfinished, now)
-  if (overdue && !around.queued) return { do: 'miss', why: missedWhy(around) }
   if (around.trial === 'unfinished') return { do: 'wait', for: 'trial' }
   return around.frozen === null ? { do: 'start' } : { do: 'wait', for: 'freeze' }
 }

@@ -5,6 +5,7 @@ import { events, nothing, wake, type Decision } from './decision.ts'
 import { at, cellAt, spent, spentInRun, STAGE, type RunState } from './state.ts'
 import type { Batch } from './parts.ts'
 import { heldByFreeze, nextFreeze } from './freezing.ts'
+import { isUpBeyond } from './limits.ts'
 import { nextBefore } from './next-steps.ts'
 import { byPatchManager, PATCH_MANAGER_MS } from './patch-manager.ts'
 import { isRefused, nextRefused } from './refused-cells.ts'
@@ -132,6 +133,8 @@ export function nextIntent(state: RunState, work: Work, limit: Instant | null, n
       return events(
         batch.step > 0 ? { type: 'BatchAged', batch: batch.batch } : { type: 'BatchDropped', batch: batch.batch, reason: 'stale' },
       )
+    if (batch.step === 0 && batch.nodes.some((position) => isUpBeyond(state, position)))
+      return events({ type: 'BatchDropped', batch: batch.batch, reason: 'disruption-held' })
     return events(nextBefore(state, batch, now) ?? intent(state, batch, work, limit, now))
   }
   return undefined

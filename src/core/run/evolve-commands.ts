@@ -259,7 +259,8 @@ function settle(state: RunState, command: Command, position: number, outcome: Ou
     if (!beginReturn(state, position)) move(state, position, STAGE.retrying)
     return
   }
-  if (command.work !== 'scan') state.nodes.changed[position] = CHANGED.reported
+  const isLate = at(state.nodes.stage, position) === STAGE.returning
+  if (command.work !== 'scan') state.nodes.changed[position] = isLate ? CHANGED.reportedLate : CHANGED.reported
   if (flying && outcome === 'open' && beginReturn(state, position)) return
   const first = at(state.nodes.attempts, position) === 1
   // A late word is about the change. What could not be put back before it came is still not back.

@@ -76,6 +76,8 @@ export function stepEnded(state: RunState, event: Of<'StepEnded'>, now: Instant)
     const reason = known(event.reasons[index], 'the reason')
     if (step.name === 'live-patch' && (reason === INSTALLED || outcome === 'failed' || outcome === 'unknown'))
       state.livePatched.add(position)
+    // Its agent has answered since its boot.
+    if (step.name === 'replace-root' && outcome === 'rolled-back') state.nodes.down[position] = 0
     if (step.batch !== 0) leaveRound(state, step.batch, position, outcome, reason)
     else comeBack(state, step, position, { done: known(event.done[index], 'done'), outcome, reason })
     recount(state, position)
@@ -117,6 +119,8 @@ type Result = Readonly<{ done: boolean; outcome: Outcome; reason: string }>
 function comeBack(state: RunState, step: Step, position: number, { done, outcome, reason }: Result): void {
   const bit = bitOf(step.name)
   state.nodes.taken[position] = at(state.nodes.taken, position) & ~bit
+  if (step.name === 'hook-after' && at(state.nodes.changed, position) === CHANGED.reportedLate)
+    state.nodes.changed[position] = CHANGED.reported
   if (done) isBack(state, position, step.name)
   else if (bit !== 0) state.notBack.set(position, [...new Set(state.notBack.get(position)).add(step.name)])
   if (outcome !== 'open') end(state, position, outcome, reason)

@@ -88,8 +88,9 @@ function lacksEvidence(state: RunState, index: number, wave: WaveState): string[
 
 const goodOf = (wave: WaveState): number => at(wave.counts, codeOf('patched')) + at(wave.counts, codeOf('rolled-back'))
 
-/** There is nothing to bake and no one to ask. */
+/** There is nothing to bake and no one to ask. An undoing proves as much where nobody is left to be restored. */
 function provesNothing(state: RunState, index: number, wave: WaveState): boolean {
+  if (state.plan.work === 'rollback' && spent(wave) === 0) return false
   const read = at(wave.counts, codeOf('not-needed'))
   if (goodOf(wave) > 0 || (state.plan.work === 'scan' && read > 0)) return false
   return read < sizeOf(state, index)

@@ -8,11 +8,11 @@ export const tentative = (): Tentative => ({ groups: new Map(), sets: new Map() 
 
 /**
  * The group that forbids taking this node out of service now, or `undefined`. A node that failed is out already and adds nothing to its groups.
- * One that was down is counted already, but may be up again by now: it goes only where its groups allow all that are counted.
+ * One that was down is counted already, but may be up again by now: it goes only where its groups allow all that are counted, or where it is looked at first.
  */
 export function blockedBy(state: RunState, position: number, tighter: ReadonlyMap<number, number>, more: Tentative): number | undefined {
   const isOut = at(state.nodes.out, position) === 1
-  if (isOut && at(state.nodes.down, position) === 0) return undefined
+  if (isOut && (at(state.nodes.down, position) === 0 || reachesDown(state))) return undefined
   const adds = isOut ? 0 : 1
   for (const group of planned(state, position).groups) {
     const out = outOf(state, group) + (more.groups.get(group) ?? 0)
@@ -20,6 +20,23 @@ export function blockedBy(state: RunState, position: number, tighter: ReadonlyMa
     if (othersOfSet(state, group, out, more) > 0) return group
   }
   return undefined
+}
+
+/** A run that undoes another one by root volume is there for nodes that are silent, however many of a group are. */
+const reachesDown = ({ plan }: RunState): boolean => plan.work === 'rollback' && plan.rollback.method === 'root-volume'
+
+/**
+ * Whether a node that was chosen because it was down is up after all, in a group of which more are out than may be. Who could not be brought back
+ * by an earlier step is out whatever is done to it.
+ */
+export function isUpBeyond(state: RunState, position: number): boolean {
+  if (!reachesDown(state) || at(state.nodes.down, position) === 1 || state.notBack.has(position)) return false
+  const rule = known(state.plan.waves[at(state.nodes.wave, position)], 'the wave')
+  const tighter = new Map(rule.tighter.map((one) => [one.group, one.atMost]))
+  return planned(state, position).groups.some((group) => {
+    const out = outOf(state, group)
+    return out > limitOf(state, group, tighter) || othersOfSet(state, group, out, tentative()) > 0
+  })
 }
 
 /** Counts a node towards its groups in a choice that is still being made. */

@@ -89,7 +89,13 @@ const LOST: Readonly<Record<Extract<SearchStep, { kind: 'lost' }>['why'], string
 
 const ended = (reason: string): Decision => events({ type: 'IsolationEnded', solved: false, reason })
 
-const searchOf = ({ unitCount, witnesses, tried, parts }: IsolatedList) => ({ units: unitCount, broke: witnesses.size > 0, tried, parts })
+/** That a node was well says nothing which the whole list did not break either: what is left could still break the others. */
+const searchOf = ({ unitCount, witnesses, tried, parts }: IsolatedList) => ({
+  units: unitCount,
+  broke: witnesses.size > 0,
+  tried: witnesses.size === 0 ? tried : tried.filter(({ verdict, node }) => verdict !== 'good' || witnesses.has(node)),
+  parts,
+})
 
 /** What the end of the run says of it. */
 function solvedBy({ lists }: Isolation): string {

@@ -282,7 +282,8 @@ function nextAbort(state: RunState, now: Instant): Decision {
   const drained = placesDue(state, 'aborted', now)
   if (drained) return drained
   const touched = state.waves.flatMap((wave, index) => (wave.startedAt !== null || wasTouched(state, index) ? [index] : [])).toReversed()
-  const reversible = state.plan.work === 'apply' && state.plan.rollback.method !== 'none'
+  const { work, rollback } = state.plan
+  const reversible = work === 'apply' && rollback.method !== 'none' && rollback.on !== 'never'
   if (aborting.rollback && touched.length > 0 && reversible) return nextRollbackStart(state, touched, aborting.reason, now)
   return finish(state, 'aborted', aborting.reason)
 }
@@ -332,8 +333,9 @@ const LATE: ReadonlySet<string> = new Set(['cutoff', 'held'])
 /** The end of a run that undoes another one: within its budget some nodes may have stayed changed. */
 function undone(state: RunState): Decision {
   const failed = spentInRun(state) // A node that was gone after it had been restored as well.
-  if (failed === 0) return finish(state, 'rolled-back', 'restored')
-  return finish(state, 'failed', `rollback: ${String(countOf(state, 'rolled-back'))} restored, ${String(failed)} failed`)
+  const restored = countOf(state, 'rolled-back')
+  if (failed === 0) return finish(state, 'rolled-back', restored > 0 ? 'restored' : 'nothing is left to restore')
+  return finish(state, 'failed', `rollback: ${String(restored)} restored, ${String(failed)} failed`)
 }
 
 const lastStart = (state: RunState): Instant => known(state.window, 'the window').lastStart

@@ -67,17 +67,24 @@ export function stepAfter(state: RunState, position: number, from = 0, outcome =
   return null
 }
 
-/** The same behind the step that the node is at. A change that was reported late, while the node came back already, is still proved. */
+/** The same behind the step that the node is at. A change that was reported late, while the node came back already, is still proved, and looked at by its hook. */
 export function stepOnward(state: RunState, position: number, outcome = at(state.nodes.outcome, position)): number | null {
   const before = at(state.nodes.after, position)
-  return stepAfter(state, position, before + 1, outcome) ?? (before > 0 && isDue(state, position, 'verify', outcome) ? 0 : null)
+  const isMissed = (name: 'verify' | 'hook-after'): boolean => before > AFTER.indexOf(name) && isDue(state, position, name, outcome)
+  if (isMissed('verify')) return AFTER.indexOf('verify')
+  if (at(state.nodes.changed, position) === CHANGED.reportedLate && isMissed('hook-after')) return AFTER.indexOf('hook-after')
+  return stepAfter(state, position, before + 1, outcome)
 }
 
 function isDue(state: RunState, position: number, name: (typeof AFTER)[number], outcome: number): boolean {
   const changed = at(state.nodes.changed, position)
   switch (name) {
     case 'verify':
-      return changed === CHANGED.reported && outcome === 0 && state.plan.runbook.apply.with === 'patch-manager'
+      return (
+        (changed === CHANGED.reported || changed === CHANGED.reportedLate) &&
+        outcome === 0 &&
+        state.plan.runbook.apply.with === 'patch-manager'
+      )
     case 'hook-after':
       return changed !== CHANGED.no && state.plan.runbook.hooks.after !== null && GOOD.has(outcome)
     default:
@@ -85,8 +92,8 @@ function isDue(state: RunState, position: number, name: (typeof AFTER)[number], 
   }
 }
 
-/** Codes of `Nodes.changed`. */
-export const CHANGED = { no: 0, reported: 1, rootReplaced: 2 } as const
+/** Codes of `Nodes.changed`. Reported late: while the node came back already, and the hook after its change has not looked at it since. */
+export const CHANGED = { no: 0, reported: 1, rootReplaced: 2, reportedLate: 3 } as const
 
 const GOOD: ReadonlySet<number> = new Set([codeOf('patched'), codeOf('not-needed'), codeOf('rolled-back')])
 

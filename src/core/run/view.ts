@@ -2,7 +2,9 @@ import { latest, type Instant } from '../../kit/instant.ts'
 import { OUTCOMES, type Outcome, type Subject } from './event.ts'
 import { tally } from './finish.ts'
 import { freezeNow } from './freezing.ts'
+import { holdsUntil } from './gate.ts'
 import { isIsolating } from './isolation.ts'
+import type { Approval } from './parts.ts'
 import { at, planned, STAGE, type RunState } from './state.ts'
 
 /** What a person is told of a run. Counts add up: outcomes + open = total. */
@@ -100,14 +102,20 @@ function stateWord(state: RunState, now: Instant): string {
   const { phase } = state
   if (phase.name === 'finished') return phase.outcome
   if (state.aborting !== null && phase.name !== 'rolling-back') return 'aborting'
-  if (state.approvals.some((one) => one.state === 'asked' && isAwaited(state, one.subject, now))) return 'waiting-for-approval'
+  const asked = questions(state, now)
+  if (asked.some((one) => now < one.expires)) return 'waiting-for-approval'
+  if (asked.length > 0) return 'approval-expired'
   if (state.paused) return 'paused'
   if (phase.name === 'requested' || phase.name === 'awaiting-window') return 'waiting-for-window'
   if (phase.name === 'rolling-back') return isIsolating(state.isolation) ? 'isolating' : 'rolling-back'
-  if (state.waves.some((wave) => wave.held !== null)) return 'held'
+  if (state.waves.some((wave) => wave.held !== null)) return heldGate(state, now) === undefined ? 'hold-expired' : 'held'
   if (STARTING.has(phase.name) && freezeNow(state, now) !== undefined) return 'frozen'
   return phase.name === 'waves' ? 'running' : phase.name
 }
+
+/** Questions that nobody has answered. One that has expired stays among them until somebody drives the run and puts that on record. */
+const questions = (state: RunState, now: Instant): readonly Approval[] =>
+  state.approvals.filter((one) => one.state === 'asked' && isAwaited(state, one.subject, now))
 
 /** Whether an answer to a question about this still changes anything: it is not decided or over, nor is the run on its way back or out. */
 export function isAwaited(state: RunState, subject: Subject, now: Instant = state.at): boolean {
@@ -121,12 +129,20 @@ export function isAwaited(state: RunState, subject: Subject, now: Instant = stat
   return subject.kind !== 'gate' || waves.some((wave) => wave.name === subject.wave && wave.decidedAt === null && !wave.expired)
 }
 
+/** The wave whose gate holds and still may be decided: not one that has been held for its time, which a driver is about to give up. */
+function heldGate(state: RunState, now: Instant): RunState['waves'][number] | undefined {
+  return state.waves.find(({ name, held, heldSince }, index) => {
+    if (held === null || !isAwaited(state, { kind: 'gate', wave: name }, now)) return false
+    return heldSince === null || state.window === null || now < holdsUntil(state, index, heldSince)
+  })
+}
+
 /** What nobody but a person can give now. */
 export function waitsFor(state: RunState, now: Instant = state.at): string | null {
-  const asked = state.approvals.find((one) => one.state === 'asked' && isAwaited(state, one.subject, now))
+  const asked = questions(state, now).find((one) => now < one.expires)
   if (asked)
     return `approval of ${asked.subject.kind === 'gate' ? `gate ${asked.subject.wave}` : asked.subject.kind}: ${String(asked.by.length)} of ${String(asked.count)}${asked.group === '' ? '' : ` from ${asked.group}`}`
-  const held = state.waves.find((wave) => wave.held !== null && isAwaited(state, { kind: 'gate', wave: wave.name }, now))
+  const held = heldGate(state, now)
   return held ? `a decision on gate ${held.name}: ${held.held?.join(', ') ?? ''}` : null
 }
 

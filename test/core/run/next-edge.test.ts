@@ -354,6 +354,7 @@ describe('the way back', () => {
   it.each<[it: string, spec: Partial<PlanSpec>]>([
     ['that undoes another one', { work: 'rollback', undoes: 'x' }],
     ['that has no way back', { rollback: { ...ROLLBACK, method: 'none' } }],
+    ['that is never to be rolled back', { rollback: { ...ROLLBACK, on: 'never' } }],
   ])('by abort of a run %s: there is none', (_, spec) => {
     const told = opened(spec)
     told.read()

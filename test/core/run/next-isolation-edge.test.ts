@@ -226,6 +226,17 @@ describe('a later round', () => {
     expect(chosen(searching({ lists: [refused] }))).toEqual([[1, 0, [1], false], [2, 0, [0], false]]) // prettier-ignore
   })
 
+  it('tries the rest again where nobody whom the list broke has been well with it: who never broke proves nothing', () => {
+    const broke = tried('bad', [1], 1, 'scriptlet-failed')
+    const silent = tried('unclear', [0], 1, 'offline', true)
+    const never = tried('good', [0], 2, 'installed', true)
+    const one = searching({ lists: [list(2, [1], { tried: [broke, silent, never] })] })
+    expect(chosen(one)).toEqual([1, 2, 3, 4].map((node) => [node, 0, [0], true]))
+    expect(follows(searching({ lists: [list(2, [1], { tried: [broke, silent, never, silent, never] })] }))).toEqual(
+      ended('what the nodes said was not clear enough to blame a patch'),
+    )
+  })
+
   it('names the nodes of several lists in the order of the plan', () => {
     const listOf = new Map([[1, 1], [2, 0], [3, 1], [4, 0]]) // prettier-ignore
     expect(chosen(searching({ lists: [list(2, [2, 4]), list(2, [])], listOf }))).toEqual([

@@ -251,6 +251,24 @@ describe('the undoing of a run of which nodes are gone by now', () => {
     expect(ending(told)).toBe('rolled-back: restored')
   })
 
+  it('goes on behind a wave of which nobody is left', () => {
+    const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 1 }, { nodes: 2 }] })
+    told.open()
+    told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: ['gone'], down: [0] })
+    answer(told, {})
+    told.play('rolled-back')
+    expect([0, 1, 2].map((node) => told.node(node))).toEqual(['skipped: gone', 'rolled-back: reason', 'rolled-back: reason'])
+    expect(ending(told)).toBe('rolled-back: restored')
+  })
+
+  it('says so where nobody at all is left', () => {
+    const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 1 }] })
+    told.open()
+    told.tell({ type: 'BatchRead', batch: 1, skipped: [0], reasons: ['gone'], down: [0] })
+    told.play('rolled-back')
+    expect(ending(told)).toBe('rolled-back: nothing is left to restore')
+  })
+
   it('that cannot be reached has failed', () => {
     const told = new Telling({ work: 'rollback', undoes: 'x', waves: [{ nodes: 2, gate: { failuresMax: 0 } }] })
     told.open()

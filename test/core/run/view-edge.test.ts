@@ -69,6 +69,22 @@ describe('a run as people see it', () => {
     expect(wave()).toMatchObject({ state: 'passed', why: ['failures: 1 of at most 99', 'presence: pass', 'smoke: pass'] })
   })
 
+  it('after a question has expired while nobody drove it: nobody is asked any more', () => {
+    const told = drained()
+    told.tell(ASKED)
+    const expires = plus(OPENS, HOUR)
+    expect(viewOf(told.state, plus(expires, -1))).toMatchObject({ state: 'waiting-for-approval', waitsFor: 'approval of plan: 0 of 1' })
+    expect(viewOf(told.state, expires)).toMatchObject({ state: 'approval-expired', waitsFor: null })
+  })
+
+  it('after a gate has been held for its time while nobody drove it: nobody can decide it any more', () => {
+    const told = drained()
+    answer(told, 'inconclusive')
+    const over = plus(told.now, HOUR)
+    expect(viewOf(told.state, plus(over, -1))).toMatchObject({ state: 'held', waitsFor: 'a decision on gate wave-1: smoke: inconclusive' })
+    expect(viewOf(told.state, over)).toMatchObject({ state: 'hold-expired', waitsFor: null })
+  })
+
   it('at its end', () => {
     const told = drained()
     told.tell({ type: 'AbortAsked', reason: 'enough', rollback: false })
