@@ -8,13 +8,13 @@ import { DAY, HOUR, instant, latest, MINUTE, plus, SECOND, type Instant } from '
 import { plainOpening } from '../../src/core/run/opening.ts'
 import { measured, NO_FREEZE } from '../core/run/telling.ts'
 import { isDenied, learns, preparing, refusal } from './cells.ts'
-import { nodeOf } from './hands.ts'
+import { isAsleep, nodeOf } from './hands.ts'
 import { groups, tries } from './search.ts'
 import { fault, free, type EffectOf, type Move } from './moves.ts'
 import { cancelAnswers, reportOf, watchAnswers } from './reports.ts'
 import { stepAnswers } from './steps.ts'
 import { orderOf, type Setup, type Sim } from './sim.ts'
-import type { Copy, Order, Rules } from './world.ts'
+import type { Copy, Order, Rules, World } from './world.ts'
 
 /** Every answer that the port behind an effect may give now. */
 export function answers(setup: Setup, sim: Sim, effect: Effect): Move[] {
@@ -25,7 +25,7 @@ export function answers(setup: Setup, sim: Sim, effect: Effect): Move[] {
     case 'almanac':
       return almanac(setup, sim)
     case 'survey':
-      return [fixed('survey', () => ({ type: 'FleetRead', down: [], gone: [], outside: [], appeared: 0, drift: null }))]
+      return [fixed('survey', () => ({ type: 'FleetRead', down: asleep(sim.world), gone: [], outside: [], appeared: 0, drift: null }))]
     case 'prepare':
       return preparing(sim, effect.cell)
     case 'read':
@@ -51,6 +51,8 @@ export function answers(setup: Setup, sim: Sim, effect: Effect): Move[] {
 
 const fixed = (label: string, event: (now: Instant) => RunEvent): Move => free(label, (sim) => [event(sim.now)])
 
+const asleep = (world: World): number[] => world.nodes.flatMap((_, position) => (isAsleep(world, position) ? [position] : []))
+
 /** The next window, with ends of its own. */
 function opening(sim: Sim): RunEvent[] {
   const { now } = sim
@@ -58,22 +60,60 @@ function opening(sim: Sim): RunEvent[] {
   return [plainOpening({ opens: plus(now, HOUR), cutoff: plus(now, 6 * HOUR), closes: plus(now, 7 * HOUR) }, '')]
 }
 
-/** The calendars say nothing; the maintenance window at AWS may be changed until they are read again, a day later. */
-function almanac({ narrows }: Setup, { live, now }: Sim): Move[] {
-  if (!narrows) return [fixed('almanac', () => NO_FREEZE)]
-  const { window, frost } = live
-  const read = frost === null || frost.epoch !== live.epoch ? [fixed('almanac', (at) => ({ ...NO_FREEZE, again: plus(at, DAY) }))] : []
-  if (window === null) return read
-  if (!window.opened)
-    return [...read, fault('the window is changed', () => [{ type: 'WindowMissed', opens: window.opens, reason: 'changed' }])]
+/** The calendars, and the maintenance window at AWS; both may be changed until they are read again, a day later. */
+function almanac(setup: Setup, sim: Sim): Move[] {
+  const { live } = sim
+  if (!setup.narrows && !setup.freezes) return [fixed('almanac', () => NO_FREEZE)]
+  const { frost } = live
+  const read = frost === null || frost.epoch !== live.epoch ? [free('almanac', (then) => [calendars(then)])] : []
+  return [...read, ...(setup.freezes ? freezing(sim) : []), ...(setup.narrows ? narrowing(sim) : [])]
+}
+
+/** What the calendars say now. */
+function calendars({ world: { freeze }, now }: Sim): RunEvent {
+  const some = freeze === null || freeze.to <= now ? [] : [freeze]
+  return {
+    type: 'FreezesRead',
+    from: some.map(({ from }) => from),
+    to: some.map(({ to }) => to),
+    why: some.map(() => 'frost'),
+    source: some.map(() => 'calendar'),
+    again: plus(now, DAY),
+  }
+}
+
+const FREEZE_MS = 30 * MINUTE
+/** Nearer than a delivery takes. */
+const SOON_MS = 5 * MINUTE
+
+/** A freeze is declared, for now or for soon, and read at once; or taken back. */
+function freezing({ world: { freeze }, live: { frost }, now }: Sim): Move[] {
+  if (frost === null) return []
+  const set =
+    (to: Sim['world']['freeze']): Move['run'] =>
+    (sim) => {
+      sim.world.freeze = to
+      return [calendars(sim)]
+    }
+  if (freeze !== null && now < freeze.to) return [fault('the freeze is taken back', set(null))]
+  const from = plus(now, SOON_MS)
+  return [
+    fault('a freeze is declared', set({ from: now, to: plus(now, FREEZE_MS), broken: false })),
+    fault('a freeze is announced', set({ from, to: plus(from, FREEZE_MS), broken: false })),
+  ]
+}
+
+function narrowing({ live: { window }, now }: Sim): Move[] {
+  if (window === null) return []
+  if (!window.opened) return [fault('the window is changed', () => [{ type: 'WindowMissed', opens: window.opens, reason: 'changed' }])]
   const cutoff = plus(now, 5 * MINUTE)
-  if (cutoff >= window.cutoff) return read
+  if (cutoff >= window.cutoff) return []
   const narrowed = { cutoff, closes: cutoff, lastStart: cutoff }
-  const narrowing = fault('the window narrows', (sim) => {
+  const narrows = fault('the window narrows', (sim) => {
     sim.world.closing = cutoff
     return [{ type: 'WindowNarrowed', ...narrowed, why: 'changed' }]
   })
-  return [...read, narrowing]
+  return [narrows]
 }
 
 /** Who is gone is read as gone; any other may be away for the moment. */
@@ -88,7 +128,7 @@ function reads(sim: Sim, effect: EffectOf<'read'>): Move[] {
       batch: effect.batch,
       skipped,
       reasons: skipped.map((position) => (lost.includes(position) ? 'gone' : 'offline')),
-      down: skipped,
+      down: [...skipped, ...effect.nodes.filter((position) => !lost.includes(position) && isAsleep(world, position))],
     }
   }
   const there = effect.nodes.filter((position) => !lost.includes(position))

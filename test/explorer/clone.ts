@@ -61,6 +61,7 @@ function cloneWorld(world: World): World {
     notes: world.notes,
     answered: world.answered,
     denied: world.denied,
+    freeze: world.freeze,
     closing: world.closing,
     claims: [...world.claims],
     left: { ...world.left },

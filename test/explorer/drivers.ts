@@ -1,11 +1,13 @@
 import type { RunEvent } from '../../src/core/run/event.ts'
-import type { RunState } from '../../src/core/run/state.ts'
+import { STAGE, type RunState } from '../../src/core/run/state.ts'
+import { TAKEN } from '../../src/core/run/steps.ts'
 import { provenClaims } from '../../src/engine/claims.ts'
 import { latest, MINUTE, plus, type Instant } from '../../src/kit/instant.ts'
 import { answers } from './answers.ts'
 import { cloneState } from './clone.ts'
 import { costs, free, type Move } from './moves.ts'
 import { replaceDriver, Teller, type Setup, type Sim } from './sim.ts'
+import type { World } from './world.ts'
 
 const took = ({ epoch }: RunState): RunEvent => ({ type: 'DriverTook', driver: `driver-${epoch + 1}`, epoch: epoch + 1 })
 
@@ -119,11 +121,28 @@ const loss = (setup: Setup, earlier: RunState): Move => ({
     sim.folded = earlier
     sim.earlier = null
     sim.old = null
+    forgetSteps(sim.world, earlier)
+    sim.world.rolledBack = null
     sim.world.claims.fill('free')
     for (const { node } of provenClaims(earlier)) sim.world.claims[earlier.plan.nodes.findIndex((one) => one.node === node)] = 'ours'
     return [took(earlier), ...found(sim)]
   }),
 })
+
+/**
+ * What only the lost part knew to be out of service is put back by people: nobody else knows where it was. What it had put back again is taken to be
+ * prepared still, and is here (docs/guarantees.md).
+ */
+function forgetSteps(world: World, { nodes }: RunState): void {
+  world.nodes.forEach((node, position) => {
+    const isPrepared = nodes.stage[position] === STAGE.chosen
+    const is = (now: boolean, bit: number): boolean => (now || isPrepared) && ((nodes.taken[position] ?? 0) & bit) !== 0
+    node.drained = is(node.drained, TAKEN.drain)
+    node.standby = is(node.standby, TAKEN.standby)
+    node.quiet = is(node.quiet, TAKEN.exit)
+    node.started = node.asleep && is(node.started, TAKEN.start)
+  })
+}
 
 /** As the engine finds them: rounds in the making are given up, then each command that SSM lists, oldest first. */
 function found({ live, world }: Sim): RunEvent[] {

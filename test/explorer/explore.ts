@@ -1,7 +1,7 @@
 import type { Fact, EventType } from '../../src/core/run/event.ts'
 import { Bug } from '../../src/kit/assert.ts'
 import { Graph } from './graph.ts'
-import { Violation } from './invariants.ts'
+import { Violation } from './violation.ts'
 import type { Left } from './world.ts'
 import { brief } from '../core/run/telling.ts'
 

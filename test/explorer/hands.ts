@@ -11,6 +11,7 @@ import { lockOf, worksUntil, type Order, type Rules, type World } from './world.
 export function handsAfter(world: World, state: RunState, event: RunEvent, alone: boolean): void {
   if (event.type === 'CommandIntended' && event.work === 'apply') for (const position of event.nodes) nodeOf(world, position).intents += 1
   if (event.type === 'CommandRefused') takenBack(world, state, event.n)
+  if (event.type === 'FreezeBroken' && world.freeze !== null) world.freeze = { ...world.freeze, broken: true }
   if (alone) claimed(world, state, event)
 }
 
@@ -70,6 +71,9 @@ function takenBack(world: World, state: RunState, n: number): void {
 }
 
 const proves = (state: RunState, n: number): boolean => !commandOf(state, n).doubtful || state.unsent.has(n)
+
+/** Whether it is stopped. */
+export const isAsleep = (world: World, position: number): boolean => nodeOf(world, position).asleep && !nodeOf(world, position).started
 
 export const nodeOf = (world: World, position: number) => known(world.nodes[position], `node ${String(position)}`)
 

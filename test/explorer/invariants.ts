@@ -1,26 +1,13 @@
 import { OUTCOMES, type Outcome, type RunEvent, type Work } from '../../src/core/run/event.ts'
 import { codeOf, commandOf, isSuspect, STAGE, type RunState } from '../../src/core/run/state.ts'
 import { known } from '../../src/kit/assert.ts'
-import type { Instant } from '../../src/kit/instant.ts'
+import { instant, latest, type Instant } from '../../src/kit/instant.ts'
 import { mayWork, nodeOf, ON_THE_WAY } from './hands.ts'
 import { runKey } from './key.ts'
 import { proven, type Setup, type Sim } from './sim.ts'
-import { lockOf } from './world.ts'
-
-/** An invariant of the architecture that does not hold. */
-export class Violation extends Error {
-  override readonly name = 'Violation'
-  readonly invariant: string
-
-  constructor(invariant: string, message: string) {
-    super(`${invariant}: ${message}`)
-    this.invariant = invariant
-  }
-}
-
-const must = (holds: boolean, invariant: string, message: () => string): void => {
-  if (!holds) throw new Violation(invariant, message())
-}
+import { heldRightly, isServed, readyFor, saysTrue } from './services.ts'
+import { must } from './violation.ts'
+import { lockOf, type World } from './world.ts'
 
 /** A command or the step before one, about to begin. `prepared`: the run has laid its hand on the nodes by an earlier step. */
 type Intent = Readonly<{ nodes: readonly number[]; work: Work; startBefore: Instant; prepared: boolean }>
@@ -31,26 +18,49 @@ export function judgeFact(setup: Setup, sim: Sim, event: RunEvent): void {
     case 'WaveStarted':
       return waveStarts(setup, sim, event.wave)
     case 'CommandIntended':
+      readyFor(setup, sim, event.nodes, event.work)
       return intent(setup, sim, { ...event, prepared: isPrepared(sim, event.batch) })
+    case 'NodesSkipped':
+      return event.reason === 'disruption-held' ? heldRightly(sim, event.nodes) : undefined
     case 'StepIntended':
+      isServed(sim, event)
       return event.batch === 0 ? undefined : intent(setup, sim, ofStep(sim, event))
-    case 'GateDecided': {
-      const spent = spentOf(sim.live, event.wave, true)
-      const { failuresMax } = known(setup.plan.waves[event.wave], 'the wave').gate
-      return must(
-        event.verdict === 'fail' || spent <= failuresMax,
-        'I4',
-        () => `gate ${event.wave} passed with ${spent} failures, ${failuresMax} allowed`,
-      )
-    }
+    case 'GateDecided':
+      return event.verdict === 'fail' ? undefined : passes(setup, sim.live, event.wave)
     case 'CulpritsFound':
       return quarantines(setup, event)
+    case 'FreezeBroken':
+      return breaks(setup, sim)
     case 'CancelAsked':
       return must(sim.live.aborting !== null, 'I14', () => 'a cancel without an abort')
     case 'RunFinished':
+      saysTrue(setup, sim, event.outcome)
       must(sim.live.openCommands.size === 0 && sim.live.inFlight === 0, 'I5', () => 'the run ends with open commands')
       return must(sim.live.steps.size === 0 && sim.live.returns.size === 0, 'I12', () => 'the run ends while nodes come back')
     default:
+  }
+}
+
+/** Only who was asked for with the right to it breaks a freeze, and only once it was allowed where the runbook asks for that. */
+function breaks({ breaks: mayBreak, plan }: Setup, { live }: Sim): void {
+  const asks = plan.runbook.window?.breakFreeze ?? null
+  const given = live.approvals.some(({ subject, state }) => subject.kind === 'freeze' && state === 'given')
+  must(mayBreak && (asks === null || given), 'I3', () => 'a freeze is broken without a right to it')
+}
+
+/** Whether a freeze that nobody has broken holds at this instant. */
+const isFrozen = ({ freeze }: World, at: Instant): boolean => freeze !== null && !freeze.broken && freeze.from <= at && at < freeze.to
+
+/** A gate passes only within its budget, and once every node of its wave has an outcome and is back. */
+function passes({ plan }: Setup, live: RunState, wave: number): void {
+  const { gate, nodes } = known(plan.waves[wave], 'the wave')
+  const spent = spentOf(live, wave, true)
+  must(spent <= gate.failuresMax, 'I4', () => `gate ${wave} passed with ${spent} failures, ${gate.failuresMax} allowed`)
+  must(live.waves[wave]?.stopped === null, 'I4', () => `gate ${wave} passed, and a hook has stopped its wave`)
+  for (const position of nodes) {
+    const open = live.nodes.outcome[position] === codeOf('open') || live.nodes.stage[position] !== STAGE.ended
+    must(!open, 'I4', () => `gate ${wave} passed before node ${position} had ended`)
+    must(!comesBack(live, position), 'I4', () => `gate ${wave} passed before node ${position} was back`)
   }
 }
 
@@ -72,7 +82,7 @@ const ofStep = (sim: Sim, { batch, nodes }: Extract<RunEvent, { type: 'StepInten
   prepared: isPrepared(sim, batch),
 })
 
-function waveStarts(setup: Setup, { live, now }: Sim, wave: number): void {
+function waveStarts(setup: Setup, { live, now, world }: Sim, wave: number): void {
   must(
     live.waves.slice(0, wave).every(({ phase }) => phase === 'passed'),
     'I4',
@@ -80,6 +90,7 @@ function waveStarts(setup: Setup, { live, now }: Sim, wave: number): void {
   )
   must(live.window?.opened === true && now < live.window.cutoff, 'I3', () => `wave ${wave} starts outside its window`)
   must(!live.paused && live.aborting === null, 'I3', () => `wave ${wave} starts although nothing may`)
+  must(setup.plan.work === 'rollback' || !isFrozen(world, now), 'I3', () => `wave ${wave} starts in a freeze`)
   const { budgetMax } = setup.plan
   must(
     budgetMax === null || live.waves.reduce((sum, _, index) => sum + spentOf(live, index, true), 0) <= budgetMax,
@@ -98,7 +109,7 @@ function intent(setup: Setup, sim: Sim, event: Intent): void {
     must(!besideWorks(sim, position), 'I1', () => `node ${position} has a command of the other run that may still work`)
   }
   if (event.work === 'apply') applies(setup, sim, event)
-  if (event.work === 'rollback') restores(sim, event)
+  if (event.work === 'rollback') restores(setup, sim, event)
   if (event.work !== 'scan') disrupts(setup, sim, event)
 }
 
@@ -112,15 +123,19 @@ function applies(setup: Setup, { live, now, world }: Sim, event: Intent): void {
     () => 'nodes may start after the cutoff that the window was given since',
   )
   must(live.aborting === null, 'I3', () => 'an intent after an abort')
+  must(!isFrozen(world, now), 'I3', () => 'an intent in a freeze')
+  must(!isFrozen(world, latest(now, instant(event.startBefore - 1))), 'I3', () => 'nodes may start in a freeze')
   for (const position of event.nodes) {
     const index = known(live.nodes.wave[position], 'the wave')
     if (isTried(live, position)) continue
     must(live.waves[index]?.phase === 'running', 'I4', () => `node ${position} belongs to a wave that is not running`)
+    must(live.waves[index]?.stopped === null, 'I4', () => `node ${position} belongs to a wave that a hook has stopped`)
     const { gate } = known(setup.plan.waves[index], 'the wave')
     must(spentOf(live, index, true) <= gate.failuresMax, 'I11', () => 'an intent beyond the failure budget')
   }
+  const most = setup.plan.retry?.attempts ?? 1
   must(
-    setup.plan.retry !== null || event.nodes.every((position) => live.nodes.attempts[position] === 0),
+    event.nodes.every((position) => isTried(live, position) || (live.nodes.attempts[position] ?? 0) < most),
     'I8',
     () => 'another attempt that no rule asks for',
   )
@@ -138,13 +153,20 @@ const besideWorks = ({ beside, live, now }: Sim, position: number): boolean => {
 
 const positionIn = ({ live }: Sim, node: string): number => live.plan.nodes.findIndex((one) => one.node === node)
 
-function restores({ live, world }: Sim, event: Intent): void {
-  must(live.phase.name === 'rolling-back', 'I6', () => 'a rollback command outside a rollback')
+function restores({ plan }: Setup, { live, world, now }: Sim, event: Intent): void {
+  const undoes = plan.work === 'rollback'
+  must(undoes || live.phase.name === 'rolling-back', 'I6', () => 'a rollback command outside a rollback')
+  must(!undoes || now < known(live.window, 'the window').cutoff, 'I3', () => 'an undo outside its window')
+  must(live.aborting === null || (live.aborting.rollback && !undoes), 'I3', () => 'a rollback command after an abort')
+  const failed = live.nodes.outcome.filter((code) => code === codeOf('rollback-failed')).length
+  must(undoes || live.isolation !== null || failed <= plan.rollback.failuresMax, 'I11', () => 'a rollback command beyond what may fail')
   for (const position of event.nodes) {
     const wave = known(live.nodes.wave[position], 'the wave')
+    const { failuresMax } = known(plan.waves[wave], 'the wave').gate
+    must(!undoes || spentOf(live, wave, true) <= failuresMax, 'I11', () => 'an undo beyond its failure budget')
     must(nodeOf(world, position).intents > 0, 'I6', () => `node ${position} was never touched`)
     const back = world.rolledBack
-    must(live.isolation !== null || back === null || wave <= back, 'I6', () => `wave ${wave} is rolled back after an older one`)
+    must(undoes || live.isolation !== null || back === null || wave <= back, 'I6', () => `wave ${wave} is rolled back after an older one`)
     world.rolledBack = wave
   }
 }
@@ -198,7 +220,7 @@ function isAway({ live, world, now }: Sim, position: number, downCounts = true):
   const outcome = OUTCOMES[live.nodes.outcome[position] ?? 0]
   if (live.nodes.stage[position] === STAGE.flying || (downCounts && live.nodes.down[position] === 1)) return true
   if (node.version === 'broken' && node.starts > 0) return true
-  if (node.exists && (node.drained || node.quiet)) return true
+  if (node.exists && (node.drained || node.standby || node.quiet)) return true
   if (node.exists && (lockOf(node) !== undefined || mayWork(world, position, now))) return true
   // Who failed before anything was changed serves again once it was put back.
   return (outcome === 'failed' || outcome === 'unknown') && (node.intents > 0 || live.notBack.has(position))
@@ -307,7 +329,7 @@ function truth({ live, world, now, beside }: Sim, position: number): void {
   )
   const stage = live.nodes.stage[position] ?? 0
   if (node.exists && !ON_THE_WAY.includes(stage)) {
-    const lost = node.drained || node.quiet
+    const lost = node.drained || node.standby || node.quiet || node.started
     must(
       !lost || (BAD.has(outcome ?? 'open') && live.notBack.has(position)),
       'I12',
@@ -315,6 +337,12 @@ function truth({ live, world, now, beside }: Sim, position: number): void {
     )
   }
   if (!node.exists || stage !== STAGE.ended || node.changedBy === 'them') return
+  const isWell = outcome === 'patched' || outcome === 'not-needed' || outcome === 'rolled-back'
+  must(
+    !isWell || node.looked || live.plan.runbook.hooks.after === null || live.nodes.attempts[position] === 0,
+    'I5',
+    () => `node ${position} is ${outcome}, and no hook has looked at it since`,
+  )
   must(outcome !== 'patched' || node.version === 'v1', 'I5', () => `node ${position} is called patched and is ${node.version}`)
   must(
     outcome !== 'not-needed' || node.version === (node.before ?? 'v0'),
@@ -339,10 +367,12 @@ function worstCase(setup: Setup, live: RunState, index: number): void {
   )
 }
 
-/** Failed and unknown nodes of a wave, also those that were restored since; `gone`: with those that disappeared. */
+/** Failed and unknown nodes of a wave, also those that were restored since, or those that an undo has not restored; `gone`: with those that disappeared. */
 function spentOf(live: RunState, wave: number, gone: boolean): number {
-  const bad = [codeOf('failed'), codeOf('unknown')]
+  const undoes = live.plan.work === 'rollback'
+  const bad = [codeOf('failed'), codeOf('unknown'), ...(undoes ? [codeOf('rollback-failed')] : [])]
+  const { outcome, applied } = live.nodes
   return known(live.plan.waves[wave], 'the wave').nodes.filter(
-    (position) => bad.includes(live.nodes.applied[position] ?? 0) && (gone || live.nodes.reason[position] !== 'gone'),
+    (position) => bad.includes((undoes ? outcome : applied)[position] ?? 0) && (gone || live.nodes.reason[position] !== 'gone'),
   ).length
 }

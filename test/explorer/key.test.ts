@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { explore, type Explored } from './explore.ts'
 import { pair } from './pair.ts'
-import { checked, left as mine, lone, plain, right, trial, verified } from './plans.ts'
+import { asleep, breaking, checked, frosty, left as mine, lively, undoing, lone, plain, right, trial, verified } from './plans.ts'
 import { setupOf, type Setup } from './sim.ts'
 import { solo } from './solo.ts'
 import type { PlanContent } from '../../src/core/plan/plan.ts'
@@ -19,6 +19,11 @@ const GAMES: readonly [name: string, look: () => Explored][] = [
   ['a cell that is refused',            () => of(lone, { ...ONE, troubles: 2 }, { denies: true })],
   ['a trial',                           () => of(trial, ONE)],
   ['Patch Manager',                     () => of(verified, ONE)],
+  ['freezes, hooks, a drain',           () => of(frosty, ONE, { freezes: true })],
+  ['freezes that may be broken',        () => of(breaking, ONE, { freezes: true, breaks: true })],
+  ['root volumes, nodes that sleep',    () => of(asleep, ONE)],
+  ['live patches',                      () => of(lively, ONE)],
+  ['an undo',                           () => of(undoing, ONE)],
   ['two runs',                          () => explore(pair(setupOf(mine, NONE), setupOf(right, NONE, { run: '01900000-0000-7000-8000-000000000002' })), { alike: true })],
 ]
 

@@ -34,13 +34,14 @@ export function runKey(state: RunState, now: number, ranks: ReadonlyMap<number, 
     state.paused ? 'P' : '',
     state.frost === null
       ? ''
-      : `F${state.frost.freezes.length}${state.frost.again !== null && state.frost.epoch !== state.epoch ? 'o' : ''}`,
+      : `F${state.frost.freezes.map(({ from, to }) => `${due(from)}-${due(to)}`).join()}${state.frost.again !== null && state.frost.epoch !== state.epoch ? 'o' : ''}${state.breakFreeze ? 'b' : ''}${state.broken.size}`,
     state.aborting === null ? '' : `A${state.aborting.rollback ? 'r' : ''}`,
     state.rollbackAsked === null ? '' : 'R',
     [...state.prepared].join(';'),
     [...state.refusals].map(([cell, since]) => `${cell}${due(since, 15 * MINUTE)},${due(since, HOUR)}`).join(';'),
     state.isolation === null ? '' : isolationKey(state.isolation, due),
     [...state.brokenBy.keys()].join(),
+    [...state.livePatched].join(),
     state.lastDriftReason,
     state.leftAtOpening,
     state.vainWindows,
@@ -146,7 +147,7 @@ function worldKey({ world, live, now }: Sim, ranks: ReadonlyMap<number, number>)
     const scripts = [...node.scripts]
       .filter(([token, script]) => script === 'running' || alive.has(token))
       .map(([token, script]) => `${ranks.get(token) ?? 'x'}${script}`)
-    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${node.drained ? 'd' : ''}${node.quiet ? 'q' : ''}${node.changedBy ?? ''}${node.foreign ? 'f' : ''}${world.claims[position]}${scripts.join()}`
+    return `${node.exists ? '' : 'gone'}${node.version}${node.before ?? ''}${node.intents - node.starts}${node.starts > 0 ? 't' : ''}${node.drained ? 'd' : ''}${node.quiet ? 'q' : ''}${node.standby ? 's' : ''}${node.started ? 'r' : ''}${node.looked ? 'l' : ''}${node.changedBy ?? ''}${node.foreign ? 'f' : ''}${world.claims[position]}${scripts.join()}`
   })
   const copies = world.copies.map(
     (copy) =>
@@ -158,8 +159,10 @@ function worldKey({ world, live, now }: Sim, ranks: ReadonlyMap<number, number>)
     .join()
   const drives = world.driven ? '' : 'undriven'
   const closing = world.closing === null ? '' : ahead(world.closing - now)
+  const { freeze } = world
+  const frost = freeze === null ? '' : `${ahead(freeze.from - now)}-${ahead(freeze.to - now)}${freeze.broken ? 'b' : ''}`
   const notes = world.inbox.map(({ label }) => label).join()
-  return [...nodes, ...copies.sort(), zombies, world.rolledBack, drives, notes, world.denied, closing].join('|')
+  return [...nodes, ...copies.sort(), zombies, world.rolledBack, drives, notes, world.denied, frost, closing].join('|')
 }
 
 /** What a search knows, and where it stands. */

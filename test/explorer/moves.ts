@@ -80,6 +80,8 @@ export function dueOf(sim: Sim): Instant[] {
   for (const n of sim.live.openCommands) for (const at of instantsOf(sim.live, n)) due.add(at)
   for (const batch of sim.live.batches.values())
     if (batch.running !== null && batch.readAt !== null) due.add(plus(batch.readAt, READ_FRESH_MS + SECOND))
+  const { freeze } = sim.world
+  if (freeze !== null) for (const at of [freeze.from, freeze.to]) due.add(at)
   return [...due].filter((at) => at > sim.now)
 }
 

@@ -2,7 +2,7 @@ import { STAGE } from '../../src/core/run/state.ts'
 import { MINUTE, plus } from '../../src/kit/instant.ts'
 import { land } from './answers.ts'
 import { mayWork, nodeOf } from './hands.ts'
-import { Violation } from './invariants.ts'
+import { Violation } from './violation.ts'
 import { fault, free, type Move } from './moves.ts'
 import { start } from './reports.ts'
 import type { Setup, Sim } from './sim.ts'
@@ -82,7 +82,10 @@ function starting(setup: Setup, sim: Sim, copy: Copy, position: number, answers:
   if (copy.work === 'rollback' && node.changedBy === 'them') return answers('rollback-refused')(sim)
   set('running')(sim)
   if (copy.work === 'apply') start(setup.rules, node, copy.token)
-  else node.scripts.set(copy.token, 'running')
+  else {
+    node.scripts.set(copy.token, 'running')
+    node.looked = false
+  }
   return []
 }
 

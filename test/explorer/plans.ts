@@ -1,5 +1,5 @@
 import { ACCOUNT, plan } from '../core/run/plan.ts'
-import { BY_PATCH_MANAGER, DRAIN, hooks } from '../core/run/stepping.ts'
+import { BY_PATCH_MANAGER, DRAIN, hooks, STOPPED } from '../core/run/stepping.ts'
 import { isolated, LINES as LIST } from '../core/run/walk-trial.ts'
 import { DAY, MINUTE } from '../../src/kit/instant.ts'
 import type { PlanContent } from '../../src/core/plan/plan.ts'
@@ -56,6 +56,12 @@ export const prepared: PlanContent = plan({
 /** Patch Manager installs, Patchwave verifies, and a hook follows. */
 export const verified: PlanContent = plan({ waves: [{ nodes: 1 }, { nodes: 1 }], around: { ...hooks('after'), apply: BY_PATCH_MANAGER } })
 
+/** A gate that bakes long enough for a late word to send a node on its way back. */
+export const late: PlanContent = plan({
+  waves: [{ nodes: 2, gate: { failuresMax: 1, bakeMs: 10 * MINUTE } }],
+  around: hooks('after'),
+})
+
 /**
  * Two runs over one cluster of which one member may be out of service at a time: they share a node, and each has one of its own. Each puts back what it
  * broke.
@@ -107,3 +113,76 @@ export const LINES: readonly string[] = LIST.slice(0, 3)
 
 /** One node after the other, and none may fail. */
 export const oneByOne: PlanContent = plan({ waves: [{ nodes: 2, concurrency: 1 }] })
+
+const AGAIN = { attempts: 2, on: ['lock-held', 'scriptlet-failed'] }
+const ALL_BACK: PlanContent['rollback'] = {
+  on: 'gate-failed',
+  scope: 'run',
+  method: 'packages',
+  outside: 'allow',
+  failures: { kind: 'count', count: 0 },
+  failuresMax: 0,
+}
+const CLUSTER = [{ atMost: 1 }]
+const MEMBER = { groups: [0] }
+
+/** Every hook and a drain around each change, which is tried twice, and all of it back when that fails. */
+export const attended: PlanContent = plan({
+  waves: [{ nodes: 1 }],
+  retry: AGAIN,
+  rollback: ALL_BACK,
+  around: { ...hooks('before', 'after', 'exit'), drain: DRAIN },
+})
+
+/** A node that is started for its change, another one after it; both in standby meanwhile, and back by their root volumes. */
+export const asleep: PlanContent = plan({
+  waves: [{ nodes: 1, gate: { failuresMax: 1 } }, { nodes: 1 }],
+  retry: AGAIN,
+  rollback: { ...ALL_BACK, method: 'root-volume' },
+  around: { power: STOPPED, drain: { targetGroups: 'auto', waitMs: null, autoScaling: 'standby' } },
+})
+
+/** One of a cluster at a time, prepared and tried twice, while freezes come and go. */
+export const frosty: PlanContent = plan({
+  groups: CLUSTER,
+  waves: [{ nodes: [MEMBER, MEMBER], gate: { failuresMax: 1 } }],
+  retry: AGAIN,
+  rollback: ALL_BACK,
+  around: { ...hooks('exit'), drain: DRAIN },
+})
+
+/** The same for a run that may break them, once somebody allows it. */
+export const breaking: PlanContent = allowed(plan({ waves: [{ nodes: 1 }, { nodes: 1 }], retry: AGAIN, around: hooks('after') }))
+
+function allowed(plan: PlanContent): PlanContent {
+  const { runbook } = plan
+  const breakFreeze = { group: 'leads', count: 1, expiresMs: 10 * MINUTE }
+  return { ...plan, runbook: { ...runbook, window: runbook.window && { ...runbook.window, breakFreeze } } }
+}
+
+/** An undo of what an earlier run did, one of a cluster at a time. */
+export const undoing: PlanContent = plan({
+  work: 'rollback',
+  undoes: '01900000-0000-7000-8000-000000000009',
+  groups: CLUSTER,
+  waves: [{ nodes: [MEMBER, MEMBER] }, { nodes: 1 }],
+  around: { ...hooks('exit'), drain: DRAIN },
+})
+
+/** Patch Manager installs what hooks surround; it is tried twice, and all of it goes back when a gate fails. */
+export const handed: PlanContent = plan({
+  waves: [{ nodes: 1, gate: { failuresMax: 1 } }, { nodes: 1 }],
+  retry: AGAIN,
+  rollback: ALL_BACK,
+  around: { ...hooks('before', 'after', 'exit'), apply: BY_PATCH_MANAGER },
+})
+
+/** A kernel that is patched while it runs, before the packages. */
+export const lively: PlanContent = livePatched(
+  plan({ waves: [{ nodes: 1, gate: { bakeMs: 10 * MINUTE } }, { nodes: 1 }], retry: AGAIN, rollback: ALL_BACK }),
+)
+
+function livePatched(plan: PlanContent): PlanContent {
+  const { runbook } = plan
+  return { ...plan, runbook: { ...runbook, patches: runbook.patches && { ...runbook.patches, kernel: 'live-patch' } } }
+}

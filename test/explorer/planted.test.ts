@@ -4,11 +4,31 @@ import type { EventType } from '../../src/core/run/event.ts'
 import { next } from '../../src/core/run/next.ts'
 import type { RunState } from '../../src/core/run/state.ts'
 import { end, recount } from '../../src/core/run/standing.ts'
-import { TAKEN } from '../../src/core/run/steps.ts'
+import { CHANGED, TAKEN } from '../../src/core/run/steps.ts'
 import type { Instant } from '../../src/kit/instant.ts'
 import { explore, type Explored } from './explore.ts'
 import { pair } from './pair.ts'
-import { asking, cells, cluster, left as mine, LINES, lone, oneByOne, plain, prepared, retrying, seeking, shared } from './plans.ts'
+import {
+  asking,
+  asleep,
+  attended,
+  breaking,
+  checked,
+  frosty,
+  undoing,
+  cells,
+  cluster,
+  late,
+  left as mine,
+  LINES,
+  lone,
+  oneByOne,
+  plain,
+  prepared,
+  retrying,
+  seeking,
+  shared,
+} from './plans.ts'
 import { solo } from './solo.ts'
 import { CORE, setupOf, type Machine, type Setup } from './sim.ts'
 import { RIGHT, type Left, type Rules } from './world.ts'
@@ -49,6 +69,15 @@ const decidesOffTheRecord: Machine['next'] = (state, now) => {
   return next(state, now)
 }
 
+/** The gate looks at no node that a late word has sent on its way back. */
+const passesEarly: Machine['next'] = (state, now) => {
+  if (!state.waves.some(({ phase }) => phase === 'drained')) return next(state, now)
+  const copy = { ...state, steps: new Map(), returns: new Map() }
+  const turn = next(copy, now)
+  state.dirty = copy.dirty
+  return turn
+}
+
 const forgetsCancels: Machine['next'] = (state, now) => {
   const turn = next(state, now)
   return { ...turn, effects: turn.effects.filter(({ kind }) => kind !== 'cancel') }
@@ -60,6 +89,52 @@ const forgetsDrains: Machine['evolve'] = (state, fact) => {
   if (fact.event.type === 'StepIntended' && fact.event.step === 'drain')
     for (const position of fact.event.nodes) state.nodes.taken[position] = TAKEN.exit
   return state
+}
+
+const forgetsStarts: Machine['evolve'] = (state, fact) => {
+  CORE.evolve(state, fact)
+  if (fact.event.type === 'StepEnded')
+    for (const position of fact.event.nodes) state.nodes.taken[position] = (state.nodes.taken[position] ?? 0) & ~TAKEN.start
+  return state
+}
+
+/** What a late word says is not looked at any more. */
+const looksOnce: Machine['evolve'] = (state, fact) => {
+  CORE.evolve(state, fact)
+  for (let position = 0; position < state.nodes.count; position++)
+    if (state.nodes.changed[position] === CHANGED.reportedLate) state.nodes.changed[position] = CHANGED.reported
+  return state
+}
+
+const seesNoFreeze: Machine['evolve'] = (state, fact) => {
+  const { event } = fact
+  return CORE.evolve(state, event.type === 'FreezesRead' ? { ...fact, event: { ...event, from: [], to: [], why: [], source: [] } } : fact)
+}
+
+/** The runbook's wish to be asked first is not looked at. */
+const asksNobody = (plan: PlanContent): PlanContent => {
+  const { runbook } = plan
+  return { ...plan, runbook: { ...runbook, window: runbook.window && { ...runbook.window, breakFreeze: null } } }
+}
+
+const noHookBefore = (plan: PlanContent): PlanContent => ({
+  ...plan,
+  runbook: { ...plan.runbook, hooks: { ...plan.runbook.hooks, before: null } },
+})
+
+/** Only the newest wave goes back. */
+const stopsHalfWay: Machine['evolve'] = (state, fact) => {
+  const { event } = fact
+  return CORE.evolve(state, event.type === 'RollbackStarted' ? { ...fact, event: { ...event, waves: event.waves.slice(0, 1) } } : fact)
+}
+
+/** Whoever could begin is given up instead, as if a limit held it. */
+const givesUp: Machine['next'] = (state, now) => {
+  const turn = next(state, now)
+  const [event] = turn.events
+  return event?.type === 'BatchChosen'
+    ? { ...turn, events: [{ type: 'NodesSkipped', nodes: event.nodes, reason: 'disruption-held' }] }
+    : turn
 }
 
 /** Nobody is woken when the patience with a refused cell ends. */
@@ -97,6 +172,7 @@ const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more:
   ['a missed command is forgotten',                 plain,    { faults: 1 },    core({ evolve: deafTo('CommandMissed') }), ['I13']],
   ['an effect is wanted and nobody is told',        plain,    { acts: 1 },      core({ next: forgetsCancels }), ['I13']],
   ['who was drained is never put back',             prepared, {},               core({ evolve: forgetsDrains }), ['I12']],
+  ['a gate passes before a node is back',           late,     { faults: 1 },    core({ next: passesEarly }), ['I4']],
   ['steps know no limits',                          prepared, {},               core({ next: deceived(noLimits) }), ['I2']],
   ['a note that was answered stays in the inbox',   asking,   { acts: 1, crashes: 1 }, world({ keepsNotes: true }), ['I9'], INBOX],
   ['a driver that was replaced may append',         plain,    { crashes: 1 },   world({ outruns: () => true }), ['I1', 'I9', 'assert'], INBOX],
@@ -104,6 +180,14 @@ const BUGS: readonly [bug: string, plan: PlanContent, left: Partial<Left>, more:
   ['a command without an intent is not counted',    cells,    { crashes: 1 },   core({ evolve: deafTo('CommandFound') }), ['I1', 'I5', 'I8', 'assert'], { loses: true }],
   ['a window that narrows stays wide',              plain,    { faults: 1 },    core({ evolve: deafTo('WindowNarrowed') }), ['I3'], { narrows: true }],
   ['a patch is blamed for what nobody could tell',  seeking,   { faults: 1 },   core({ evolve: blamesOnDoubt }), ['I7'], GUILTY],
+  ['a freeze is not seen',                          frosty,   { faults: 1 },    core({ evolve: seesNoFreeze }), ['I3'], { freezes: true }],
+  ['a freeze is broken and nobody was asked',       breaking, { faults: 1 },    core({ next: deceived(asksNobody) }), ['I3'], { freezes: true, breaks: true }],
+  ['who was started is never stopped again',        asleep,   {},               core({ evolve: forgetsStarts }), ['I12']],
+  ['a late word is not looked at by its hook',      attended, { crashes: 1 },   core({ evolve: looksOnce }), ['I5']],
+  ['the hook before a change is left out',          attended, {},               core({ next: deceived(noHookBefore) }), ['I12', 'assert']],
+  ['the way back ends before the first wave',       checked,  { faults: 1 },    core({ evolve: stopsHalfWay }), ['I6']],
+  ['an undo goes on beyond its budget',             undoing,  { faults: 1 },    core({ next: deceived(looser, running) }), ['I11']],
+  ['nodes are given up for limits that hold nothing', frosty, {},               core({ next: givesUp }), ['I5']],
   ['a decision changes what no fact says',          plain,    { acts: 1 },      core({ next: decidesOffTheRecord }), ['I5', 'I9']],
 ]
 

@@ -4,7 +4,7 @@ import type { Command } from '../../src/core/run/parts.ts'
 import { instant, type Instant } from '../../src/kit/instant.ts'
 import { isDenied, learns } from './cells.ts'
 import { nodeOf } from './hands.ts'
-import { Violation } from './invariants.ts'
+import { Violation } from './violation.ts'
 import { fault, free, type Move } from './moves.ts'
 import type { Sim } from './sim.ts'
 import { lockOf, type Copy, type Part, type Rules, type Script, type SimNode } from './world.ts'
@@ -153,5 +153,6 @@ export const mayStart = (sim: Sim, copy: Copy, node: SimNode): boolean =>
 export function start(rules: Rules, node: SimNode, token: number): void {
   node.before = rules.remember(node)
   node.scripts.set(token, 'running')
+  node.looked = false
   node.starts += 1
 }

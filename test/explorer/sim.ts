@@ -10,7 +10,8 @@ import { ENGINE, OPENS, pinned, REQUESTED, RUN } from '../core/run/telling.ts'
 import { beside, besideAfter, refusedBeside, type Beside } from './beside.ts'
 import { cloneState } from './clone.ts'
 import { handsAfter, handsBack } from './hands.ts'
-import { judgeFact, Violation } from './invariants.ts'
+import { judgeFact } from './invariants.ts'
+import { Violation } from './violation.ts'
 import { newWorld, RIGHT, type Left, type Order, type Rules, type World } from './world.ts'
 
 /** The core under test. A planted bug wraps one of the two. */
@@ -34,6 +35,10 @@ export type Scope = Readonly<{
   loses: boolean
   /** The maintenance window may be changed at AWS. */
   narrows: boolean
+  /** A freeze may be declared for now or for soon, and taken back. */
+  freezes: boolean
+  /** The run may break freezes. */
+  breaks: boolean
 }>
 
 export type Setup = Scope &
@@ -49,7 +54,18 @@ export type Setup = Scope &
 
 export const CORE: Machine = { evolve, next }
 
-const NARROW: Scope = { rival: false, torn: false, wide: false, inbox: false, fence: false, denies: false, loses: false, narrows: false }
+const NARROW: Scope = {
+  rival: false,
+  torn: false,
+  wide: false,
+  inbox: false,
+  fence: false,
+  denies: false,
+  loses: false,
+  narrows: false,
+  freezes: false,
+  breaks: false,
+}
 
 export const setupOf = (plan: PlanContent, left: Left, more: Partial<Setup> = {}): Setup => ({
   run: RUN,
@@ -84,7 +100,8 @@ export type Sim = {
 
 /** A run that was just requested, with a driver. */
 export function begin(setup: Setup, sim = requested(setup)): Sim {
-  new Teller(setup, sim).tell([REQUESTED, pinned(setup.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 }])
+  const asked = { ...REQUESTED, breakFreeze: setup.breaks } as const
+  new Teller(setup, sim).tell([asked, pinned(setup.plan), { type: 'DriverTook', driver: 'driver-1', epoch: 1 }])
   return sim
 }
 
@@ -97,7 +114,7 @@ export const requested = (setup: Setup): Sim => ({
   wakeAt: null,
   head: 0,
   old: null,
-  world: newWorld(setup.plan.nodes.length, setup.left),
+  world: newWorld(setup.plan, setup.left),
   beside: null,
 })
 

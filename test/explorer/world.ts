@@ -1,3 +1,4 @@
+import type { PlanContent } from '../../src/core/plan/plan.ts'
 import type { Work } from '../../src/core/run/event.ts'
 import type { Steering } from '../../src/engine/inbox.ts'
 import { EXECUTION_MS } from '../../src/core/run/dispatch.ts'
@@ -19,9 +20,15 @@ export type SimNode = {
   /** How often a transaction of an apply began, and how many intents allow it. */
   starts: number
   intents: number
-  /** Out of its target groups, and made quiet by a hook. */
+  /** Out of its target groups, in standby in its group, and made quiet by a hook. */
   drained: boolean
+  standby: boolean
   quiet: boolean
+  /** Whether it was stopped at first, and whether it runs because a step has started it. */
+  readonly asleep: boolean
+  started: boolean
+  /** Whether the hook after a change has been well with it since the last one. */
+  looked: boolean
   /** Whose transaction changed it last, and whether one of another run works on it now. */
   changedBy: 'us' | 'them' | null
   foreign: boolean
@@ -67,6 +74,8 @@ export type World = {
   answered: number
   /** The cell that AWS refuses. */
   denied: string | null
+  /** The freeze that the calendars declare; `broken`: on record as such. */
+  freeze: Readonly<{ from: Instant; to: Instant; broken: boolean }> | null
   /** What the maintenance window's end was changed to. */
   closing: Instant | null
   /** Whose hand is on each node. */
@@ -78,18 +87,24 @@ export type World = {
   rolledBack: number | null
 }
 
-export function newWorld(nodes: number, left: Left): World {
+/** Where the first node sleeps if the plan starts nodes that do. What is undone was changed by another run, once each. */
+export function newWorld({ nodes, work, runbook }: PlanContent, left: Left): World {
+  const done = work === 'rollback'
   return {
-    nodes: Array.from({ length: nodes }, () => ({
+    nodes: nodes.map((_, position) => ({
       exists: true,
-      version: 'v0',
-      before: null,
+      version: done ? 'v1' : 'v0',
+      before: done ? 'v0' : null,
       scripts: new Map(),
       starts: 0,
-      intents: 0,
+      intents: done ? 1 : 0,
       drained: false,
+      standby: false,
       quiet: false,
-      changedBy: null,
+      asleep: position === 0 && runbook.power.stopped === 'start-and-restore',
+      started: false,
+      looked: false,
+      changedBy: done ? 'us' : null,
       foreign: false,
     })),
     copies: [],
@@ -100,8 +115,9 @@ export function newWorld(nodes: number, left: Left): World {
     notes: 0,
     answered: 0,
     denied: null,
+    freeze: null,
     closing: null,
-    claims: Array.from({ length: nodes }, () => 'free' as const),
+    claims: nodes.map(() => 'free' as const),
     left: { ...left },
     running: new Set(),
     rolledBack: null,
