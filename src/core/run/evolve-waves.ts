@@ -250,6 +250,7 @@ export function rollbackStarted(state: RunState, event: Of<'RollbackStarted'>): 
     at: 0,
     after: state.aborting && state.rollbackAsked === null ? 'aborted' : 'rolled-back',
   }
+  state.rollback = null
   for (const { key, kind } of [...state.activities.values()])
     if (!LASTING.has(kind) && !(kind === 'almanac' && maySearch(state))) unwant(state, key)
   askRefused(state)

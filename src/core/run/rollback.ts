@@ -15,7 +15,8 @@ export type RollbackStart = (waves: readonly number[], why: string) => Decision
 
 /** Wave after wave, newest first, within concurrency and disruption limits; too many failures stop it and call a person. */
 export function nextRollback(state: RunState, phase: RollingBack, start: RollbackStart, now: Instant): Decision {
-  if (state.rollback !== null) return ended(state, phase, state.rollback)
+  if (state.rollback !== null)
+    return (state.rollback.stopped ? undefined : restOfRun(state, phase, start)) ?? ended(state, phase, state.rollback)
   const failed = countOf(state, 'rollback-failed')
   // In a search, who cannot be restored leaves it, and the others go on.
   if (state.isolation === null && failed > state.plan.rollback.failuresMax)

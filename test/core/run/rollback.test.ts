@@ -277,6 +277,18 @@ describe('asked for by a person', () => {
     expect(told.refolded()).toEqual(told.lived)
   })
 
+  it('is that of the whole run also when its own wave is back, and only the command is still open', () => {
+    const told = failed(['failed: x'])
+    told.read()
+    told.sent(told.n)
+    told.tell(report(told.n, { 2: 'rolled-back' }, told.now))
+    expect([told.state.phase.name, told.state.rollback]).toMatchObject(['rolling-back', { restored: 1, stopped: false }])
+    expect(briefly(told.tell({ type: 'RollbackAsked', reason: 'sick' }))).toEqual(['RollbackStarted 0', 'BatchChosen 1,0'])
+    told.play('rolled-back')
+    expect(told.state.phase).toMatchObject({ outcome: 'rolled-back', reason: 'rolled back 3 nodes' })
+    expect(told.refolded()).toEqual(told.lived)
+  })
+
   it('of the whole run asks a person where the window has closed since, who may still say so', () => {
     const told = failed(['failed: x'], { rollback: rule({ outside: 'ask' }) })
     told.read()
