@@ -147,7 +147,9 @@ export class Following {
         for (const position of this.#command(event.n).nodes) this.#letGo(event.n, position, at)
         return []
       case 'NodesUnscanned':
-        for (const position of event.nodes) this.#ends(this.life(position), 'skipped', event.reason)
+        // One on which a change was found that the journal does not know says for itself how it ended.
+        for (const life of event.nodes.map((position) => this.life(position)))
+          if (!life.flying && life.outcome === 'open') this.#ends(life, 'skipped', event.reason)
         return event.nodes
       case 'NodesSkipped':
         for (const position of event.nodes)
@@ -446,9 +448,15 @@ export class Following {
     this.stays.turn(position, life.around.away !== 'no', at)
   }
 
+  /** Counted in the worst case. Who had begun to go back, as a lost part of the journal knew, was well or counted there. */
+  #mayFail({ outcome, reason, n }: Life): boolean {
+    const last = this.#commands.get(n)
+    return BAD.has(outcome) && reason !== 'gone' && !(last?.found === true && last.work === 'rollback')
+  }
+
   #remember(): void {
     this.evidence.plan.waves.forEach(({ nodes }, wave) => {
-      const bad = nodes.filter((position) => BAD.has(this.life(position).outcome) && this.life(position).reason !== 'gone').length
+      const bad = nodes.map((position) => this.life(position)).filter((life) => this.#mayFail(life)).length
       this.worst[wave] = Math.max(this.worst[wave] ?? 0, bad)
     })
   }
