@@ -197,6 +197,7 @@ export class Following {
       const outcome = event.outcomes[index] ?? 'open'
       const reason = event.reasons[index] ?? ''
       if (step === 'live-patch' && (reason === 'installed' || BAD.has(outcome))) life.livePatched = true
+      if (step === 'replace-root' && outcome === 'rolled-back') life.down = false
       if (batch === 0) this.#stepsBack(life, step, event.done[index] === true, outcome, reason)
       else this.#leavesEarly(life, batch, outcome, reason)
     })

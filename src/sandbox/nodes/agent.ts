@@ -60,6 +60,8 @@ export async function runOrder(node: SimulatedNode, around: Surroundings, order:
 
 async function attempts(node: SimulatedNode, around: Surroundings, order: Order): Promise<Report | null> {
   const { clock } = around
+  // What the agent has begun stands on the node's disk: a root volume that is replaced knows nothing of it.
+  const { disk } = node
   const document = workName(order.document, order.parameters)
   const number = node.nextStart(document)
   const takes = document === 'Patchwave-Check' ? CHECK_MS : takesMs(node, around, document, number)
@@ -70,7 +72,7 @@ async function attempts(node: SimulatedNode, around: Surroundings, order: Order)
     fate = null
     const report = reported(node, around, ending)
     if (report) return report
-    if (!(await recovered(node, around, ending))) return null
+    if (!(await recovered(node, around, ending)) || node.disk !== disk) return null
   }
   return null
 }

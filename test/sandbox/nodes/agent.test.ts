@@ -77,6 +77,17 @@ describe('an agent runs unfinished scripts again', () => {
     expect(scene.world.ledger()).toMatchObject([{ exitCode: null }, { exitCode: 74 }])
     expect(await scene.seen(id), 'terminal states never change').toMatchObject([{ status: 'DeliveryTimedOut' }])
   })
+
+  it('but not from a root volume that was replaced meanwhile: what the agent had begun was on the old one', async () => {
+    const scene = new Scene({ faults: faultsOf('agents: { lateBoot: 100% }') })
+    const content = scene.node(0).rootContent()
+    await scene.send('Patchwave-Apply', `${RUN}.1`)
+    await scene.clock.pass(HOUR)
+    void scene.node(0).replaceRoot(content, MINUTE)
+    await scene.clock.pass(14 * HOUR)
+    expect(scene.world.ledger()).toHaveLength(1)
+    expect(scene.node(0).packages).toEqual(content.packages.packages)
+  })
 })
 
 describe('faults of packages', () => {
