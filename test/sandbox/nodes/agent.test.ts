@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { assert } from '../../../src/kit/assert.ts'
 import { HOUR, MINUTE, plus, SECOND } from '../../../src/kit/instant.ts'
+import { SimulatedNode } from '../../../src/sandbox/nodes/node.ts'
 import { faultsOf, fleetOf, listOf, RUN, Scene, START } from './scene.ts'
 
 const NEW = '1:3.0.8-1.amzn2023.0.18'
@@ -80,13 +82,15 @@ describe('an agent runs unfinished scripts again', () => {
 
   it('but not from a root volume that was replaced meanwhile: what the agent had begun was on the old one', async () => {
     const scene = new Scene({ faults: faultsOf('agents: { lateBoot: 100% }') })
-    const content = scene.node(0).rootContent()
+    const node = scene.node(0)
+    assert(node instanceof SimulatedNode, 'a node of the sandbox')
+    const content = node.rootContent()
     await scene.send('Patchwave-Apply', `${RUN}.1`)
     await scene.clock.pass(HOUR)
-    void scene.node(0).replaceRoot(content, MINUTE)
+    void node.replaceRoot(content, MINUTE)
     await scene.clock.pass(14 * HOUR)
     expect(scene.world.ledger()).toHaveLength(1)
-    expect(scene.node(0).packages).toEqual(content.packages.packages)
+    expect(node.packages).toEqual(content.packages.packages)
   })
 })
 
