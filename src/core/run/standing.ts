@@ -84,9 +84,13 @@ function isOut(state: RunState, position: number): boolean {
   return isAffected(state, position) && isBad(state, position)
 }
 
+/** Whether nothing has been sent to the node yet that changes it, its kernel included: what earlier windows recorded of it may be weeks old. */
+export const isFresh = ({ nodes, livePatched }: RunState, position: number): boolean =>
+  at(nodes.touched, position) === 0 && !livePatched.has(position)
+
 /** By a change, by its live patch, or by what followed a change that found nothing to do: a hook that fails then has found the node unwell. */
-const isAffected = ({ nodes, livePatched }: RunState, position: number): boolean =>
-  at(nodes.touched, position) === 1 || at(nodes.changed, position) !== CHANGED.no || livePatched.has(position)
+const isAffected = (state: RunState, position: number): boolean =>
+  !isFresh(state, position) || at(state.nodes.changed, position) !== CHANGED.no
 
 function isBad(state: RunState, position: number): boolean {
   const outcome = at(state.nodes.outcome, position)

@@ -3,7 +3,8 @@ import { MINUTE, type Ms } from '../../kit/instant.ts'
 import { listParameter } from '../../core/plan/list.ts'
 import type { Outcome } from '../../core/run/event.ts'
 import type { Step } from '../../core/run/parts.ts'
-import { at, planned, type RunState } from '../../core/run/state.ts'
+import { isFresh } from '../../core/run/standing.ts'
+import { at, planned } from '../../core/run/state.ts'
 import type { Answer, Part } from '../ask.ts'
 import type { Found, Performing } from '../effects/perform.ts'
 import { kernelOf } from '../kernel.ts'
@@ -56,9 +57,6 @@ const OUTCOMES: ReadonlyMap<string, Outcome> = new Map<string, Outcome>([
 const wordOf = (status: string): string => (status === 'refused' || status === 'unsent' ? status : 'unknown')
 
 type Write = 'no' | 'yes' | 'anew'
-
-/** A record that an earlier window of this run has left on a node which it then did not change says what was there weeks ago. */
-const isFresh = (state: RunState, position: number): boolean => at(state.nodes.touched, position) === 0 && !state.livePatched.has(position)
 
 /** Nodes by the list that is theirs: those that come back together may have different ones. */
 async function partsOf(

@@ -4,6 +4,7 @@ import { cellOf, type NodeId } from '../../kit/ids.ts'
 import { DAY, MINUTE, plus, type Ms } from '../../kit/instant.ts'
 import { thingKey } from '../../core/run/evolve-steps.ts'
 import type { Step } from '../../core/run/parts.ts'
+import { isFresh } from '../../core/run/standing.ts'
 import { at, planned, type RunState } from '../../core/run/state.ts'
 import type { SnapshotSeen } from '../../ports/machines.ts'
 import type { Found, Performing } from '../effects/perform.ts'
@@ -65,8 +66,7 @@ const SKEW_MS: Ms = MINUTE
 
 /** Of the copies that this run has of a node: those from before its first change; before that, those that this very step has taken. */
 function stillGood(state: RunState, step: Step, position: number, known: readonly SnapshotSeen[]): readonly SnapshotSeen[] {
-  if (at(state.nodes.touched, position) === 0 && !state.livePatched.has(position))
-    return known.filter(({ startedAt }) => startedAt >= plus(step.intendedAt, -SKEW_MS))
+  if (isFresh(state, position)) return known.filter(({ startedAt }) => startedAt >= plus(step.intendedAt, -SKEW_MS))
   const named = state.things.get(thingKey(position, 'snapshot'))?.split(',')
   return named === undefined ? known : known.filter(({ snapshot }) => named.includes(snapshot))
 }
